@@ -1,0 +1,58 @@
+"""Random numbers that depend on what is drawn for, never on who draws or when.
+
+Philox is counter-based (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11): any
+block of its output can be computed on its own. The key is (seed, epoch), the counter names the
+purpose and the sample, so that every producer draws the same numbers for the same sample. Only
+``random_raw`` is used, because NumPy promises its stream for ever (NEP 19), which it does not for
+``Generator`` methods.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+_MASK = (1 << 64) - 1
+_TWO_POW_MINUS_53 = 2.0**-53
+
+
+class Purpose(IntEnum):
+    """What the numbers are for: two purposes never share a stream."""
+
+    ORDER = 1
+    TRANSFORM = 2
+
+
+def raw(
+    purpose: Purpose, seed: int, epoch: int, num: int, *, row: int = 0, occurrence: int = 0
+) -> npt.NDArray[np.uint64]:
+    """Draw `num` 64-bit words, shape (num,), for one purpose, epoch and sample.
+
+    Parameters
+    ----------
+    purpose : Purpose
+        Keeps the streams of different uses apart.
+    seed, epoch : int
+        The key. Negative seeds are taken modulo 2**64.
+    num : int
+        How many words.
+    row : int
+        The sample's row in the dataset.
+    occurrence : int
+        How often the sample came before in the same epoch, for samplers that repeat samples.
+    """
+    bits = np.random.Philox(
+        key=np.array([seed & _MASK, epoch & _MASK], dtype=np.uint64),
+        counter=np.array([0, purpose, occurrence, row], dtype=np.uint64),
+    )
+    return bits.random_raw(num)
+
+
+def uniforms(
+    purpose: Purpose, seed: int, epoch: int, num: int, *, row: int = 0, occurrence: int = 0
+) -> npt.NDArray[np.float64]:
+    """Draw `num` floats in [0, 1), shape (num,), from the top 53 bits of each word of `raw`."""
+    words = raw(purpose, seed, epoch, num, row=row, occurrence=occurrence)
+    return (words >> np.uint64(11)) * _TWO_POW_MINUS_53
