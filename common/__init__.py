@@ -1,0 +1,1 @@
+"""What producers and trainers share: the protocol, jobs, transforms and batch layouts."""

@@ -100,9 +100,9 @@ class BatchLayout:
             At least `num_bytes` long; the views keep it alive and are writable if it is.
         """
         return {
-            spec.name: np.frombuffer(
-                buffer, spec.dtype, self.num_samples * prod(spec.shape), offset
-            ).reshape(self.num_samples, *spec.shape)
+            spec.name: np.frombuffer(buffer, spec.dtype, self.num_samples * prod(spec.shape), offset).reshape(
+                self.num_samples, *spec.shape
+            )
             for spec, offset in zip(self.specs, self.offsets, strict=True)
         }
 

@@ -81,7 +81,7 @@ class ProtocolError(FeedlineError):
 
 
 class LocalProtocolError(ProtocolError):
-    """This side was about to break the protocol: a fault in Feedline itself."""
+    """Feedline was about to break the protocol: a fault of its own."""
 
 
 class RemoteProtocolError(ProtocolError):

@@ -1,0 +1,1 @@
+"""The producer: turns tickets into batches. Knows nothing of trainers but the protocol."""
