@@ -23,6 +23,7 @@ class Purpose(IntEnum):
 
     ORDER = 1
     TRANSFORM = 2
+    SPLIT = 3
 
 
 def raw(

@@ -1,0 +1,63 @@
+# The commands people and CI run. Each makes .venv first if it is missing or out of date.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet
+# torch is moved by hand: a newer build may bring gigabytes of CUDA with it
+BACKENDS := torch==2.13.0 jax jaxlib
+
+.PHONY: help venv demo test test-all lint format e2e constraints clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+venv: .venv/.stamp ## install Feedline and its tools into .venv
+
+.venv/.stamp: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP_INSTALL) --constraint constraints.txt --editable '.[trainer,dev]'
+	touch $@
+
+.venv/.stamp-all: .venv/.stamp constraints-all.txt
+	$(PIP_INSTALL) --constraint constraints.txt --constraint constraints-all.txt $(BACKENDS)
+	touch $@
+
+demo: .venv/.stamp ## train a small CNN on real photographs, fed by two producers
+	$(BIN)/python -m trainer demo
+
+test: .venv/.stamp ## the tests on TensorFlow, under 5 minutes
+	$(BIN)/pytest -m "not all_backends and not e2e"
+
+test-all: .venv/.stamp-all ## every test that needs no container; installs torch and JAX
+	$(BIN)/pytest -m "not e2e"
+
+lint: .venv/.stamp ## ruff, mypy, import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.stamp ## let ruff fix what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# ENGINE_UP may name a script that brings a Docker engine up
+e2e: .venv/.stamp ## the compose stack for real; needs a Docker engine
+	@test -z "$$ENGINE_UP" || bash "$$ENGINE_UP"
+	@docker version >/dev/null 2>&1 || { \
+	  echo "make e2e needs a Docker engine: start one, or let ENGINE_UP name a script that does" >&2; exit 2; }
+	$(BIN)/pytest -m e2e tests/e2e
+
+constraints: ## write constraints*.txt anew, from the newest versions in a fresh venv
+	@set -e; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	pins() { "$$tmp/venv/bin/pip" freeze --exclude-editable | sed 's/+.*//'; }; \
+	$(PYTHON) -m venv "$$tmp/venv"; \
+	"$$tmp/venv/bin/pip" install --quiet --editable '.[trainer,dev]'; pins >"$$tmp/base"; \
+	"$$tmp/venv/bin/pip" install --quiet --constraint "$$tmp/base" $(BACKENDS); pins >"$$tmp/all"; \
+	{ echo "# what .[trainer,dev] installs: made by 'make constraints'"; cat "$$tmp/base"; } >constraints.txt; \
+	{ echo "# what 'make test-all' adds: made by 'make constraints'"; \
+	  grep -vxFf "$$tmp/base" "$$tmp/all"; } >constraints-all.txt
+
+clean: ## remove what tools leave behind; .venv stays
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find common producer trainer tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,85 @@
+"""Checks of arguments: each returns the value in one form, or says what was expected and what came."""
+
+from __future__ import annotations
+
+import math
+import operator
+from enum import StrEnum
+from numbers import Real
+from typing import Any, TypeVar
+
+from common.errors import ConfigurationError
+
+_Name = TypeVar("_Name", bound=StrEnum)
+
+Pair = tuple[float, float]
+"""(lower, upper)."""
+
+
+def one_of(names: type[_Name], argument: str, value: object, *allowed: _Name) -> _Name:
+    """Find the member of `names` that `value` spells.
+
+    Parameters
+    ----------
+    names : type
+        The enumeration.
+    argument : str
+        What the user calls the value, for the message.
+    value : object
+        What came; a member is fine, too.
+    *allowed
+        The members to choose from; all of them if there are none.
+
+    Raises
+    ------
+    ConfigurationError
+        If `value` spells none of them; quotes it and the list.
+    """
+    choices = allowed or tuple(names)
+    for choice in choices:
+        if value == choice.value:
+            return choice
+    raise ConfigurationError(f"{argument} must be one of {[str(c) for c in choices]}, got {value!r}")
+
+
+def pixels(argument: str, value: Any) -> int:
+    """Read a whole number of pixels, at least 1; ConfigurationError if it is none."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = 0
+    if count < 1 or isinstance(value, bool):
+        raise ConfigurationError(f"{argument} must be a whole number of pixels, at least 1, got {value!r}")
+    return count
+
+
+def number(argument: str, value: Any) -> float:
+    """Read a finite number; ConfigurationError if it is none."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise ConfigurationError(f"{argument} must be a finite number, got {value!r}")
+    return float(value)
+
+
+def pair(argument: str, value: Any) -> Pair:
+    """Read a (lower, upper) pair of finite numbers; ConfigurationError if it is none."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ConfigurationError(f"{argument} must be a (lower, upper) pair, got {value!r}")
+    return number(argument, value[0]), number(argument, value[1])
+
+
+def factor(argument: str, value: Any, lowest: float, highest: float) -> float | Pair:
+    """Read one number, or a pair of numbers, in [`lowest`, `highest`].
+
+    Raises
+    ------
+    ConfigurationError
+        If it is neither, or beyond the bounds; quotes it and them.
+    """
+    known = pair(argument, value) if isinstance(value, tuple | list) else number(argument, value)
+    for bound in known if isinstance(known, tuple) else (known,):
+        if not lowest <= bound <= highest:
+            raise ConfigurationError(
+                f"{argument} must be a number or a (lower, upper) pair "
+                f"in [{lowest:g}, {highest:g}], got {value!r}"
+            )
+    return known

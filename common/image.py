@@ -1,0 +1,153 @@
+"""What one image of a job looks like once it is decoded and fitted: its size, colours and depth.
+
+The names and meanings are those of ``keras.utils.image_dataset_from_directory``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from common.arguments import one_of, pixels
+from common.errors import ConfigurationError, RemoteProtocolError
+
+
+class ColorMode(StrEnum):
+    """Which channels an image has, in this order."""
+
+    GRAYSCALE = "grayscale"
+    RGB = "rgb"
+    RGBA = "rgba"
+
+
+class Interpolation(StrEnum):
+    """How a pixel between pixels gets its value."""
+
+    NEAREST = "nearest"
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+    AREA = "area"
+
+
+class Fit(StrEnum):
+    """What happens to an image whose sides have another ratio than the size asked for."""
+
+    STRETCH = "stretch"
+    """Height and width are resized independently: the whole image, distorted."""
+
+    CROP = "crop"
+    """The largest centred window of the right ratio is resized (``crop_to_aspect_ratio``)."""
+
+    PAD = "pad"
+    """Zeros are added evenly until the ratio is right (``pad_to_aspect_ratio``)."""
+
+    @classmethod
+    def of(cls, *, crop_to_aspect_ratio: bool, pad_to_aspect_ratio: bool) -> Fit:
+        """Translate Keras' two flags, which exclude each other.
+
+        Raises
+        ------
+        ConfigurationError
+            If both are true.
+        """
+        if crop_to_aspect_ratio and pad_to_aspect_ratio:
+            raise ConfigurationError(
+                "crop_to_aspect_ratio=True and pad_to_aspect_ratio=True exclude each other: pass one of them"
+            )
+        if crop_to_aspect_ratio:
+            return cls.CROP
+        return cls.PAD if pad_to_aspect_ratio else cls.STRETCH
+
+
+DECODED_DTYPES = ("uint8", "uint16")
+"""What a decoder can leave in an array; ``float32`` is made later, by the transforms."""
+
+_CHANNELS = {ColorMode.GRAYSCALE: 1, ColorMode.RGB: 3, ColorMode.RGBA: 4}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """One image as the transforms get it: shape (height, width, channels).
+
+    Attributes
+    ----------
+    height, width : int
+        Pixels, at least 1.
+    color_mode : str
+        A `ColorMode`: ``"grayscale"``, ``"rgb"`` or ``"rgba"``.
+    interpolation : str
+        An `Interpolation`, for the resize.
+    fit : str
+        A `Fit`: ``"stretch"``, ``"crop"`` or ``"pad"``.
+    dtype : str
+        ``"uint8"``, or ``"uint16"`` to keep the depth of 16-bit files. A job that wants ``float32``
+        decodes to one of these and converts in its transforms.
+
+    Raises
+    ------
+    ConfigurationError
+        If a value cannot work; quotes it.
+    """
+
+    height: int
+    width: int
+    color_mode: str = ColorMode.RGB
+    interpolation: str = Interpolation.BILINEAR
+    fit: str = Fit.STRETCH
+    dtype: str = "uint8"
+
+    def __post_init__(self) -> None:
+        """Bring every value into one form, or refuse it."""
+        for side in ("height", "width"):
+            object.__setattr__(self, side, pixels(side, getattr(self, side)))
+        for argument, names in (("color_mode", ColorMode), ("interpolation", Interpolation), ("fit", Fit)):
+            object.__setattr__(self, argument, one_of(names, argument, getattr(self, argument)))
+        if self.dtype not in DECODED_DTYPES:
+            raise ConfigurationError(
+                f"an image is decoded to one of {DECODED_DTYPES}, got dtype={self.dtype!r}: "
+                "floats are made from uint8 by the transforms"
+            )
+
+    @property
+    def channels(self) -> int:
+        """1, 3 or 4."""
+        return _CHANNELS[ColorMode(self.color_mode)]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.height, self.width
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+        return self.height, self.width, self.channels
+
+    def to_wire(self) -> list[Any]:
+        """Plain values for msgpack."""
+        return [
+            self.height,
+            self.width,
+            str(self.color_mode),
+            str(self.interpolation),
+            str(self.fit),
+            self.dtype,
+        ]
+
+    @classmethod
+    def from_wire(cls, wire: list[Any]) -> ImageSpec:
+        """Undo `to_wire`.
+
+        Raises
+        ------
+        RemoteProtocolError
+            If the values are not those of an image.
+        """
+        try:
+            height, width, color_mode, interpolation, fit, dtype = wire
+            return cls(height, width, color_mode, interpolation, fit, dtype)
+        except (TypeError, ValueError) as error:
+            raise RemoteProtocolError(
+                f"expected the six values of an image, got {wire!r}: {error}"
+            ) from error

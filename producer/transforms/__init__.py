@@ -1,0 +1,5 @@
+"""What each declaration of `common.transforms` does to pixels. `Pipeline` is the way in."""
+
+from producer.transforms.pipeline import Pipeline
+
+__all__ = ["Pipeline"]

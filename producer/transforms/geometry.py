@@ -1,0 +1,133 @@
+"""Flip, rotation, translation, zoom: where each output pixel is looked up in the image.
+
+Each is a 3 x 3 matrix from output to input coordinates, (x, y, 1) with pixel centres at whole
+numbers, as in the ``affine_transform`` that Keras' layers call. So "first A, then B" is ``A @ B``,
+and any number of them is one look-up per pixel: one interpolation instead of several, and nothing
+is lost at an edge in between.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from common.transforms import (
+    FillMode,
+    FlipMode,
+    Interpolation,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
+
+Draws = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float64]
+
+_IDENTITY = np.eye(3)
+
+_BORDERS = {
+    FillMode.CONSTANT: cv2.BORDER_CONSTANT,
+    FillMode.NEAREST: cv2.BORDER_REPLICATE,
+    FillMode.REFLECT: cv2.BORDER_REFLECT,
+    FillMode.WRAP: cv2.BORDER_WRAP,
+}
+
+_SAMPLING = {Interpolation.NEAREST: cv2.INTER_NEAREST, Interpolation.BILINEAR: cv2.INTER_LINEAR}
+
+
+def flip(declaration: RandomFlip, draws: Draws, size: tuple[int, int]) -> Matrix:
+    """Look up x at width - 1 - x, y at height - 1 - y, or both, in one sample of two."""
+    if not declaration.flips(draws):
+        return _IDENTITY
+    height, width = size
+    matrix = np.eye(3)
+    if declaration.mode != FlipMode.VERTICAL:
+        matrix[0] = (-1.0, 0.0, width - 1.0)
+    if declaration.mode != FlipMode.HORIZONTAL:
+        matrix[1] = (0.0, -1.0, height - 1.0)
+    return matrix
+
+
+def rotation(declaration: RandomRotation, draws: Draws, size: tuple[int, int]) -> Matrix:
+    """Rotate by the angle about the centre of the image, ((width - 1) / 2, (height - 1) / 2)."""
+    angle = math.radians(declaration.angle(draws))
+    cos, sin = math.cos(angle), math.sin(angle)
+    return _about_centre(np.array([[cos, -sin], [sin, cos]]), size)
+
+
+def translation(declaration: RandomTranslation, draws: Draws, size: tuple[int, int]) -> Matrix:
+    """Look up as many pixels back as the image is shifted."""
+    down, right = declaration.shift(draws)
+    return np.array([[1.0, 0.0, -right * size[1]], [0.0, 1.0, -down * size[0]], [0.0, 0.0, 1.0]])
+
+
+def zoom(declaration: RandomZoom, draws: Draws, size: tuple[int, int]) -> Matrix:
+    """Scale distances from the centre of the image."""
+    height, width = declaration.zoom(draws)
+    return _about_centre(np.array([[width, 0.0], [0.0, height]]), size)
+
+
+def _about_centre(linear: Matrix, size: tuple[int, int]) -> Matrix:
+    centre = np.array([size[1] - 1.0, size[0] - 1.0]) / 2.0
+    matrix = np.eye(3)
+    matrix[:2, :2] = linear
+    matrix[:2, 2] = centre - linear @ centre
+    return matrix
+
+
+class Sampler:
+    """Looks pixels up through a matrix.
+
+    Parameters
+    ----------
+    declaration : Transform
+        Any that has `fill_mode`, `fill_value` and `interpolation`; only flips have none, and need none.
+    """
+
+    def __init__(self, declaration: Any) -> None:
+        self._border = _BORDERS[getattr(declaration, "fill_mode", FillMode.REFLECT)]
+        self._flags = _SAMPLING[getattr(declaration, "interpolation", Interpolation.BILINEAR)]
+        self._fill = (float(getattr(declaration, "fill_value", 0.0)),) * 4
+
+    def sample(self, pixels: npt.NDArray[Any], matrix: Matrix, out: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Write the pixels that `matrix` looks up to `out`, which has the shape of `pixels`.
+
+        Returns
+        -------
+        ndarray
+            `out`, or `pixels` when the matrix moves nothing.
+        """
+        height, width = pixels.shape[:2]
+        mirrored = _mirrored_axes(matrix, height, width)
+        if mirrored is None:
+            return cv2.warpAffine(
+                pixels,
+                matrix[:2],
+                (width, height),
+                dst=out,
+                flags=self._flags | cv2.WARP_INVERSE_MAP,
+                borderMode=self._border,
+                borderValue=self._fill,
+            )
+        if mirrored == (False, False):
+            return pixels
+        return cv2.flip(pixels, _FLIP_CODES[mirrored], dst=out)
+
+
+_FLIP_CODES = {(True, False): 1, (False, True): 0, (True, True): -1}
+"""OpenCV's name of a flip, by the axes (x, y) it reverses."""
+
+
+def _mirrored_axes(matrix: Matrix, height: int, width: int) -> tuple[bool, bool] | None:
+    # Products of flips are whole numbers, so equality is exact.
+    (a, b, x), (c, d, y), _ = matrix.tolist()
+    mirrored_x, mirrored_y = (a, x) == (-1.0, width - 1.0), (d, y) == (-1.0, height - 1.0)
+    kept_x, kept_y = (a, x) == (1.0, 0.0), (d, y) == (1.0, 0.0)
+    if b or c or not (mirrored_x or kept_x) or not (mirrored_y or kept_y):
+        return None
+    return mirrored_x, mirrored_y

@@ -1,0 +1,56 @@
+"""The one table: which function says what a declaration does to pixels.
+
+Three families, by the form of the answer:
+
+``MAPPINGS``
+    (declaration, draws, size) → where in the image each output pixel is looked up, as a 3 x 3 matrix.
+    Neighbours in a list are multiplied into one matrix and sampled once.
+``WINDOWS``
+    (declaration, draws, size) → the part of the image that is kept, as (top, left).
+``LINES``
+    (declaration, draws, means) → a straight tone curve: times, plus, and where it is clipped.
+
+To add a transform, see the end of `docs/transforms.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from common.transforms import (
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+    Rescaling,
+    Transform,
+)
+from producer.transforms import color, crop, geometry
+from producer.transforms.color import Line
+
+Draws = npt.NDArray[np.float64]
+Means = Callable[[], npt.NDArray[np.float64]]
+
+MAPPINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], npt.NDArray[np.float64]]] = {
+    RandomFlip: geometry.flip,
+    RandomRotation: geometry.rotation,
+    RandomTranslation: geometry.translation,
+    RandomZoom: geometry.zoom,
+}
+
+WINDOWS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], tuple[int, int]]] = {
+    RandomCrop: crop.corner,
+}
+
+LINES: dict[type[Transform], Callable[[Any, Draws, Means], Line]] = {
+    RandomBrightness: color.brightness,
+    RandomContrast: color.contrast,
+    Rescaling: color.rescaling,
+}

@@ -1,0 +1,96 @@
+"""Which step of which epoch Keras means when it asks for an index.
+
+Keras never says where it stands: it peeks at ``[0]`` and ``[1]`` before training, shuffles the
+indices itself, begins epochs it does not run, and leaves epochs it does not end. Two rules make
+every epoch whole all the same.
+
+*Binding.* When the sequence shuffles, an index is bound, at its first request in an epoch, to the
+next free step: whatever order Keras picks is a bijection, and steps are asked for in plan order.
+When it does not, index i is step i.
+
+*Advance.* An epoch ends only when every index has been asked for since it began, and then only at
+
+- ``on_epoch_begin``;
+- an ``on_epoch_end`` that closes no begun epoch;
+- ``iter(sequence)``;
+- the next request for an index already asked for, if Keras has begun no epoch in this one.
+
+An ``on_epoch_end`` that closes no begun epoch, before any was begun in this one, forgets what was
+asked (the peeks) and keeps the bindings.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+StepKey: TypeAlias = tuple[int, int]
+"""(epoch, step)."""
+
+
+class IndexBinding:
+    """Turns Keras' requests into (epoch, step). Not thread-safe; the sequence holds a lock.
+
+    Parameters
+    ----------
+    num_steps : int
+        Length of the sequence, at least 1.
+    in_plan_order : bool
+        Bind indices at their first request (a shuffled sequence), or index i to step i.
+    """
+
+    def __init__(self, num_steps: int, *, in_plan_order: bool) -> None:
+        self._num_steps = num_steps
+        self._in_plan_order = in_plan_order
+        self.epoch = 0
+        self._steps: dict[int, int] = {}
+        self._asked: set[int] = set()
+        self._begun_any = False
+        self._begun_now = False
+
+    def request(self, index: int) -> StepKey:
+        """`__getitem__(index)`, 0 <= index < num_steps."""
+        if index in self._asked and not self._begun_any:
+            self._advance_if_whole()
+        self._asked.add(index)
+        return self.epoch, self._bind(index)
+
+    def epoch_begins(self) -> None:
+        """Keras' `on_epoch_begin`."""
+        self._advance_if_whole()
+        self._begun_any = self._begun_now = True
+
+    def epoch_ends(self) -> list[StepKey]:
+        """Keras' `on_epoch_end`; returns the peeked steps that will be asked for again."""
+        if self._begun_now:
+            self._begun_now = False
+            return []
+        if self._begun_any:
+            self._advance_if_whole()
+            return []
+        peeked = [(self.epoch, self._bind(index)) for index in sorted(self._asked)]
+        self._asked.clear()
+        return peeked
+
+    def iteration_begins(self) -> None:
+        """`iter(sequence)`."""
+        self._advance_if_whole()
+
+    def reset(self) -> None:
+        """Give up the epoch, however far it got: the next request opens a new one."""
+        if self._asked or self._steps:
+            self._advance()
+
+    def _advance_if_whole(self) -> None:
+        if len(self._asked) == self._num_steps:
+            self._advance()
+
+    def _advance(self) -> None:
+        self.epoch += 1
+        self._steps.clear()
+        self._asked.clear()
+        self._begun_any = self._begun_now = False
+
+    def _bind(self, index: int) -> int:
+        if not self._in_plan_order:
+            return index
+        return self._steps.setdefault(index, len(self._steps))

@@ -1,0 +1,171 @@
+"""The parts that frames, folders and lists are read into, and the numbers in them.
+
+A column remembers its name and its rows' numbers in the table that was handed over, so that an
+error about a cell still names the right row after other rows were dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from common.batch import DTYPES
+from common.errors import DatasetError
+
+Array = npt.NDArray[Any]
+
+#: Dtypes that a batch cannot hold, and the smallest one that holds the same numbers.
+_WIDER = {"int8": "int16", "uint32": "int64", "uint64": "int64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The cells of one column.
+
+    Attributes
+    ----------
+    name : str
+        As the table names it.
+    cells : ndarray
+        Shape (num_rows, ...).
+    rows : ndarray of int64
+        Shape (num_rows,): where each cell stands in the table that was handed over.
+    """
+
+    name: str
+    cells: Array
+    rows: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, name: str, values: Any) -> Column:
+        """Make a column of any array-like; lists keep their cells as the objects they are."""
+        is_list = isinstance(values, list | tuple)
+        cells = np.fromiter(values, object, len(values)) if is_list else np.asarray(values)
+        if cells.ndim == 0:
+            raise DatasetError(f"{name} must have one entry per sample, got {values!r}")
+        return cls(name, cells, np.arange(len(cells)))
+
+    def where(self, index: int) -> str:
+        """Say where a cell stands, for an error."""
+        return f"row {self.rows[index]} (counted from 0) of {self.name!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The parts of a dataset, each with one entry per sample: see `trainer.dataset.ImageDataset`."""
+
+    paths: list[str]
+    targets: tuple[Array, ...] = ()
+    class_names: list[str] | None = None
+    weights: npt.NDArray[np.float32] | None = None
+    columns: dict[str, Array] = field(default_factory=dict)
+
+
+def refuse_first(column: Column, is_bad: Iterator[bool], expected: str) -> None:
+    """Raise a DatasetError that quotes the first bad cell, if there is one."""
+    index = next((i for i, bad in enumerate(is_bad) if bad), None)
+    if index is not None:
+        cell = column.cells[index]
+        raise DatasetError(f"{column.where(index)} is {_quoted(cell)}: expected {expected}")
+
+
+def file_names(column: Column) -> list[str]:
+    """Turn a column into file names, refusing what is not a string and what is empty."""
+    names: list[str] = column.cells.tolist()
+    refuse_first(column, (not (isinstance(name, str) and name) for name in names), "a file name (str)")
+    return names
+
+
+def numbers_of(column: Column) -> Array:
+    """Turn a column into an array that a batch can hold.
+
+    Parameters
+    ----------
+    column : Column
+        Numbers or booleans, or equally long lists of them.
+
+    Returns
+    -------
+    ndarray
+        Shape (num_rows, ...), dtype one of `common.batch.DTYPES`: the column's own where that is one
+        of them, otherwise the smallest that holds the same numbers.
+
+    Raises
+    ------
+    DatasetError
+        If a cell is not a number, is not finite, or does not fit; the text quotes it.
+    """
+    values = _from_objects(column) if column.cells.dtype == object else column.cells
+    if values.dtype.kind not in "biuf":
+        _refuse_non_numbers(column)
+        raise DatasetError(f"{column.name!r} has dtype {values.dtype}: expected numbers")
+    _refuse_rows(column, values, np.isfinite(values), "a finite number")
+    return _storable(column, values)
+
+
+def weights_of(column: Column) -> npt.NDArray[np.float32]:
+    """Turn a column into sample weights, shape (num_rows,), none of them negative."""
+    values = numbers_of(column)
+    if values.ndim != 1:
+        raise DatasetError(f"{column.name!r} must hold one weight per sample, got shape {values.shape}")
+    _refuse_rows(column, values, values >= 0, "a weight of 0 or more")
+    return values.astype(np.float32)
+
+
+def stacked(arrays: list[Array]) -> Array:
+    """Make several arrays the columns of one, (num_rows, num_arrays); one array stays as it is."""
+    return arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=1)
+
+
+def _from_objects(column: Column) -> Array:
+    """Let NumPy find the type of cells that are Python objects."""
+    try:
+        return np.array(column.cells.tolist())
+    except ValueError:
+        _refuse_non_numbers(column)
+        first = np.shape(column.cells[0])
+        unlike = (np.shape(cell) != first for cell in column.cells)
+        refuse_first(column, unlike, f"the shape of the first, {first}")
+        raise
+
+
+def _refuse_non_numbers(column: Column) -> None:
+    """Quote the first cell that is neither a number nor a list of numbers."""
+    remedy = 'a number. For class names use class_mode="categorical", "binary" or "sparse"'
+    refuse_first(column, (not _is_numeric(cell) for cell in column.cells), remedy)
+
+
+def _is_numeric(cell: Any) -> bool:
+    try:
+        return np.asarray(cell).dtype.kind in "biuf"
+    except ValueError:  # a ragged list
+        return False
+
+
+def _refuse_rows(column: Column, values: Array, is_good: Array, expected: str) -> None:
+    """Quote the first row of `values` that is not good throughout."""
+    if is_good.all():
+        return
+    index = int(np.argmin(is_good.reshape(len(values), -1).all(axis=1)))
+    raise DatasetError(f"{column.where(index)} is {_quoted(values[index])}: expected {expected}")
+
+
+def _storable(column: Column, values: Array) -> Array:
+    """Change the dtype to one that a batch can hold, without changing a number."""
+    name = _WIDER.get(values.dtype.name, values.dtype.name)
+    if name not in DTYPES:
+        raise DatasetError(f"{column.name!r} has dtype {values.dtype.name}: expected one of {DTYPES}")
+    if values.dtype.name == "uint64":
+        fits = values <= np.iinfo(np.int64).max
+        _refuse_rows(column, values, fits, "at most 2**63 - 1, the largest that a batch can hold")
+    return values.astype(name, copy=False)
+
+
+def _quoted(cell: Any) -> str:
+    """Show a cell and, where it is not a string, its type."""
+    plain = cell.tolist() if isinstance(cell, np.generic | np.ndarray) else cell
+    return repr(plain) if isinstance(plain, str) else f"{plain!r} ({type(plain).__name__})"

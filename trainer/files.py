@@ -1,0 +1,67 @@
+"""Which files exist: file names are compared with folder listings, and no file is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+_FEW = 8
+"""Up to so many wanted files, asking for each is cheaper than listing the folder they are in."""
+
+
+def existing(paths: Sequence[str], directory: str | None) -> npt.NDArray[np.bool_]:
+    """Mark the paths that are files, shape (num_paths,).
+
+    A folder from which many files are wanted is listed once: with 750,000 files that saves as many
+    system calls.
+    """
+    folders: dict[str, list[int]] = {}
+    for place, path in enumerate(paths):
+        folders.setdefault(path[: path.rfind("/") + 1], []).append(place)
+    found = np.zeros(len(paths), np.bool_)
+    for folder, places in folders.items():
+        names = [paths[place][len(folder) :] for place in places]
+        found[places] = _present(Path(directory or "", folder), names)
+    return found
+
+
+def relative(paths: Sequence[str], directory: str | None) -> list[str]:
+    """Name files that lie in `directory` relative to it; others stay as they are."""
+    if directory is None:
+        return list(paths)
+    prefix = f"{Path(directory).absolute()}/"
+    return [path.removeprefix(prefix) for path in paths]
+
+
+def hint_for_missing(path: str, directory: str | None) -> str:
+    """Guess why `path` is missing: another ending, or a directory that is named twice."""
+    wanted = Path(directory or "", path)
+    if directory is not None and Path(path).is_file():
+        return f". {path!r} exists without the directory: leave directory= out"
+    endings = sorted(e.name for e in entries(wanted.parent) if e.name.startswith(wanted.name + "."))
+    if endings:
+        return f". {endings[0]!r} exists: append {endings[0][len(wanted.name) :]!r} to the file names"
+    if not wanted.parent.is_dir():
+        return f". There is no directory {str(wanted.parent)!r}"
+    return ""
+
+
+def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """List a folder; one that cannot be listed has no entries."""
+    try:
+        with os.scandir(folder) as found:
+            yield from found
+    except OSError:
+        return
+
+
+def _present(folder: Path, names: list[str]) -> list[bool]:
+    """Say which names are files in `folder`."""
+    if len(names) <= _FEW:
+        return [(folder / name).is_file() for name in names]
+    present = {entry.name for entry in entries(folder) if entry.is_file()}
+    return [name in present for name in names]

@@ -1,0 +1,182 @@
+"""A pandas DataFrame in, the parts of a dataset out.
+
+pandas is never imported here: whoever hands a frame over has imported it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from common.errors import ConfigurationError, DatasetError
+from trainer import files
+from trainer.columns import Array, Column, Table, file_names, refuse_first, weights_of
+from trainer.labels import CLASS_MODES, NAMED_MODES, UNLABELLED_MODES, Targets, targets_from_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRequest:
+    """Which columns mean what: the arguments of ``from_dataframe``, checked.
+
+    Attributes
+    ----------
+    directory : str or None
+        What file names are relative to.
+    x_col, y_col, weight_col
+        Columns of file names, labels and weights.
+    class_mode : str or None
+        One of `labels.CLASS_MODES`.
+    classes : sequence of str or None
+        Classes to keep, in the order of their indices.
+    """
+
+    directory: str | None
+    x_col: str
+    y_col: str | Sequence[str]
+    weight_col: str | None
+    class_mode: str | None
+    classes: Sequence[str] | None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work, and arguments that do not go together."""
+        if self.class_mode not in CLASS_MODES:
+            raise ConfigurationError(f"class_mode must be one of {CLASS_MODES}, got {self.class_mode!r}")
+        if self.class_mode in NAMED_MODES and len(self.label_columns) != 1:
+            raise ConfigurationError(
+                f'class_mode="{self.class_mode}" takes one label column, got y_col={self.y_col!r}. '
+                'Use "raw" for one array of several columns, "multi_output" for several arrays'
+            )
+        if self.class_mode == "multi_output" and isinstance(self.y_col, str):
+            raise ConfigurationError(f'class_mode="multi_output" takes a list, got y_col={self.y_col!r}')
+        if self.classes is not None and self.class_mode not in NAMED_MODES:
+            raise ConfigurationError(
+                f"classes has no meaning with class_mode={self.class_mode!r}: leave it out"
+            )
+
+    @property
+    def label_columns(self) -> list[str]:
+        """Names of the label columns, none if the mode reads none."""
+        if self.class_mode in UNLABELLED_MODES:
+            return []
+        return [self.y_col] if isinstance(self.y_col, str) else list(self.y_col)
+
+    @property
+    def used(self) -> list[str]:
+        """Every column that is read for something."""
+        weight = [] if self.weight_col is None else [self.weight_col]
+        return [self.x_col, *self.label_columns, *weight]
+
+
+def read_frame(frame: pd.DataFrame, request: FrameRequest, *, validate_filenames: bool) -> Table:
+    """Turn a frame into the parts of a dataset."""
+    _check_frame(frame)
+    _check_columns(frame, request)
+    paths = Column.of(request.x_col, frame[request.x_col].tolist())
+    names = file_names(paths)
+    rows = np.flatnonzero(_present(names, request)) if validate_filenames else np.arange(len(names))
+    targets = _targets(frame, request, rows)
+    rows = rows[targets.keep]
+    return Table(
+        files.relative(paths.cells[rows].tolist(), request.directory),
+        targets.arrays,
+        targets.class_names,
+        _weights(frame, request, rows),
+        _all_columns(frame, rows),
+    )
+
+
+def _targets(frame: pd.DataFrame, request: FrameRequest, rows: npt.NDArray[np.intp]) -> Targets:
+    columns = [_column(frame, name, rows) for name in request.label_columns]
+    return targets_from_columns(columns, request.class_mode, request.classes, len(rows))
+
+
+def _weights(
+    frame: pd.DataFrame, request: FrameRequest, rows: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float32] | None:
+    if request.weight_col is None:
+        return None
+    return weights_of(_column(frame, request.weight_col, rows))
+
+
+def _column(frame: pd.DataFrame, name: str, rows: npt.NDArray[np.intp]) -> Column:
+    """Take one column without missing cells."""
+    column = replace(Column.of(name, frame[name].to_numpy()[rows]), rows=rows)
+    refuse_first(column, iter(frame[name].isna().to_numpy()[rows]), "a value: drop the row or fill it in")
+    return column
+
+
+def _all_columns(frame: pd.DataFrame, rows: npt.NDArray[np.intp]) -> dict[str, Array]:
+    """Keep what a later split may group by; a column whose name occurs twice cannot be named."""
+    names = [name for name in frame.columns[~frame.columns.duplicated(keep=False)] if isinstance(name, str)]
+    return {name: _without_na(frame[name])[rows] for name in names}
+
+
+def _without_na(series: pd.Series[Any]) -> Array:
+    """Say None for every missing cell of an object column: pandas has four ways to."""
+    values = series.to_numpy()
+    if values.dtype == object and series.hasnans:
+        values = values.copy()
+        values[series.isna().to_numpy()] = None
+    return values
+
+
+def _present(names: list[str], request: FrameRequest) -> npt.NDArray[np.bool_]:
+    """Mark files that exist; warn of a few that do not, refuse if none does."""
+    found = files.existing(names, request.directory)
+    where = f"column {request.x_col!r} exists under directory={request.directory!r}"
+    if not found.any():
+        tried = str(Path(request.directory or "", names[0]))
+        hint = files.hint_for_missing(names[0], request.directory)
+        raise DatasetError(
+            f"none of the {len(names):,} files in {where}; the first one tried was {tried!r}{hint}. "
+            "If only producers can see the images, pass validate_filenames=False"
+        )
+    if not found.all():
+        missing = [names[place] for place in np.flatnonzero(~found)]
+        warnings.warn(
+            f"left out {len(missing):,} of {len(names):,} rows because no file of that name in {where}; "
+            f"the first are {missing[:3]}",
+            stacklevel=4,
+        )
+    return found
+
+
+def _check_frame(frame: Any) -> None:
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(frame, pandas.DataFrame):
+        raise ConfigurationError(
+            f"from_dataframe takes a pandas.DataFrame, got {type(frame).__name__}; for lists use from_lists"
+        )
+    if not len(frame):
+        raise DatasetError("the frame has no rows")
+
+
+def _check_columns(frame: pd.DataFrame, request: FrameRequest) -> None:
+    """Raise a DatasetError unless every column is there once and used once."""
+    for name in request.used:
+        if name not in frame.columns:
+            raise DatasetError(no_such_column(name, list(frame.columns)))
+        if not frame.columns.is_unique and list(frame.columns).count(name) > 1:
+            raise DatasetError(f"the frame has several columns named {name!r}: rename them")
+        if request.used.count(name) > 1:
+            raise DatasetError(
+                f"column {name!r} is used twice: x_col, y_col and weight_col are {request.used}"
+            )
+
+
+def no_such_column(name: str, columns: list[Any]) -> str:
+    """Say that a column is missing, what there is, and what may have been meant."""
+    close = difflib.get_close_matches(str(name), [str(column) for column in columns], n=1)
+    meant = f". Did you mean {close[0]!r}?" if close else ""
+    return f"there is no column {name!r}; the columns are {columns}{meant}"

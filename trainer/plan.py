@@ -1,0 +1,89 @@
+"""(seed, epoch) -> which samples form which step. A pure function: nothing is remembered but a cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from common.draws import Purpose, raw
+from common.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class EpochPlan:
+    """The order of samples in every epoch of a sequence.
+
+    Attributes
+    ----------
+    num_samples : int
+        Rows of the dataset, at least 1.
+    batch_size : int
+        Samples of a step; the last step of an epoch has what is left.
+    shuffle : bool
+        A new order each epoch; else the order of the dataset.
+    seed : int
+        Seed of the orders.
+    drop_remainder : bool
+        Leave out the last step when it would be short.
+    shard_index, shard_count : int
+        Take every `shard_count`-th sample of the order, from `shard_index` on. Shards of one
+        (seed, epoch) are disjoint and together complete.
+    """
+
+    num_samples: int
+    batch_size: int
+    shuffle: bool = False
+    seed: int = 0
+    drop_remainder: bool = False
+    shard_index: int = 0
+    shard_count: int = 1
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ConfigurationError(f"batch_size must be at least 1, got {self.batch_size}")
+        if not 0 <= self.shard_index < self.shard_count:
+            raise ConfigurationError(
+                "shard_index must lie in [0, shard_count), got"
+                f" shard_index={self.shard_index}, shard_count={self.shard_count}"
+            )
+        if self.num_steps < 1:
+            raise ConfigurationError(
+                f"{self.shard_samples} samples give no batch of {self.batch_size}"
+                + (" with drop_remainder=True" if self.drop_remainder else "")
+            )
+
+    @property
+    def shard_samples(self) -> int:
+        """Samples of one epoch of this shard, before a remainder is dropped."""
+        return len(range(self.shard_index, self.num_samples, self.shard_count))
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of one epoch, the same in all epochs."""
+        if self.drop_remainder:
+            return self.shard_samples // self.batch_size
+        return -(-self.shard_samples // self.batch_size)
+
+    def order(self, epoch: int) -> npt.NDArray[np.intp]:
+        """Rows in the order of delivery, shape (samples of an epoch,); read-only."""
+        return _order(self, epoch)
+
+    def rows(self, epoch: int, step: int) -> npt.NDArray[np.intp]:
+        """Rows of one step, shape (batch size,) or shorter for the last."""
+        if not 0 <= step < self.num_steps:
+            raise IndexError(f"step {step} of an epoch of {self.num_steps}")
+        return self.order(epoch)[step * self.batch_size : (step + 1) * self.batch_size]
+
+
+@lru_cache(maxsize=8)
+def _order(plan: EpochPlan, epoch: int) -> npt.NDArray[np.intp]:
+    """Sort rows by random 64-bit words: stable for ever, unlike `Generator.permutation` (NEP 19)."""
+    rows = np.arange(plan.num_samples)
+    if plan.shuffle:
+        rows = np.argsort(raw(Purpose.ORDER, plan.seed, epoch, plan.num_samples), kind="stable")
+    rows = rows[plan.shard_index :: plan.shard_count][: plan.num_steps * plan.batch_size]
+    rows.flags.writeable = False
+    return rows

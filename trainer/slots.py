@@ -1,0 +1,230 @@
+"""Who may put a batch where: the slots of all producers and jobs, within one budget of bytes.
+
+A slot belongs to one (producer, job), so jobs never wait for each other. Free slots are the
+producers' credit; there is no other. Its life is one table::
+
+    FREE --lease--> LEASED --fill--> READY --hold--> HELD --free--> FREE
+                     |  |              +-----free---------------------^
+                     |  +--free (failed, cancelled)-------------------^
+                     +--expire--> QUARANTINED --free------------------^
+                                       +--fill--> READY
+
+A slot whose producer or job is gone is an orphan: when it would become FREE it is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from common.errors import LocalProtocolError
+
+MIN_SLOTS = 2
+"""One to build into, one to wait in: with fewer a producer would idle after every batch."""
+
+
+class SlotState(Enum):
+    """Who has a slot in hand."""
+
+    FREE = "free"
+    LEASED = "leased"
+    READY = "ready"
+    HELD = "held"
+    QUARANTINED = "quarantined"
+
+
+class SlotEvent(Enum):
+    """What can happen to a slot."""
+
+    LEASE = "lease"
+    FILL = "fill"
+    HOLD = "hold"
+    EXPIRE = "expire"
+    FREE = "free"
+
+
+TRANSITIONS: dict[tuple[SlotState, SlotEvent], SlotState] = {
+    (SlotState.FREE, SlotEvent.LEASE): SlotState.LEASED,
+    (SlotState.LEASED, SlotEvent.FILL): SlotState.READY,
+    (SlotState.LEASED, SlotEvent.EXPIRE): SlotState.QUARANTINED,
+    (SlotState.LEASED, SlotEvent.FREE): SlotState.FREE,
+    (SlotState.QUARANTINED, SlotEvent.FILL): SlotState.READY,
+    (SlotState.QUARANTINED, SlotEvent.FREE): SlotState.FREE,
+    (SlotState.READY, SlotEvent.HOLD): SlotState.HELD,
+    (SlotState.READY, SlotEvent.FREE): SlotState.FREE,
+    (SlotState.HELD, SlotEvent.FREE): SlotState.FREE,
+}
+
+Owner: TypeAlias = tuple[bytes, int]
+"""(producer_id, job_id)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotId:
+    """A slot: the `index`-th of one producer for one job."""
+
+    producer_id: bytes
+    job_id: int
+    index: int
+
+    @property
+    def owner(self) -> Owner:
+        """Whose it is."""
+        return self.producer_id, self.job_id
+
+
+@dataclass(frozen=True, slots=True)
+class SlotNeed:
+    """What one job wants of every producer.
+
+    Attributes
+    ----------
+    slot_bytes : int
+        Bytes of a full batch.
+    max_slots : int
+        No more than so many of one producer (`max_queue_size`), at least `MIN_SLOTS`.
+    """
+
+    slot_bytes: int
+    max_slots: int
+
+
+def share(budget_bytes: int, num_producers: int, needs: Mapping[int, SlotNeed]) -> tuple[int, dict[int, int]]:
+    """Divide the budget: (producers that get slots, slots of each of them by job).
+
+    Every served producer gets `MIN_SLOTS` for every job, then one more for the job that has
+    fewest, as long as that fits. Producers that cannot be served that way get none.
+    """
+    base = MIN_SLOTS * sum(need.slot_bytes for need in needs.values())
+    num_served = min(num_producers, budget_bytes // base) if base else 0
+    if not num_served:
+        return 0, {}
+    counts = dict.fromkeys(needs, MIN_SLOTS)
+    left = budget_bytes // num_served - base
+    while True:
+        fits = [j for j, need in needs.items() if counts[j] < need.max_slots and need.slot_bytes <= left]
+        if not fits:
+            return num_served, counts
+        poorest = min(fits, key=counts.__getitem__)
+        counts[poorest] += 1
+        left -= needs[poorest].slot_bytes
+
+
+class SlotTable:
+    """All slots of a pool.
+
+    Parameters
+    ----------
+    budget_bytes : int
+        All slots together never take more.
+    """
+
+    def __init__(self, budget_bytes: int) -> None:
+        self._budget_bytes = budget_bytes
+        self._states: dict[Owner, dict[int, SlotState]] = {}
+        self._targets: dict[Owner, int] = {}
+        self._slot_bytes: dict[int, int] = {}
+        self.used_bytes = 0
+
+    def allot(self, producers: list[bytes], needs: Mapping[int, SlotNeed]) -> list[bytes]:
+        """Set who shall have how many slots; returns the producers that get none.
+
+        Slots in use above the new share go when they become free, and only then come those that
+        others gained: the budget holds at every moment. Call it when a producer or job comes or
+        goes; `producers` are in the order in which they joined.
+        """
+        num_served, counts = share(self._budget_bytes, len(producers), needs)
+        self._slot_bytes.update({job_id: need.slot_bytes for job_id, need in needs.items()})
+        self._targets = {(p, j): count for p in producers[:num_served] for j, count in counts.items()}
+        for owner in list(self._states):
+            for index in list(self._states[owner]):
+                self._drop_if_surplus(SlotId(*owner, index))
+        self._grow()
+        return producers[num_served:] if needs else []
+
+    def state(self, slot: SlotId) -> SlotState:
+        """Who has the slot in hand.
+
+        Raises
+        ------
+        LocalProtocolError
+            There is no such slot.
+        """
+        try:
+            return self._states[slot.owner][slot.index]
+        except KeyError:
+            raise LocalProtocolError(f"no slot {slot.index} of job {slot.job_id}") from None
+
+    def apply(self, slot: SlotId, event: SlotEvent) -> None:
+        """Move a slot along one arrow.
+
+        Raises
+        ------
+        LocalProtocolError
+            `TRANSITIONS` has no such arrow: the slot is in other hands.
+        """
+        before = self.state(slot)
+        after = TRANSITIONS.get((before, event))
+        if after is None:
+            raise LocalProtocolError(f"slot {slot} is {before.value}: it cannot {event.value}")
+        self._states[slot.owner][slot.index] = after
+        if after is SlotState.FREE and self._drop_if_surplus(slot):
+            self._grow()
+
+    def free_slot(self, owner: Owner) -> SlotId | None:
+        """A free slot of an owner, the lowest; None if all are in use."""
+        free = [i for i, state in self._states.get(owner, {}).items() if state is SlotState.FREE]
+        return SlotId(*owner, min(free)) if free else None
+
+    def must_copy(self, slot: SlotId) -> bool:
+        """Whether a delivery has to leave its slot at once, for its owner to have enough to go on."""
+        if slot.owner not in self._targets:
+            return False
+        states = self._states[slot.owner]
+        workable = sum(state not in {SlotState.HELD, SlotState.QUARANTINED} for state in states.values())
+        return workable - 1 < max(1, min(MIN_SLOTS, len(states) - 1))
+
+    def of_owner(self, owner: Owner) -> Iterator[tuple[SlotId, SlotState]]:
+        """All slots of one owner."""
+        return ((SlotId(*owner, index), state) for index, state in self._states.get(owner, {}).items())
+
+    def __iter__(self) -> Iterator[tuple[SlotId, SlotState]]:
+        """All slots there are."""
+        return (item for owner in list(self._states) for item in self.of_owner(owner))
+
+    def _drop_if_surplus(self, slot: SlotId) -> bool:
+        """Drop a free slot above its owner's share."""
+        states = self._states[slot.owner]
+        if states[slot.index] is not SlotState.FREE or len(states) <= self._targets.get(slot.owner, 0):
+            return False
+        del states[slot.index]
+        if not states:
+            del self._states[slot.owner]
+        self.used_bytes -= self._slot_bytes[slot.job_id]
+        return True
+
+    def _grow(self) -> None:
+        """Make the slots that are due, poorest owner first.
+
+        When a poor owner's slot does not fit yet, richer ones wait too: else small slots would
+        eat the room that a large one needs, and its job would starve.
+        """
+        while due := [owner for owner, target in self._targets.items() if self._count(owner) < target]:
+            fewest = min(map(self._count, due))
+            added = [self._add(owner) for owner in due if self._count(owner) == fewest]
+            if not all(added):
+                return
+
+    def _count(self, owner: Owner) -> int:
+        return len(self._states.get(owner, ()))
+
+    def _add(self, owner: Owner) -> bool:
+        num_bytes = self._slot_bytes[owner[1]]
+        if self.used_bytes + num_bytes > self._budget_bytes:
+            return False
+        states = self._states.setdefault(owner, {})
+        states[next(i for i in range(len(states) + 1) if i not in states)] = SlotState.FREE
+        self.used_bytes += num_bytes
+        return True

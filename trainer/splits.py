@@ -1,0 +1,185 @@
+"""Which samples are held out for validation.
+
+Pure functions of numbers and a seed. The draws come from `common.draws.raw`, whose stream NumPy
+promises for ever, and are only ever sorted (stably): a split made today is made again in ten years.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from common.draws import Purpose, raw
+from common.errors import ConfigurationError, DatasetError
+from trainer.columns import Array, Column, refuse_first
+
+Mask = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRequest:
+    """How many of how many samples to hold out, and by which draws.
+
+    Attributes
+    ----------
+    validation_split : float
+        Share of the samples, strictly between 0 and 1.
+    seed : int
+        Equal seeds give equal splits.
+    num_samples : int
+        Samples in the dataset.
+    """
+
+    validation_split: float
+    seed: int
+    num_samples: int
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none."""
+        if not 0 < self.validation_split < 1:
+            raise ConfigurationError(
+                f"validation_split must lie strictly between 0 and 1, got {self.validation_split!r}"
+            )
+
+    @property
+    def num_wanted(self) -> int:
+        """Validation samples asked for, rounded down as Keras does."""
+        return int(self.validation_split * self.num_samples)
+
+    def order(self, num: int) -> Codes:
+        """`num` things, shape (num,), in the order in which they are drawn."""
+        return np.argsort(raw(Purpose.SPLIT, self.seed, 0, num), kind="stable")
+
+
+def by_sample(request: SplitRequest) -> Mask:
+    """Mark the samples drawn first, shape (num_samples,)."""
+    held_out = np.zeros(request.num_samples, np.bool_)
+    held_out[request.order(request.num_samples)[: request.num_wanted]] = True
+    return _both_sides(request, held_out)
+
+
+def by_class(request: SplitRequest, codes: Codes) -> Mask:
+    """Mark the samples drawn first within each class, shape (num_samples,).
+
+    Each class gives its share to within one sample: the quotas are rounded down and what is
+    missing goes to the classes that lost most, the first class on a tie.
+    """
+    order = request.order(request.num_samples)
+    sizes = np.bincount(codes)
+    by_code = order[np.argsort(codes[order], kind="stable")]
+    starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    rank = np.arange(len(codes)) - starts
+    held_out = np.zeros(request.num_samples, np.bool_)
+    held_out[by_code] = rank < np.repeat(_quotas(request, sizes), sizes)
+    return _both_sides(request, held_out)
+
+
+def by_group(request: SplitRequest, column: Column) -> Mask:
+    """Mark whole groups, shape (num_samples,).
+
+    Groups are drawn, and one is taken whenever that brings the number of validation samples
+    closer to the number asked for, so that a giant group is passed over instead of overshooting.
+    """
+    groups = _groups(column)
+    places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
+    codes = np.fromiter((places[group] for group in groups), np.intp, len(groups))
+    sizes = np.bincount(codes)
+    taken = np.zeros(len(sizes), np.bool_)
+    missing = request.num_wanted
+    for group in request.order(len(sizes)).tolist():
+        if abs(missing - sizes[group]) < abs(missing):
+            taken[group] = True
+            missing -= sizes[group]
+    return _both_sides(request, taken[codes], f"; {column.name!r} has {_in_words(sizes)}")
+
+
+def _quotas(request: SplitRequest, sizes: Codes) -> Codes:
+    """Count validation samples per class: shares rounded down, the rest to the largest remainders."""
+    shares = sizes * request.validation_split
+    quotas = shares.astype(np.intp)
+    num_left = max(0, request.num_wanted - int(quotas.sum()))
+    quotas[np.argsort(quotas - shares, kind="stable")[:num_left]] += 1
+    return quotas
+
+
+def class_codes(targets: tuple[Array, ...]) -> Codes:
+    """Give each class of a target array a number.
+
+    Parameters
+    ----------
+    targets : tuple of ndarray
+        One of them: whole numbers of shape (N,) or (N, 1), or one-hot rows of shape (N, K).
+
+    Returns
+    -------
+    ndarray of int
+        Shape (N,), from 0.
+
+    Raises
+    ------
+    DatasetError
+        If it is neither; several labels in a row have no class to keep the share of.
+    """
+    if len(targets) != 1:
+        raise DatasetError(f"stratify=True needs one label array, this dataset has {len(targets)}")
+    target = targets[0]
+    flat = target[:, 0] if target.ndim == 2 and target.shape[1] == 1 else target
+    if flat.ndim == 2 and _is_one_hot(flat):
+        flat = np.argmax(flat, axis=1)
+    if flat.ndim != 1 or not np.array_equal(flat, np.trunc(flat)):
+        raise DatasetError(
+            "stratify=True needs one class per sample, as whole numbers of shape (N,) or one-hot "
+            f"rows; the labels have shape {target.shape} and start with {target[0].tolist()!r}"
+        )
+    codes: Codes = np.unique(flat, return_inverse=True)[1]
+    return codes
+
+
+def _is_one_hot(target: Array) -> bool:
+    return bool(np.isin(target, (0, 1)).all() and (target.sum(axis=1) == 1).all())
+
+
+def _both_sides(request: SplitRequest, held_out: Mask, why: str = "") -> Mask:
+    """Refuse a split that leaves one side empty."""
+    num_held_out = int(held_out.sum())
+    if 0 < num_held_out < request.num_samples:
+        return held_out
+    empty = "training" if num_held_out else "validation"
+    raise DatasetError(
+        f"validation_split={request.validation_split} of {request.num_samples} samples asks for "
+        f"{request.num_wanted} and leaves the {empty} side empty{why}. Choose another share"
+    )
+
+
+def _groups(column: Column) -> list[Any]:
+    """List the groups, one per sample; a missing one would be a group of its own."""
+    groups: list[Any] = column.cells.tolist()
+    missing = (group is None or (isinstance(group, float) and math.isnan(group)) for group in groups)
+    refuse_first(column, missing, "a group: a sample without one could be on both sides")
+    return groups
+
+
+def _in_words(sizes: Codes) -> str:
+    """Say how many groups there are and how large."""
+    return f"{len(sizes)} groups of {sizes.min()} to {sizes.max()} samples"
+
+
+def row_numbers(rows: npt.ArrayLike, num_samples: int) -> Codes:
+    """Turn row numbers, or a mask of shape (num_samples,), into row numbers that exist."""
+    array = np.asarray(rows)
+    if array.dtype == np.bool_ and array.shape == (num_samples,):
+        return np.flatnonzero(array)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise DatasetError(
+            f"rows must be row numbers or a mask of shape ({num_samples},), "
+            f"got {array.dtype} of shape {array.shape}"
+        )
+    outside = array[(array < 0) | (array >= num_samples)]
+    if outside.size:
+        raise DatasetError(f"there is no row {outside[0]}: rows go from 0 to {num_samples - 1}")
+    return array.astype(np.intp)

@@ -1,0 +1,125 @@
+"""The dispatcher's books: who is there, what is to be done, who does it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from trainer.binding import StepKey
+from trainer.ledger import Ledger
+from trainer.slots import SlotId, SlotNeed
+
+OVERDUE_AFTER_S = 10.0
+"""A lease is never overdue before."""
+
+OVERDUE_FACTOR = 10
+"""... nor before so many times the median time from lease to answer."""
+
+UNASKED_AHEAD = 2
+"""Batches that a job may have in hand before anything was asked of it."""
+
+
+@dataclass(slots=True)
+class Lease:
+    """One order to build one step, given to one producer.
+
+    Attributes
+    ----------
+    leased_at : float
+        Seconds on the pool's clock.
+    void : bool
+        Expired or cancelled: the slot is in quarantine until the producer answers.
+    num_unlisted : int
+        Heartbeats of the producer that did not list it, in a row.
+    """
+
+    lease_id: int
+    key: StepKey
+    slot: SlotId
+    leased_at: float
+    void: bool = False
+    num_unlisted: int = 0
+
+
+@dataclass(slots=True)
+class Peer:
+    """A producer, from its welcome to its end.
+
+    Attributes
+    ----------
+    leases : dict of int to Lease
+        In the order given, which is the order in which it works: only the first can be in work.
+    num_unread : int
+        Read failures in a row.
+    barred : bool
+        Gets no more tickets because its reads failed too often.
+    """
+
+    producer_id: bytes
+    name: str
+    last_heard: float
+    leases: dict[int, Lease] = field(default_factory=dict)
+    num_unread: int = 0
+    barred: bool = False
+
+
+@dataclass(slots=True)
+class Demand:
+    """Somebody waits for a step.
+
+    Attributes
+    ----------
+    since, until : float
+        When the wait began, and when it must end, on the pool's clock.
+    next_note_at : float
+        When to log that it is still going on.
+    """
+
+    since: float
+    until: float
+    next_note_at: float
+
+
+@dataclass(slots=True)
+class Work:
+    """One job, from its opening to its closing.
+
+    Attributes
+    ----------
+    name : str
+        For log lines and errors.
+    samples_of : callable
+        (epoch, step) -> the files of the step, for errors.
+    demands : dict of StepKey to Demand
+        Steps somebody waits for, in the order asked.
+    leased, ready : dict
+        The lease that works on a LEASED step; the slot of a READY one.
+    answer_s : deque of float
+        Recent times from lease to answer.
+    asked : bool
+        Whether anything was ever asked of it.
+    """
+
+    job_id: int
+    name: str
+    ledger: Ledger
+    need: SlotNeed
+    samples_of: Callable[[StepKey], Sequence[str]]
+    demands: dict[StepKey, Demand] = field(default_factory=dict)
+    leased: dict[StepKey, Lease] = field(default_factory=dict)
+    ready: dict[StepKey, SlotId] = field(default_factory=dict)
+    answer_s: deque[float] = field(default_factory=lambda: deque(maxlen=65))
+    asked: bool = False
+
+    @property
+    def overdue_s(self) -> float:
+        """Age at which a lease of this job is taken for lost."""
+        usual = median(self.answer_s) if self.answer_s else 0.0
+        return max(OVERDUE_AFTER_S, OVERDUE_FACTOR * usual)
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether prefetch may go on as far as slots allow."""
+        return self.asked or self.ledger.num_ahead < UNASKED_AHEAD
