@@ -21,10 +21,7 @@ asked (the peeks) and keeps the bindings.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
-StepKey: TypeAlias = tuple[int, int]
-"""(epoch, step)."""
+from trainer.plan import StepKey
 
 
 class IndexBinding:
@@ -52,7 +49,7 @@ class IndexBinding:
         if index in self._asked and not self._begun_any:
             self._advance_if_whole()
         self._asked.add(index)
-        return self.epoch, self._bind(index)
+        return StepKey(self.epoch, self._bind(index))
 
     def epoch_begins(self) -> None:
         """Keras' `on_epoch_begin`."""
@@ -67,7 +64,7 @@ class IndexBinding:
         if self._begun_any:
             self._advance_if_whole()
             return []
-        peeked = [(self.epoch, self._bind(index)) for index in sorted(self._asked)]
+        peeked = [StepKey(self.epoch, self._bind(index)) for index in sorted(self._asked)]
         self._asked.clear()
         return peeked
 

@@ -6,7 +6,7 @@ error about a cell still names the right row after other rows were dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,7 +65,21 @@ class Table:
     columns: dict[str, Array] = field(default_factory=dict)
 
 
-def refuse_first(column: Column, is_bad: Iterator[bool], expected: str) -> None:
+def check_lengths(num_samples: int, arrays: Mapping[str, Array]) -> None:
+    """Raise a DatasetError unless each array has one entry per sample."""
+    for name, array in arrays.items():
+        if len(array) != num_samples:
+            raise DatasetError(f"{name} has {len(array):,} entries for {num_samples:,} paths: give one each")
+
+
+def check_targets(targets: Iterable[Array]) -> None:
+    """Raise a DatasetError unless a batch can hold each array."""
+    for target in targets:
+        if target.dtype.name not in DTYPES:
+            raise DatasetError(f"a target has dtype {target.dtype}: expected one of {DTYPES}")
+
+
+def refuse_first(column: Column, is_bad: Iterable[bool], expected: str) -> None:
     """Raise a DatasetError that quotes the first bad cell, if there is one."""
     index = next((i for i, bad in enumerate(is_bad) if bad), None)
     if index is not None:

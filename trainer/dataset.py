@@ -1,8 +1,4 @@
-"""`ImageDataset`: a table of samples.
-
-It names files and holds labels, weights and whatever else a frame had. It holds no pixels and never
-opens an image: producers do that.
-"""
+"""`ImageDataset`: a table of samples. It holds no pixels and opens no image: producers do that."""
 
 from __future__ import annotations
 
@@ -14,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from common.batch import DTYPES
 from common.errors import ConfigurationError, DatasetError
 from trainer import frames, splits
-from trainer.columns import Array, Column, Table, file_names, numbers_of, weights_of
-from trainer.files import relative
+from trainer.columns import Array, Column, Table, check_lengths, check_targets
 from trainer.folders import FolderRequest, read_folder
+from trainer.lists import read_lists
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,42 +35,36 @@ class ImageDataset:
         several for ``class_mode="multi_output"``.
     weights : ndarray of float32 or None
         Shape (num_samples,), one sample weight each.
-    target_is_input : bool
-        The target is the image itself, as for an autoencoder.
     class_names : list of str or None
         In the order of their indices.
     columns : dict of str to ndarray
         The frame's columns, each of shape (num_samples,), to split by.
+    target_is_input : bool
+        The target is the image itself, as for an autoencoder.
 
     Examples
     --------
-    >>> data = ImageDataset.from_lists(["a.png", "b.png", "c.png"], labels=[0, 1, 0])
-    >>> data
+    >>> ImageDataset.from_lists(["a.png", "b.png", "c.png"], labels=[0, 1, 0])
     ImageDataset(3 samples, targets=[() int64])
-    >>> data.subset([0, 2]).paths
-    ('a.png', 'c.png')
     """
 
     paths: Sequence[str]
     directory: str | None = None
     targets: tuple[Array, ...] = ()
     weights: npt.NDArray[np.float32] | None = None
-    target_is_input: bool = False
     class_names: list[str] | None = None
     columns: dict[str, Array] = field(default_factory=dict)
+    target_is_input: bool = False
 
     def __post_init__(self) -> None:
         """Check that there is one of everything per sample."""
         object.__setattr__(self, "paths", tuple(self.paths))
         if not self.paths:
             raise DatasetError("a dataset needs at least one sample, got none")
-        for target in self.targets:
-            _check_length("labels", target, len(self))
-            if target.dtype.name not in DTYPES:
-                raise DatasetError(f"labels have dtype {target.dtype}: expected one of {DTYPES}")
-        extra = {} if self.weights is None else {"weights": self.weights}
-        for name, array in {**extra, **self.columns}.items():
-            _check_length(name, array, len(self))
+        check_targets(self.targets)
+        labels = {f"targets[{place}]": target for place, target in enumerate(self.targets)}
+        weights = {} if self.weights is None else {"weights": self.weights}
+        check_lengths(len(self), {**labels, **weights, **self.columns})
 
     @classmethod
     def from_dataframe(
@@ -107,18 +96,14 @@ class ImageDataset:
         weight_col : str, optional
             Column of sample weights, 0 or more.
         classes : sequence of str, optional
-            Classes in the order of their indices; rows of other classes are left out. Without it
-            the classes are those found, sorted.
+            Classes in the order of their indices; rows of others are left out. Default: those found, sorted.
         validate_filenames : bool
-            Leave out rows whose file does not exist, with one warning. Pass False when only the
-            producers can see the images.
+            Leave out rows without a file, with one warning. False: only producers see the images.
 
         Raises
         ------
-        DatasetError
-            If a column or a cell cannot be used, or no file exists.
-        ConfigurationError
-            If the arguments do not go together.
+        DatasetError, ConfigurationError
+            If a column or a cell cannot be used or no file exists; if the arguments do not go together.
 
         Examples
         --------
@@ -162,13 +147,8 @@ class ImageDataset:
 
         Raises
         ------
-        DatasetError
-            If there are no images; the text says what there is instead.
-
-        Examples
-        --------
-        >>> ImageDataset.from_directory("flowers", label_mode="categorical")  # doctest: +SKIP
-        ImageDataset(3,670 samples, 5 classes, targets=[(5,) float32], directory='flowers')
+        DatasetError, ConfigurationError
+            If there are no images, saying what there is; if the arguments do not go together.
         """
         directory = os.fspath(directory)
         request = FolderRequest(directory, labels, label_mode, class_names, follow_links)
@@ -207,23 +187,11 @@ class ImageDataset:
         ImageDataset(2 samples, targets=[(2,) float64])
         """
         directory = None if directory is None else os.fspath(directory)
-        table = Table(
-            relative(file_names(Column.of("paths", paths)), directory),
-            () if labels is None else (numbers_of(Column.of("labels", labels)).copy(),),
-            weights=None if weights is None else weights_of(Column.of("weights", weights)),
-        )
-        return cls._of(table, directory)
+        return cls._of(read_lists(paths, labels, weights, directory), directory)
 
     @classmethod
     def _of(cls, table: Table, directory: str | None) -> ImageDataset:
-        return cls(
-            table.paths,
-            directory,
-            table.targets,
-            table.weights,
-            class_names=table.class_names,
-            columns=table.columns,
-        )
+        return cls(table.paths, directory, table.targets, table.weights, table.class_names, table.columns)
 
     def __len__(self) -> int:
         """Count the samples."""
@@ -259,7 +227,7 @@ class ImageDataset:
         """The index of each class name."""
         if self.class_names is None:
             return None
-        return {name: index for index, name in enumerate(self.class_names)}
+        return dict(zip(self.class_names, range(len(self.class_names)), strict=True))
 
     def subset(self, rows: Any) -> ImageDataset:
         """Take some samples; classes keep their indices.
@@ -267,18 +235,12 @@ class ImageDataset:
         Parameters
         ----------
         rows : array-like
-            Row numbers, in the order wanted and possibly repeated, or a mask of shape
-            (num_samples,).
+            Row numbers, in any order and possibly repeated, or a mask of shape (num_samples,).
 
         Raises
         ------
         DatasetError
             If a row does not exist, or none is taken.
-
-        Examples
-        --------
-        >>> ImageDataset.from_lists(["a.png", "b.png", "c.png"]).subset([True, False, True]).paths
-        ('a.png', 'c.png')
         """
         taken = splits.row_numbers(rows, len(self))
         return replace(
@@ -294,8 +256,7 @@ class ImageDataset:
     ) -> tuple[ImageDataset, ImageDataset]:
         """Hold samples out for validation.
 
-        Every sample is in exactly one of the two, in dataset order. The same arguments give the
-        same split for ever, on every machine.
+        Every sample is in exactly one of the two, in dataset order; equal arguments split equally for ever.
 
         Parameters
         ----------
@@ -304,11 +265,10 @@ class ImageDataset:
         seed : int
             Which samples are drawn.
         group_col : str, optional
-            Column of the frame: samples with equal values (slices of one patient) stay together.
-            The share is met as closely as whole groups allow.
+            Column whose equal values (slices of one patient) stay together; the share is then met
+            as closely as drawn whole groups allow.
         stratify : bool
-            Hold out the same share of each class. Not together with `group_col`: the two
-            conditions contradict each other as soon as a group has several classes.
+            Hold out the same share of each class. Not with `group_col`: a group may have several.
 
         Returns
         -------
@@ -316,10 +276,8 @@ class ImageDataset:
 
         Raises
         ------
-        DatasetError
-            If a side would be empty, or there is no such column or no class per sample.
-        ConfigurationError
-            If the arguments do not go together.
+        DatasetError, ConfigurationError
+            If a side would be empty or there is no such column; if the arguments do not go together.
 
         Examples
         --------
@@ -340,10 +298,5 @@ class ImageDataset:
 
     def _column(self, name: str) -> Column:
         if name not in self.columns:
-            raise DatasetError(frames.no_such_column(name, list(self.columns)))
+            raise DatasetError(frames.no_such_column(name, list(self.columns), "dataset"))
         return Column.of(name, self.columns[name])
-
-
-def _check_length(name: str, array: Array, num_samples: int) -> None:
-    if len(array) != num_samples:
-        raise DatasetError(f"got {len(array):,} {name} for {num_samples:,} paths: expected one per path")

@@ -112,7 +112,7 @@ def _weights(
 def _column(frame: pd.DataFrame, name: str, rows: npt.NDArray[np.intp]) -> Column:
     """Take one column without missing cells."""
     column = replace(Column.of(name, frame[name].to_numpy()[rows]), rows=rows)
-    refuse_first(column, iter(frame[name].isna().to_numpy()[rows]), "a value: drop the row or fill it in")
+    refuse_first(column, frame[name].isna().to_numpy()[rows], "a value: drop the row or fill it in")
     return column
 
 
@@ -175,8 +175,10 @@ def _check_columns(frame: pd.DataFrame, request: FrameRequest) -> None:
             )
 
 
-def no_such_column(name: str, columns: list[Any]) -> str:
+def no_such_column(name: str, columns: list[Any], holder: str = "frame") -> str:
     """Say that a column is missing, what there is, and what may have been meant."""
+    if not columns:
+        return f"there is no column {name!r}: this {holder} has none. from_dataframe keeps a frame's columns"
     close = difflib.get_close_matches(str(name), [str(column) for column in columns], n=1)
     meant = f". Did you mean {close[0]!r}?" if close else ""
-    return f"there is no column {name!r}; the columns are {columns}{meant}"
+    return f"there is no column {name!r}; the columns of the {holder} are {columns}{meant}"

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from common.errors import LocalProtocolError
-from trainer.binding import StepKey
+from trainer.plan import StepKey
 
 
 class StepState(Enum):
@@ -97,7 +97,7 @@ class Ledger:
     def __init__(self, num_steps: int) -> None:
         self._num_steps = num_steps
         self._records: dict[StepKey, StepRecord] = {}
-        self._frontier: StepKey = (0, 0)
+        self._frontier = StepKey(0, 0)
         self._returned: list[StepKey] = []
         self._counts: Counter[StepState] = Counter()
         self.first_epoch = 0
@@ -107,7 +107,7 @@ class Ledger:
         record = self._records.get(key)
         if record is not None:
             return record.state
-        return StepState.PLANNED if key[0] >= self.first_epoch else StepState.DELIVERED
+        return StepState.PLANNED if key.epoch >= self.first_epoch else StepState.DELIVERED
 
     def record(self, key: StepKey) -> StepRecord:
         """The record of a step, made on first use."""
@@ -127,7 +127,7 @@ class Ledger:
         record = self.record(key)
         after = TRANSITIONS.get((record.state, event))
         if after is None:
-            raise LocalProtocolError(f"step {key} is {record.state.value}: it cannot {event.value}")
+            raise LocalProtocolError(f"{key} is {record.state.value}: it cannot {event.value}")
         self._counts[record.state] -= 1
         self._counts[after] += 1
         record.state = after
@@ -167,14 +167,15 @@ class Ledger:
 
     def retire_before(self, epoch: int, keep: set[StepKey]) -> None:
         """Forget the records of all epochs before `epoch` but those in `keep`."""
-        old = [key for key in self._records if key[0] < epoch and key not in keep]
+        old = [key for key in self._records if key.epoch < epoch and key not in keep]
         for key in old:
             self._counts[self._records.pop(key).state] -= 1
-        self._returned = [key for key in self._returned if key[0] >= epoch or key in keep]
+        self._returned = [key for key in self._returned if key.epoch >= epoch or key in keep]
         heapq.heapify(self._returned)
         self.first_epoch = max(self.first_epoch, epoch)
-        self._frontier = max(self._frontier, (epoch, 0))
+        self._frontier = max(self._frontier, StepKey(epoch, 0))
 
     def _after(self, key: StepKey) -> StepKey:
-        epoch, step = key
-        return (epoch, step + 1) if step + 1 < self._num_steps else (epoch + 1, 0)
+        if key.step + 1 < self._num_steps:
+            return StepKey(key.epoch, key.step + 1)
+        return StepKey(key.epoch + 1, 0)

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from common.draws import Purpose, raw
 from common.errors import ConfigurationError
+
+
+class StepKey(NamedTuple):
+    """A place in the whole training: step `step` of epoch `epoch`."""
+
+    epoch: int
+    step: int
+
+    def __str__(self) -> str:
+        return f"batch {self.step} of epoch {self.epoch}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from trainer.binding import StepKey
+from trainer.dispatch.instructions import Instruction, Note
 from trainer.ledger import Ledger
-from trainer.slots import SlotId, SlotNeed
+from trainer.plan import StepKey
+from trainer.slots import SlotId, SlotNeed, SlotTable
 
 OVERDUE_AFTER_S = 10.0
 """A lease is never overdue before."""
@@ -123,3 +124,38 @@ class Work:
     def wants_more(self) -> bool:
         """Whether prefetch may go on as far as slots allow."""
         return self.asked or self.ledger.num_ahead < UNASKED_AHEAD
+
+
+@dataclass(slots=True)
+class Books:
+    """Everything the dispatcher knows; its parts share one.
+
+    Attributes
+    ----------
+    slots : SlotTable
+        Who may put a batch where.
+    peers : dict of bytes to Peer
+        By producer_id, in the order in which they joined.
+    works : dict of int to Work
+        By job_id, in the order in which they were opened.
+    out : list of Instruction
+        What the pool is to do, not yet handed out.
+    """
+
+    slots: SlotTable
+    peers: dict[bytes, Peer] = field(default_factory=dict)
+    works: dict[int, Work] = field(default_factory=dict)
+    out: list[Instruction] = field(default_factory=list)
+
+    @property
+    def producer_names(self) -> list[str]:
+        """Names of the producers that are there."""
+        return [peer.name for peer in self.peers.values()]
+
+    def may_read(self, peer: Peer, work: Work, key: StepKey) -> bool:
+        """Whether the producer has not yet failed to read a file of the step."""
+        return peer.producer_id not in work.ledger.record(key).unread_by
+
+    def note(self, level: int, text: str) -> None:
+        """Log a line."""
+        self.out.append(Note(level, text))

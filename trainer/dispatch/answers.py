@@ -1,0 +1,92 @@
+"""What whoever waits for a step gets: its batch, or an error that is enough to act on."""
+
+from __future__ import annotations
+
+import logging
+
+from common.errors import BatchError, StarvedError
+from trainer.dispatch.books import Books, Demand, Work
+from trainer.dispatch.instructions import Deliver, Reject
+from trainer.ledger import StepEvent, StepState
+from trainer.plan import StepKey
+from trainer.slots import SlotEvent
+
+NEXT_NOTE_S = 30.0
+"""Seconds between two log lines about the same wait, after the first."""
+
+
+class Answers:
+    """Ends demands.
+
+    Parameters
+    ----------
+    books : Books
+        Shared with the dispatcher's other parts.
+    advice : str
+        How to start a producer, for whoever reads that one is missing.
+    read_grace_s : float
+        How long a demanded step that no producer can read waits for another producer to come.
+    """
+
+    def __init__(self, books: Books, advice: str, read_grace_s: float) -> None:
+        self._books = books
+        self._advice = advice
+        self._read_grace_s = read_grace_s
+
+    def deliver(self, work: Work, key: StepKey) -> None:
+        """Hand a ready batch to whoever waits for it."""
+        slot = work.ready.pop(key)
+        copy = self._books.slots.must_copy(slot)
+        self._books.slots.apply(slot, SlotEvent.HOLD)
+        work.ledger.apply(key, StepEvent.DELIVER)
+        del work.demands[key]
+        self._books.out.append(Deliver(work.job_id, key, slot, copy))
+
+    def fail(self, work: Work, key: StepKey, text: str) -> None:
+        """A step cannot be built: tell whoever waits for it, now or when it is asked for."""
+        work.ledger.fail(key, text)
+        if key in work.demands:
+            self.tell_error(work, key)
+
+    def tell_error(self, work: Work, key: StepKey) -> None:
+        """Raise the step's error in whoever waits for it; the next demand tries again."""
+        record = work.ledger.record(key)
+        del work.demands[key]
+        self._books.out.append(Reject(work.job_id, key, BatchError(record.error)))
+        record.error = ""
+
+    def fail_if_unreadable(self, work: Work, key: StepKey, now: float) -> None:
+        """Give up a demanded step when every producer there is has failed to read it."""
+        if work.ledger.state(key) is not StepState.PLANNED or not self._books.peers:
+            return
+        if any(
+            not peer.barred and self._books.may_read(peer, work, key) for peer in self._books.peers.values()
+        ):
+            return
+        if now - work.demands[key].since < self._read_grace_s:
+            return
+        last = work.ledger.record(key).error or "none gets tickets any more, see the log"
+        self.fail(
+            work,
+            key,
+            f"no producer can read {key}"
+            f" (tried: {', '.join(self._books.producer_names)}). Last failure: {last}",
+        )
+
+    def review(self, work: Work, key: StepKey, demand: Demand, now: float) -> None:
+        """Say that a wait is long, or end it."""
+        text = f"waiting {now - demand.since:.0f} s for {key}: {self._why(work, key)}"
+        if now >= demand.until:
+            del work.demands[key]
+            self._books.out.append(Reject(work.job_id, key, StarvedError(text)))
+        elif now >= demand.next_note_at:
+            demand.next_note_at += NEXT_NOTE_S
+            self._books.note(logging.WARNING, text)
+
+    def _why(self, work: Work, key: StepKey) -> str:
+        if not self._books.peers:
+            return f"no producer is connected. {self._advice}"
+        lease = work.leased.get(key)
+        if lease is not None:
+            return f"producer {self._books.peers[lease.slot.producer_id].name} works on it"
+        return f"none of the producers {', '.join(self._books.producer_names)} takes it. {self._advice}"

@@ -1,0 +1,105 @@
+"""Who gets which ticket next."""
+
+from __future__ import annotations
+
+from trainer.dispatch.books import Books, Peer, Work
+from trainer.dispatch.instructions import Discard
+from trainer.dispatch.leases import Leases
+from trainer.ledger import StepEvent, StepState
+from trainer.plan import StepKey
+from trainer.slots import SlotEvent, SlotId
+
+TICKETS_AHEAD = 2
+"""Leases of one producer: one in work, one waiting. Enough never to idle, little to lose."""
+
+DEMANDED_AHEAD = 4
+"""... and so many when somebody waits for the step."""
+
+
+class Feeder:
+    """Gives tickets to producers.
+
+    Parameters
+    ----------
+    books : Books
+        Shared with the dispatcher's other parts.
+    leases : Leases
+        Makes the leases.
+    """
+
+    def __init__(self, books: Books, leases: Leases) -> None:
+        self._books = books
+        self._leases = leases
+
+    def feed(self, now: float, only: Peer | None = None) -> None:
+        """Give tickets to whoever can take some; to one producer only, if nobody else can."""
+        if only is not None and not self._has_unleased_demand():
+            while self._feed_one(only, TICKETS_AHEAD, now):
+                pass
+        else:
+            self._feed_all(now)
+
+    def _feed_all(self, now: float) -> None:
+        """One ticket each, then a second each: work spreads before it queues."""
+        for depth in range(1, DEMANDED_AHEAD + 1):
+            for peer in sorted(self._books.peers.values(), key=lambda peer: len(peer.leases)):
+                self._feed_one(peer, depth, now)
+
+    def _feed_one(self, peer: Peer, depth: int, now: float) -> bool:
+        """Lease one step to a producer that holds fewer than `depth` leases."""
+        if peer.barred or len(peer.leases) >= min(depth, DEMANDED_AHEAD):
+            return False
+        choice = self._demanded_choice(peer)
+        if choice is None and len(peer.leases) < min(depth, TICKETS_AHEAD):
+            choice = self._prefetch_choice(peer)
+        if choice is None:
+            return False
+        work, key, slot = choice
+        self._leases.lease(peer, work, key, slot, now)
+        return True
+
+    def _demanded_choice(self, peer: Peer) -> tuple[Work, StepKey, SlotId] | None:
+        """The first step that somebody waits for and nobody works on; a slot is found or made."""
+        for work in self._books.works.values():
+            for key in work.demands:
+                if work.ledger.state(key) is StepState.PLANNED and self._books.may_read(peer, work, key):
+                    slot = self._free_slot(peer, work) or self._take_back(peer, work)
+                    if slot is not None:
+                        return work, key, slot
+        return None
+
+    def _prefetch_choice(self, peer: Peer) -> tuple[Work, StepKey, SlotId] | None:
+        """The next step of the job that has least in hand and a free slot."""
+        for work in sorted(self._books.works.values(), key=lambda work: work.ledger.num_ahead):
+            slot = self._free_slot(peer, work) if work.wants_more else None
+            if slot is not None:
+                key = work.ledger.next_planned()
+                if self._books.may_read(peer, work, key):
+                    return work, key, slot
+        return None
+
+    def _free_slot(self, peer: Peer, work: Work) -> SlotId | None:
+        return self._books.slots.free_slot((peer.producer_id, work.job_id))
+
+    def _take_back(self, peer: Peer, work: Work) -> SlotId | None:
+        """Give up the ready batch farthest from delivery whose slot helps this producer."""
+        for key in sorted(work.ready, reverse=True):
+            slot = work.ready[key]
+            if slot.producer_id == peer.producer_id or slot.producer_id not in self._books.peers:
+                self.drop_ready(work, key)
+                work.ledger.apply(key, StepEvent.TAKE_BACK)
+                return self._free_slot(peer, work)
+        return None
+
+    def drop_ready(self, work: Work, key: StepKey) -> None:
+        """Give up a ready batch and its slot."""
+        slot = work.ready.pop(key)
+        self._books.slots.apply(slot, SlotEvent.FREE)
+        self._books.out.append(Discard(slot))
+
+    def _has_unleased_demand(self) -> bool:
+        return any(
+            work.ledger.state(key) is StepState.PLANNED
+            for work in self._books.works.values()
+            for key in work.demands
+        )

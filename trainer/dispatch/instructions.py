@@ -1,0 +1,93 @@
+"""What the dispatcher tells the pool to do. Values only; the pool acts on them in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from common.errors import FeedlineError
+from trainer.plan import StepKey
+from trainer.slots import SlotId
+
+
+@dataclass(frozen=True, slots=True)
+class SendJob:
+    """Tell a producer what the tickets of a job will need."""
+
+    producer_id: bytes
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendCloseJob:
+    """Tell a producer that it can forget a job."""
+
+    producer_id: bytes
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendTicket:
+    """Ask for a batch to be built into a slot; the slot says by whom."""
+
+    lease_id: int
+    key: StepKey
+    slot: SlotId
+
+
+@dataclass(frozen=True, slots=True)
+class SendCancel:
+    """Tell a producer not to begin with a lease."""
+
+    producer_id: bytes
+    lease_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The batch that just came is wanted: keep its bytes under this slot."""
+
+    slot: SlotId
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """The bytes kept under this slot are not wanted any more."""
+
+    slot: SlotId
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Hand the bytes under a slot to whoever waits for the step.
+
+    With `copy`, the slot is to be released as soon as its bytes are copied; else when the last
+    array that reads them is gone.
+    """
+
+    job_id: int
+    key: StepKey
+    slot: SlotId
+    copy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Raise `error` in whoever waits for the step."""
+
+    job_id: int
+    key: StepKey
+    error: FeedlineError
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Log a line; `level` is one of `logging`'s numbers."""
+
+    level: int
+    text: str
+
+
+Instruction: TypeAlias = (
+    SendJob | SendCloseJob | SendTicket | SendCancel | Keep | Discard | Deliver | Reject | Note
+)

@@ -1,0 +1,126 @@
+"""How leases begin and end, and what that means for their steps and slots."""
+
+from __future__ import annotations
+
+import logging
+from itertools import count
+
+from common.protocol import Failure
+from trainer.dispatch.answers import Answers
+from trainer.dispatch.books import Books, Lease, Peer, Work
+from trainer.dispatch.instructions import SendCancel, SendTicket
+from trainer.ledger import StepEvent, StepState
+from trainer.plan import StepKey
+from trainer.slots import SlotEvent, SlotId
+
+MAX_LOST = 3
+"""A step that was in work when a producer died is tried so many times more."""
+
+MAX_UNREAD = 20
+"""A producer with so many failed reads in a row gets no more tickets."""
+
+
+class Leases:
+    """Makes and ends leases.
+
+    Parameters
+    ----------
+    books : Books
+        Shared with the dispatcher's other parts.
+    answers : Answers
+        Where a step goes that cannot be built.
+    """
+
+    def __init__(self, books: Books, answers: Answers) -> None:
+        self._books = books
+        self._answers = answers
+        self._ids = count(1)
+
+    def lease(self, peer: Peer, work: Work, key: StepKey, slot: SlotId, now: float) -> None:
+        """Order a planned step from a producer that has a free slot."""
+        lease = Lease(next(self._ids), key, slot, now)
+        self._books.slots.apply(slot, SlotEvent.LEASE)
+        work.ledger.apply(key, StepEvent.LEASE)
+        peer.leases[lease.lease_id] = work.leased[key] = lease
+        self._books.out.append(SendTicket(lease.lease_id, key, slot))
+
+    def answered(self, producer_id: bytes, lease_id: int) -> tuple[Peer | None, Lease | None]:
+        """Whose lease an answer ends; nothing for an answer to no lease, such as a second one."""
+        peer = self._books.peers.get(producer_id)
+        return peer, peer.leases.pop(lease_id, None) if peer else None
+
+    def wanting(self, lease: Lease) -> Work | None:
+        """The job for which an answer to this lease still is news."""
+        work = self._books.works.get(lease.slot.job_id)
+        if work and work.ledger.state(lease.key) in {StepState.PLANNED, StepState.LEASED}:
+            return work
+        return None
+
+    def end(self, work: Work, lease: Lease) -> None:
+        """Its step was answered: whoever else works on it can stop."""
+        current = work.leased.pop(lease.key, None)
+        if current is not None and current is not lease:
+            self._quarantine(current)
+
+    def void(self, work: Work, lease: Lease) -> None:
+        """Nobody wants the answer any more, but the producer may still be writing."""
+        work.leased.pop(lease.key, None)
+        self._quarantine(lease)
+
+    def _quarantine(self, lease: Lease) -> None:
+        lease.void = True
+        self._books.slots.apply(lease.slot, SlotEvent.EXPIRE)
+        self._books.out.append(SendCancel(lease.slot.producer_id, lease.lease_id))
+
+    def expire(self, lease: Lease) -> None:
+        """Take a lease for lost: the step goes to another producer, the slot into quarantine."""
+        if lease.void:
+            self._books.out.append(SendCancel(lease.slot.producer_id, lease.lease_id))
+            return
+        work = self._books.works[lease.slot.job_id]
+        self.void(work, lease)
+        self.plan_again(work, lease.key)
+
+    def expire_if_overdue(self, peer: Peer, lease: Lease, now: float) -> None:
+        """Expire a lease that is much older than leases of its job usually get."""
+        if lease.void or now - lease.leased_at <= self._books.works[lease.slot.job_id].overdue_s:
+            return
+        self.expire(lease)
+        self._books.note(
+            logging.WARNING,
+            f"producer {peer.name} has not answered for {now - lease.leased_at:.0f} s: "
+            f"{lease.key} goes to another",
+        )
+
+    def lose(self, peer: Peer, lease: Lease, last_words: str, *, counts: bool) -> None:
+        """A lease ended with its producer. When it `counts`, it may be what killed the producer."""
+        work = self._books.works[lease.slot.job_id]
+        del work.leased[lease.key]
+        record = work.ledger.record(lease.key)
+        record.num_lost += counts
+        if record.num_lost <= MAX_LOST:
+            self.plan_again(work, lease.key)
+            return
+        files = ", ".join(work.samples_of(lease.key))
+        self._answers.fail(
+            work,
+            lease.key,
+            f"{lease.key} was in work when {record.num_lost} producers died;"
+            f" one of its files may be what kills them: {files}. Last words of {peer.name}: {last_words}",
+        )
+
+    def plan_again(self, work: Work, key: StepKey) -> None:
+        """The step is not worked on any more."""
+        if work.ledger.state(key) is StepState.LEASED:
+            work.ledger.apply(key, StepEvent.LOSE)
+
+    def count_unread(self, peer: Peer, failure: Failure) -> None:
+        """A producer could not read a file; bar it when that is all it ever does."""
+        peer.num_unread += 1
+        if peer.num_unread >= MAX_UNREAD and not peer.barred:
+            peer.barred = True
+            self._books.note(
+                logging.WARNING,
+                f"producer {peer.name} gets no more tickets: {peer.num_unread} reads running failed,"
+                f" the last of {failure.path}: {failure.text}. Check its --data-root",
+            )

@@ -1,0 +1,26 @@
+"""Lists and arrays in, the parts of a dataset out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from common.errors import DatasetError
+from trainer.columns import Column, Table, file_names, numbers_of, weights_of
+from trainer.files import relative
+
+
+def read_lists(paths: Sequence[str], labels: Any, weights: Any, directory: str | None) -> Table:
+    """Turn file names, and labels and weights unless they are None, into the parts of a dataset."""
+    names = file_names(Column.of("paths", paths))
+    targets = () if labels is None else (numbers_of(_like(names, "labels", labels)).copy(),)
+    given = None if weights is None else weights_of(_like(names, "weights", weights))
+    return Table(relative(names, directory), targets, weights=given)
+
+
+def _like(paths: Sequence[str], name: str, values: Any) -> Column:
+    """Make a column with one cell per path."""
+    column = Column.of(name, values)
+    if len(column.cells) != len(paths):
+        raise DatasetError(f"got {len(paths):,} paths and {len(column.cells):,} {name}: give one per path")
+    return column
