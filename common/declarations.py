@@ -38,17 +38,10 @@ Draws = Sequence[float] | npt.NDArray[np.float64]
 class FillMode(StrEnum):
     """What lies beyond the edges of ``abcd``."""
 
-    CONSTANT = "constant"
-    """``kkkk|abcd|kkkk`` with k = fill_value."""
-
-    NEAREST = "nearest"
-    """``aaaa|abcd|dddd``"""
-
-    REFLECT = "reflect"
-    """``dcba|abcd|dcba``"""
-
-    WRAP = "wrap"
-    """``abcd|abcd|abcd``"""
+    CONSTANT = "constant"  # kkkk|abcd|kkkk with k = fill_value
+    NEAREST = "nearest"  # aaaa|abcd|dddd
+    REFLECT = "reflect"  # dcba|abcd|dcba
+    WRAP = "wrap"  # abcd|abcd|abcd
 
 
 class FlipMode(StrEnum):
@@ -290,27 +283,17 @@ def _sampling(label: str, value: Any, _: float) -> Interpolation:
     return one_of(Interpolation, label, value, Interpolation.NEAREST, Interpolation.BILINEAR)
 
 
-def _value_range(label: str, value: Any, _: float) -> Pair:
-    lowest, highest = sorted(pair(label, value))
-    return lowest, highest
-
-
 def _factor(label: str, value: Any, lowest: float) -> float | Pair:
     return factor(label, value, lowest, 1.0)
 
 
 _CHECKS: dict[str, Callable[[str, Any, float], Any]] = {
+    **dict.fromkeys(("factor", "height_factor", "width_factor"), _factor),
+    **dict.fromkeys(("height", "width"), lambda label, value, _: pixels(label, value)),
+    **dict.fromkeys(("fill_value", "scale", "offset"), lambda label, value, _: number(label, value)),
     "mode": lambda label, value, _: one_of(FlipMode, label, value),
-    "factor": _factor,
-    "height_factor": _factor,
-    "width_factor": _factor,
     "fill_mode": lambda label, value, _: one_of(FillMode, label, value),
     "interpolation": _sampling,
-    "fill_value": lambda label, value, _: number(label, value),
-    "height": lambda label, value, _: pixels(label, value),
-    "width": lambda label, value, _: pixels(label, value),
-    "value_range": _value_range,
-    "scale": lambda label, value, _: number(label, value),
-    "offset": lambda label, value, _: number(label, value),
+    "value_range": lambda label, value, _: tuple(sorted(pair(label, value))),
 }
 """What each argument must be, whichever declaration has it: (label, value, lowest factor) -> value."""

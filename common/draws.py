@@ -56,4 +56,4 @@ def uniforms(
 ) -> npt.NDArray[np.float64]:
     """Draw `num` floats in [0, 1), shape (num,), from the top 53 bits of each word of `raw`."""
     words = raw(purpose, seed, epoch, num, row=row, occurrence=occurrence)
-    return np.multiply(words >> np.uint64(11), _TWO_POW_MINUS_53, dtype=np.float64)
+    return (words >> np.uint64(11)).astype(np.float64) * _TWO_POW_MINUS_53

@@ -47,6 +47,9 @@ MAX_HEADER_BYTES = 8 << 20
 MAX_FRAMES = 34
 MAX_TEXT_CHARS = 100_000
 
+_ODD_NAMES = "surrogateescape"
+"""File names that are not UTF-8 travel as Python itself reads them from a folder."""
+
 Buffer: TypeAlias = Any
 """Whatever has the buffer protocol: bytes, memoryview, ndarray, zmq.Frame.buffer."""
 
@@ -112,7 +115,6 @@ class Batch:
     """Answer to a ticket: the batch is in its slot, or in `data` when the slot is not shared."""
 
     tag: ClassVar[str] = "batch"
-    num_buffers: ClassVar[int] = 1
     job_id: int
     lease_id: int
     build_us: int
@@ -247,10 +249,16 @@ def encode(session: Session, message: Message) -> list[Buffer]:
     Raises
     ------
     LocalProtocolError
-        The message is larger than the other side would accept.
+        The other side would refuse the message: too large, or a field of the wrong type.
     """
     plain, buffers = _split(message)
-    header: bytes = msgpack.packb([message.tag, session.producer_id, session.pool_id, plain])
+    try:
+        _join(type(message), dict(plain), buffers)
+        header: bytes = msgpack.packb(
+            [message.tag, session.producer_id, session.pool_id, plain], unicode_errors=_ODD_NAMES
+        )
+    except (RemoteProtocolError, OverflowError, TypeError, ValueError) as error:
+        raise LocalProtocolError(f"a {message.tag} message that cannot be sent: {error}") from error
     if len(header) > MAX_HEADER_BYTES or len(buffers) >= MAX_FRAMES:
         raise LocalProtocolError(
             f"a {message.tag} message has {len(header)} header bytes and {len(buffers)} buffers;"
@@ -272,16 +280,24 @@ def decode(frames: Sequence[Buffer]) -> tuple[Session, Message]:
     tag, producer_id, pool_id, plain = _header(frames[0])
     kind = _KINDS.get(tag)
     if kind is None:
-        raise RemoteProtocolError(f"unknown message {tag!r}")
+        raise RemoteProtocolError(f"unknown message {tag!r:.80}")
     session = Session(producer_id, pool_id)
+    if kind is Hello and plain.get("version") != VERSION:
+        # Another version's hello may have other fields; all that matters is that it gets an answer.
+        return session, Hello(_as_version(plain), "", "", 0, {})
     return session, _join(kind, plain, list(frames[1:]))
+
+
+def _as_version(plain: dict[str, Any]) -> int:
+    version = plain.get("version")
+    return version if isinstance(version, int) and version >= 0 else 0
 
 
 def _header(frame: Buffer) -> tuple[str, bytes, bytes, dict[str, Any]]:
     if memoryview(frame).nbytes > MAX_HEADER_BYTES:
         raise RemoteProtocolError(f"a header has at most {MAX_HEADER_BYTES} bytes")
     try:
-        tag, producer_id, pool_id, plain = msgpack.unpackb(frame)
+        tag, producer_id, pool_id, plain = msgpack.unpackb(frame, unicode_errors=_ODD_NAMES)
     except Exception as error:
         # msgpack raises a dozen unrelated types; all of them mean the same here.
         raise RemoteProtocolError(f"the header is not ours: {error}") from error
@@ -310,18 +326,19 @@ def _split(message: Message) -> tuple[dict[str, Any], list[Buffer]]:
 
 
 def _join(kind: type[Message], plain: dict[str, Any], buffers: list[Buffer]) -> Message:
-    """Undo `_split`, checking every field against its type."""
+    """Undo `_split`, checking every field against its type; empties `plain`."""
     values: dict[str, Any] = {}
     for field in fields(kind):
         match field.type:
             case "Buffer":
-                values[field.name] = _only(kind, buffers)
+                values[field.name], buffers = _only(kind, buffers), []
             case "tuple[Buffer, ...]":
                 values[field.name], buffers = tuple(buffers), []
             case _:
                 values[field.name] = _checked(kind, str(field.type), field.name, plain)
-    if len(values) != len(plain) + sum("Buffer" in str(f.type) for f in fields(kind)):
-        raise RemoteProtocolError(f"{kind.tag} has unknown fields among {sorted(map(str, plain))}")
+    if plain or buffers:
+        strange = f"{sorted(map(str, plain))!r:.300} and {len(buffers)} buffers"
+        raise RemoteProtocolError(f"{kind.tag} has what it should not: fields {strange}")
     return kind(**values)
 
 
@@ -333,14 +350,15 @@ def _only(kind: type[Message], buffers: list[Buffer]) -> Buffer:
 
 def _checked(kind: type[Message], type_name: str, name: str, plain: dict[str, Any]) -> Any:
     try:
-        return _READERS[type_name](plain[name])
+        return _READERS[type_name](plain.pop(name))
     except (KeyError, TypeError, ValueError) as error:
         raise RemoteProtocolError(f"field {name!r} of {kind.tag} is not a {type_name}: {error}") from error
 
 
 def _int(value: Any) -> int:
-    if not isinstance(value, int) or value < 0:
-        raise ValueError(f"got {value!r}")
+    # A bool is an int to `isinstance`, and none of ours.
+    if type(value) is not int or value < 0:
+        raise ValueError(f"got {value!r:.80}")
     return value
 
 
@@ -356,16 +374,26 @@ def _dict(value: Any) -> dict[str, Any]:
     return value
 
 
+def _list(value: Any) -> Sequence[Any]:
+    # Lists become tuples on this side; a text or a mapping would pass for one in a loop.
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"got {value!r:.80}")
+    return value
+
+
 def _texts(value: Any) -> dict[str, str]:
     return {_str(key): _str(text) for key, text in _dict(value).items()}
 
 
 def _ints(value: Any) -> tuple[int, ...]:
-    return tuple(_int(item) for item in value)
+    return tuple(_int(item) for item in _list(value))
 
 
 def _samples(value: Any) -> tuple[Sample, ...]:
-    return tuple(Sample(tuple(_str(p) for p in paths), _int(row), _int(nth)) for paths, row, nth in value)
+    return tuple(
+        Sample(tuple(_str(path) for path in _list(paths)), _int(row), _int(nth))
+        for paths, row, nth in map(_list, _list(value))
+    )
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {

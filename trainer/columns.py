@@ -72,9 +72,10 @@ def check_lengths(num_samples: int, arrays: Mapping[str, Array]) -> None:
             raise DatasetError(f"{name} has {len(array):,} entries for {num_samples:,} paths: give one each")
 
 
-def check_targets(targets: Iterable[Array]) -> None:
-    """Raise a DatasetError unless a batch can hold each array."""
+def check_targets(targets: Iterable[Array], num_samples: int) -> None:
+    """Raise a DatasetError unless a batch can hold each array, one entry per sample."""
     for target in targets:
+        check_lengths(num_samples, {"a target": target})
         if target.dtype.name not in DTYPES:
             raise DatasetError(f"a target has dtype {target.dtype}: expected one of {DTYPES}")
 
@@ -127,6 +128,7 @@ def weights_of(column: Column) -> npt.NDArray[np.float32]:
     if values.ndim != 1:
         raise DatasetError(f"{column.name!r} must hold one weight per sample, got shape {values.shape}")
     _refuse_rows(column, values, values >= 0, "a weight of 0 or more")
+    _refuse_rows(column, values, values <= np.finfo(np.float32).max, "a weight that fits float32")
     return values.astype(np.float32)
 
 
@@ -149,7 +151,7 @@ def _from_objects(column: Column) -> Array:
 
 def _refuse_non_numbers(column: Column) -> None:
     """Quote the first cell that is neither a number nor a list of numbers."""
-    remedy = 'a number. For class names use class_mode="categorical", "binary" or "sparse"'
+    remedy = 'a number. from_dataframe takes class names with class_mode="categorical", "binary" or "sparse"'
     refuse_first(column, (not _is_numeric(cell) for cell in column.cells), remedy)
 
 

@@ -31,8 +31,7 @@ class ImageDataset:
     directory : str or None
         What the paths are relative to.
     targets : tuple of ndarray
-        Each of shape (num_samples, ...) and a dtype of `common.batch.DTYPES`: none, one, or
-        several for ``class_mode="multi_output"``.
+        Each (num_samples, ...), of a dtype in `common.batch.DTYPES`; several for "multi_output".
     weights : ndarray of float32 or None
         Shape (num_samples,), one sample weight each.
     class_names : list of str or None
@@ -61,10 +60,9 @@ class ImageDataset:
         object.__setattr__(self, "paths", tuple(self.paths))
         if not self.paths:
             raise DatasetError("a dataset needs at least one sample, got none")
-        check_targets(self.targets)
-        labels = {f"targets[{place}]": target for place, target in enumerate(self.targets)}
+        check_targets(self.targets, len(self))
         weights = {} if self.weights is None else {"weights": self.weights}
-        check_lengths(len(self), {**labels, **weights, **self.columns})
+        check_lengths(len(self), {**weights, **self.columns})
 
     @classmethod
     def from_dataframe(
@@ -135,11 +133,11 @@ class ImageDataset:
         Parameters
         ----------
         directory : path
-            Holds one folder per class, or images if `labels` is None.
+            Holds one folder per class, or images if there are no labels.
         labels : {"inferred", None}
-            "inferred" takes the sorted folder names as classes. None takes all images, unlabelled.
+            "inferred": the sorted folder names are the classes. None: all images below, no labels.
         label_mode : {"int", "categorical", "binary", None}
-            Targets of shape (N,) int32, (N, num_classes) float32 or (N, 1) float32; None: no targets.
+            Targets of shape (N,) int32, (N, num_classes) float32 or (N, 1) float32; None: as `labels`.
         class_names : sequence of str, optional
             Folders to take, in the order of their class indices.
         follow_links : bool
@@ -265,8 +263,7 @@ class ImageDataset:
         seed : int
             Which samples are drawn.
         group_col : str, optional
-            Column whose equal values (slices of one patient) stay together; the share is then met
-            as closely as drawn whole groups allow.
+            Column whose equal values (slices of one patient) stay together, and shift the share a little.
         stratify : bool
             Hold out the same share of each class. Not with `group_col`: a group may have several.
 

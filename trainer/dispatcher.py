@@ -106,6 +106,12 @@ class Dispatcher:
         self._allot()
         return self._feed(now)
 
+    def budget_changed(self, budget_bytes: int, now: float) -> list[Instruction]:
+        """There is more or less room; slots above the new shares go when they become free."""
+        self._budget_bytes = self._books.slots.budget_bytes = budget_bytes
+        self._allot()
+        return self._feed(now)
+
     # --- producers ----------------------------------------------------------------------------
 
     def producer_joined(self, producer_id: bytes, name: str, now: float) -> list[Instruction]:
@@ -271,9 +277,9 @@ class Dispatcher:
         return self._feed(now)
 
     @property
-    def producer_names(self) -> list[str]:
-        """Names of the producers that are there."""
-        return [peer.name for peer in self._books.peers.values()]
+    def producer_ids(self) -> set[bytes]:
+        """The producers that count as there."""
+        return set(self._books.peers)
 
     @property
     def used_bytes(self) -> int:

@@ -62,6 +62,6 @@ def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
 def _present(folder: Path, names: list[str]) -> list[bool]:
     """Say which names are files in `folder`."""
     if len(names) <= _FEW:
-        return [(folder / name).is_file() for name in names]
+        return [os.path.isfile(f"{folder}/{name}") for name in names]  # noqa: PTH113 - Path takes ten times as long
     present = {entry.name for entry in entries(folder) if entry.is_file()}
     return [name in present for name in names]

@@ -35,7 +35,7 @@ class FolderRequest:
     Attributes
     ----------
     directory : str
-        Holds class folders, or images if `labels` is None.
+        Holds class folders, or images if `labels` or `label_mode` is None.
     labels : {"inferred", None}
         Whether folder names are labels.
     label_mode : {"int", "categorical", "binary", None}
@@ -62,19 +62,27 @@ class FolderRequest:
         if self.label_mode not in (*_CLASS_MODES, None):
             modes = [*_CLASS_MODES, None]
             raise ConfigurationError(f"label_mode must be one of {modes}, got {self.label_mode!r}")
-        if self.labels is None and self.class_names is not None:
-            raise ConfigurationError(f'class_names={self.class_names!r} needs labels="inferred"')
+        if not self.is_labelled and self.class_names is not None:
+            raise ConfigurationError(
+                f"class_names={self.class_names!r} needs labels, got labels={self.labels!r} and "
+                f"label_mode={self.label_mode!r}"
+            )
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether there are class folders; either argument says so, as in Keras."""
+        return self.labels is not None and self.label_mode is not None
 
 
 def read_folder(request: FolderRequest) -> Table:
     """Find the images of a folder and, unless there are none, their labels."""
     _check_directory(request.directory)
-    names = [""] if request.labels is None else _class_folders(request)
+    names = _class_folders(request) if request.is_labelled else [""]
     by_class = [_images_under(request, name) for name in names]
     paths = [path for paths in by_class for path in paths]
     if not paths:
         _refuse_no_images(request)
-    if request.labels is None:
+    if not request.is_labelled:
         return Table(paths)
     _warn_of_empty(
         request.directory, [name for name, found in zip(names, by_class, strict=True) if not found]
@@ -92,7 +100,7 @@ def _class_folders(request: FolderRequest) -> list[str]:
     if request.class_names is None:
         return folders
     names = list(request.class_names)
-    if len(set(names)) != len(names) or not set(names) <= set(folders):
+    if not names or len(set(names)) != len(names) or not set(names) <= set(folders):
         raise DatasetError(f"class_names must be different folders of {folders}, got {names}")
     return names
 
@@ -113,18 +121,16 @@ def _walk(request: FolderRequest, folder: str) -> Iterator[tuple[str, list[str]]
     def refuse(error: OSError) -> NoReturn:
         raise DatasetError(f"cannot list {error.filename!r}: {error.strerror}") from error
 
-    start = len(f"{Path(request.directory)}/")
     top = Path(request.directory, folder)
     walked = os.walk(str(top), onerror=refuse, followlinks=request.follow_links)
     for root, _, names in sorted(walked, key=lambda visited: visited[0]):
-        yield f"{root}/"[start:], names
+        below = Path(folder, Path(root).relative_to(top))
+        yield f"{below}/" if below.parts else "", names
 
 
 def _targets(codes: npt.NDArray[np.intp], label_mode: str | None, names: list[str]) -> tuple[Array, ...]:
     """Make targets of folder numbers; "binary" has a last axis here and none in a frame, as in Keras."""
-    if label_mode is None:
-        return ()
-    target = class_targets(codes, _CLASS_MODES[label_mode], names)
+    target = class_targets(codes, _CLASS_MODES[str(label_mode)], names)
     return (target[:, np.newaxis] if label_mode == "binary" else target,)
 
 

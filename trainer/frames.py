@@ -52,6 +52,14 @@ class FrameRequest:
         """Refuse what cannot work, and arguments that do not go together."""
         if self.class_mode not in CLASS_MODES:
             raise ConfigurationError(f"class_mode must be one of {CLASS_MODES}, got {self.class_mode!r}")
+        self._check_label_columns()
+        self._check_classes()
+
+    def _check_label_columns(self) -> None:
+        if not self.label_columns and self.class_mode not in UNLABELLED_MODES:
+            raise ConfigurationError(
+                f'class_mode="{self.class_mode}" takes at least one label column, got y_col={self.y_col!r}'
+            )
         if self.class_mode in NAMED_MODES and len(self.label_columns) != 1:
             raise ConfigurationError(
                 f'class_mode="{self.class_mode}" takes one label column, got y_col={self.y_col!r}. '
@@ -59,10 +67,17 @@ class FrameRequest:
             )
         if self.class_mode == "multi_output" and isinstance(self.y_col, str):
             raise ConfigurationError(f'class_mode="multi_output" takes a list, got y_col={self.y_col!r}')
-        if self.classes is not None and self.class_mode not in NAMED_MODES:
+
+    def _check_classes(self) -> None:
+        if self.classes is None:
+            return
+        if self.class_mode not in NAMED_MODES:
             raise ConfigurationError(
                 f"classes has no meaning with class_mode={self.class_mode!r}: leave it out"
             )
+        is_list = not isinstance(self.classes, str) and len(self.classes)
+        if not is_list or not all(isinstance(name, str) for name in self.classes):
+            raise ConfigurationError(f"classes must be a list of class names, got {self.classes!r}")
 
     @property
     def label_columns(self) -> list[str]:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import ConfigurationError, DatasetError
+from common.errors import DatasetError
 from trainer.columns import Array, Column, numbers_of, refuse_first, stacked
 
 CLASS_MODES = ("categorical", "binary", "sparse", "raw", "multi_output", "input", None)
@@ -92,7 +92,7 @@ def class_targets(codes: npt.NDArray[np.intp], class_mode: str, class_names: Seq
 def _named_targets(column: Column, class_mode: str, classes: Sequence[str] | None) -> Targets:
     """Targets of class names; rows of classes that were not chosen are left out, as Keras does."""
     owners, labels = _flat_labels(column, class_mode)
-    names = sorted(set(labels)) if classes is None else _chosen(classes)
+    names = sorted(set(labels)) if classes is None else list(dict.fromkeys(classes))
     places = {name: place for place, name in enumerate(names)}
     codes = np.fromiter((places.get(label, -1) for label in labels), np.intp, len(labels))
     keep = _kept(owners, codes, len(column.cells), classes)
@@ -136,13 +136,6 @@ def _kept(
     return np.bincount(owners[codes >= 0], minlength=num_rows) > 0
 
 
-def _chosen(classes: Sequence[str]) -> list[str]:
-    """Take the user's classes in the user's order, each once."""
-    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
-        raise ConfigurationError(f"classes must be a list of class names, got {classes!r}")
-    return list(dict.fromkeys(classes))
-
-
 def _report_choice(column: Column, labels: list[str], names: list[str], keep: npt.NDArray[np.bool_]) -> None:
     """Warn of what looks like a misspelt class: one without samples, while other rows are left out."""
     seen = Counter(labels)
@@ -154,7 +147,7 @@ def _report_choice(column: Column, labels: list[str], names: list[str], keep: np
         warnings.warn(
             f"no sample has the classes {unused[:5]} of classes=, while {int((~keep).sum())} rows are "
             f"left out whose classes are not in it, such as {others[:5]}",
-            stacklevel=6,
+            stacklevel=7,
         )
 
 

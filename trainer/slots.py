@@ -122,7 +122,7 @@ class SlotTable:
     """
 
     def __init__(self, budget_bytes: int) -> None:
-        self._budget_bytes = budget_bytes
+        self.budget_bytes = budget_bytes
         self._states: dict[Owner, dict[int, SlotState]] = {}
         self._targets: dict[Owner, int] = {}
         self._slot_bytes: dict[int, int] = {}
@@ -135,7 +135,7 @@ class SlotTable:
         others gained: the budget holds at every moment. Call it when a producer or job comes or
         goes; `producers` are in the order in which they joined.
         """
-        num_served, counts = share(self._budget_bytes, len(producers), needs)
+        num_served, counts = share(self.budget_bytes, len(producers), needs)
         self._slot_bytes.update({job_id: need.slot_bytes for job_id, need in needs.items()})
         self._targets = {(p, j): count for p in producers[:num_served] for j, count in counts.items()}
         for owner in list(self._states):
@@ -222,7 +222,7 @@ class SlotTable:
 
     def _add(self, owner: Owner) -> bool:
         num_bytes = self._slot_bytes[owner[1]]
-        if self.used_bytes + num_bytes > self._budget_bytes:
+        if self.used_bytes + num_bytes > self.budget_bytes:
             return False
         states = self._states.setdefault(owner, {})
         states[next(i for i in range(len(states) + 1) if i not in states)] = SlotState.FREE

@@ -45,6 +45,8 @@ class SplitRequest:
             raise ConfigurationError(
                 f"validation_split must lie strictly between 0 and 1, got {self.validation_split!r}"
             )
+        if not isinstance(self.seed, int | np.integer):
+            raise ConfigurationError(f"seed must be an int, got {self.seed!r}")
 
     @property
     def num_wanted(self) -> int:
@@ -53,7 +55,7 @@ class SplitRequest:
 
     def order(self, num: int) -> Codes:
         """`num` things, shape (num,), in the order in which they are drawn."""
-        return np.argsort(raw(Purpose.SPLIT, self.seed, 0, num), kind="stable")
+        return np.argsort(raw(Purpose.SPLIT, int(self.seed), 0, num), kind="stable")
 
 
 def by_sample(request: SplitRequest) -> Mask:

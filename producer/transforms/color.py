@@ -70,7 +70,7 @@ def apply_line(line: Line, pixels: npt.NDArray[Any], out: npt.NDArray[Any]) -> n
     if pixels.dtype != np.uint8:
         return _apply_to_values(line, pixels, out)
     if out.dtype == np.uint8 and _only_shifts(line):
-        cv2.add(_rows(pixels), np.rint(np.full(4, line.offset)), dst=_rows(out))
+        _shift(_rows(pixels), round(float(line.offset)), _rows(out))
     else:
         _look_up(line, pixels, out)
     return out
@@ -79,6 +79,13 @@ def apply_line(line: Line, pixels: npt.NDArray[Any], out: npt.NDArray[Any]) -> n
 def _only_shifts(line: Line) -> bool:
     # Saturation, which cv2.add does anyway, is then all the clipping there is.
     return line.scale == 1.0 and np.ndim(line.offset) == 0 and line.lowest <= 0.0 and line.highest >= 255.0
+
+
+def _shift(pixels: npt.NDArray[Any], delta: int, out: npt.NDArray[Any]) -> None:
+    # OpenCV is five times as fast when the number is a uint8, too. It takes four equal numbers for one,
+    # or for an image of 4 x 1: then it wants to be told the dtype, and the result is the same.
+    operate = cv2.add if delta >= 0 else cv2.subtract
+    operate(pixels, np.full(4, min(abs(delta), 255), np.float64), dst=out, dtype=cv2.CV_8U)
 
 
 def _look_up(line: Line, pixels: npt.NDArray[np.uint8], out: npt.NDArray[Any]) -> None:

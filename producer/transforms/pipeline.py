@@ -119,7 +119,7 @@ class Pipeline:
         Parameters
         ----------
         image : ndarray
-            Shape (height, width, channels), dtype `in_dtype`. Not kept.
+            Shape (height, width, channels), dtype `in_dtype`. Only read, and not kept.
         draws : ndarray
             Uniforms in [0, 1), shape (num_draws,), float64; the same draws give the same bytes.
         out : ndarray

@@ -1,0 +1,65 @@
+"""Child processes: how a producer is started, how many, and when one that died is started again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which in a container or under taskset are not all there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def start_producer(arguments: Sequence[str], **popen: Any) -> subprocess.Popen[bytes]:
+    """Start one producer as a child of this process; it ends when this process is gone.
+
+    -P keeps a user's own ``common.py`` from shadowing ours; the path makes sure that ours is found,
+    installed or not.
+    """
+    ours = str(Path(__file__).parent.parent)
+    path = os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH", "")]))
+    command = [sys.executable, "-P", "-m", "producer", "--unsupervised", "--parent-pid", str(os.getpid())]
+    return subprocess.Popen([*command, *arguments], env=os.environ | {"PYTHONPATH": path}, **popen)  # noqa: S603 - our own command line
+
+
+@dataclass(slots=True)
+class Restarts:
+    """Counts the deaths of processes that do the same, and doubles the pause between them.
+
+    Attributes
+    ----------
+    limit : int
+        So many deaths in a row, with no proof in between that a process can live, are a crash loop.
+    first_pause_s, longest_pause_s : float
+        The first death is answered at once, the second after `first_pause_s`, the next after twice
+        that, and so on.
+    num_deaths : int
+        Deaths since the last proof.
+    """
+
+    limit: int = 5
+    first_pause_s: float = 0.1
+    longest_pause_s: float = 5.0
+    num_deaths: int = 0
+
+    def proved(self) -> None:
+        """A process has shown that it can live: it was welcomed, or ran for a while."""
+        self.num_deaths = 0
+
+    def died(self) -> float | None:
+        """Seconds to wait before the next start; None when it is hopeless."""
+        self.num_deaths += 1
+        if self.num_deaths >= self.limit:
+            return None
+        if self.num_deaths == 1:
+            return 0.0
+        doubled: float = self.first_pause_s * 2 ** (self.num_deaths - 2)
+        return min(doubled, self.longest_pause_s)

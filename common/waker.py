@@ -1,0 +1,38 @@
+"""Wakes a thread that waits in a poller, from any thread, also from inside the garbage collector."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+
+class Waker:
+    """A pipe whose readable end goes into a poller.
+
+    It is closed when the last reference is gone and not before: a finalizer that wakes a pool long
+    after its end must not write into a file that got the same number since.
+    """
+
+    def __init__(self) -> None:
+        self._read_fd, self._write_fd = os.pipe()
+        os.set_blocking(self._read_fd, False)
+        os.set_blocking(self._write_fd, False)
+
+    def fileno(self) -> int:
+        """The file descriptor to poll for reading."""
+        return self._read_fd
+
+    def wake(self) -> None:
+        """Make the pipe readable. Never blocks: a full pipe wakes just as well."""
+        with suppress(BlockingIOError):
+            os.write(self._write_fd, b"\0")
+
+    def clear(self) -> None:
+        """Take out what `wake` put in. Called by the thread that was woken."""
+        with suppress(BlockingIOError):
+            while os.read(self._read_fd, 4096):
+                pass
+
+    def __del__(self) -> None:
+        os.close(self._read_fd)
+        os.close(self._write_fd)

@@ -1,0 +1,161 @@
+"""``python -m producer --connect tcp://trainer:5555 --workers 4 --data-root /data``.
+
+Settings -> wiring -> run: a supervisor of N processes, each of them this same command with
+``--unsupervised``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import platform
+import signal
+import sys
+from collections.abc import Sequence
+
+EXAMPLE = """\
+example:
+  feedline-producer --connect tcp://127.0.0.1:5555 --workers 4 --data-root /data/images
+
+A producer waits for its trainer, however long that takes, and for the next one when it leaves.
+SIGTERM lets it finish the batch in hand.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    result = argparse.ArgumentParser(
+        "feedline-producer",
+        description="Decodes and augments image batches and pushes them to Feedline trainers.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument
+    add(
+        "--connect",
+        action="append",
+        required=True,
+        metavar="ENDPOINT",
+        help="where a trainer listens, such as tcp://trainer:5555; may be repeated",
+    )
+    add("--workers", type=_count, metavar="N", help="producer processes (default: the usable cores)")
+    add(
+        "--data-root",
+        action="append",
+        required=True,
+        metavar="DIR",
+        help="a folder to read images from, and from nowhere else; may be repeated",
+    )
+    add("--name", help="what logs and errors call this producer (default: the host's name)")
+    add(
+        "--exit-with-trainer",
+        action="store_true",
+        help="end when the trainer says goodbye, instead of waiting for the next one",
+    )
+    add(
+        "--insecure",
+        action="store_true",
+        help="allow trainers on other hosts, without encryption or proof of who they are",
+    )
+    add("--log-format", choices=("text", "json"), default="text", help="a line or a JSON object an event")
+    add("--unsupervised", action="store_true", help=argparse.SUPPRESS)
+    add("--parent-pid", type=int, help=argparse.SUPPRESS)
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a supervisor, or with ``--unsupervised`` one producer; returns the exit status."""
+    command = parser()
+    settings = command.parse_args(arguments)
+    configure_logging(settings.log_format)
+    from common.endpoints import check_endpoint
+    from common.errors import FeedlineError
+
+    try:
+        for endpoint in settings.connect:
+            check_endpoint(endpoint, insecure=settings.insecure)
+        return _produce(settings) if settings.unsupervised else _supervise(settings)
+    except FeedlineError as error:
+        command.exit(2, f"feedline-producer: {error}\n")
+
+
+def _supervise(settings: argparse.Namespace) -> int:
+    from common.processes import usable_cores
+    from producer.supervisor import Supervisor
+
+    name = settings.name or platform.node()
+    names = [f"{name}/{i}" for i in range(settings.workers or usable_cores())]
+    supervisor = Supervisor([_child_arguments(settings, name) for name in names])
+    _on_stop(supervisor.stop)
+    return supervisor.run()
+
+
+def _produce(settings: argparse.Namespace) -> int:
+    from producer.worker import WorkerSettings, run
+
+    error = run(
+        WorkerSettings(
+            endpoints=tuple(settings.connect),
+            data_roots=tuple(settings.data_root),
+            name=settings.name or f"{platform.node()}/{os.getpid()}",
+            exit_with_trainer=settings.exit_with_trainer,
+            parent_pid=settings.parent_pid,
+        ),
+        _on_stop,
+    )
+    return 1 if error else 0
+
+
+def _child_arguments(settings: argparse.Namespace, name: str) -> list[str]:
+    """The same command line, for one producer."""
+    result = ["--name", name, "--log-format", settings.log_format]
+    for endpoint in settings.connect:
+        result += ["--connect", endpoint]
+    for root in settings.data_root:
+        result += ["--data-root", root]
+    result += ["--insecure"] * settings.insecure + ["--exit-with-trainer"] * settings.exit_with_trainer
+    return result
+
+
+def _on_stop(stop: object) -> None:
+    """Let SIGTERM and Ctrl-C end the process the gentle way."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop())  # type: ignore[operator]  # mypy: any callable
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return number
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, for log collectors."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Time, level, logger, process and text, and the traceback if there is one."""
+        entry = {
+            "time": self.formatTime(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "pid": record.process,
+            "text": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+def configure_logging(log_format: str) -> None:
+    """Log to stderr from INFO on."""
+    handler = logging.StreamHandler()
+    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s")
+    handler.setFormatter(JsonFormatter() if log_format == "json" else text)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,334 @@
+"""One producer: a thread that talks to trainers, and the main thread, which builds batches.
+
+Talking has a thread of its own so that heartbeats go out however long a batch takes. The two
+threads share a queue of tasks and a queue of answers, and nothing else. The only file of the
+producer that imports zmq.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import cv2
+import msgpack
+import numpy as np
+import zmq
+
+from common.errors import FeedlineError, ProtocolError, RemoteProtocolError
+from common.job import Job
+from common.protocol import (
+    VERSION,
+    Batch,
+    Cancelled,
+    FromProducer,
+    Goodbye,
+    Hello,
+    decode,
+    encode,
+)
+from common.waker import Waker
+from producer.build import BatchBuilder, CancelledBuildError, failure_of
+from producer.roots import DataRoots
+from producer.session import Build, End, Phase, Restart, Say, Task, TrainerSession
+
+logger = logging.getLogger(__name__)
+
+POLL_MS = 200
+FLUSH_MS = 2000
+"""How long a goodbye, and the batches before it, may take to leave."""
+
+RECONNECT_MS, LONGEST_RECONNECT_MS = 100, 2000
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What `python -m producer` was told.
+
+    Attributes
+    ----------
+    endpoints : tuple of str
+        Trainers to serve, each over a socket of its own.
+    data_roots : tuple of str
+        Folders to read from.
+    name : str
+        For log lines and errors.
+    exit_with_trainer : bool
+        End when the last trainer says goodbye.
+    parent_pid : int or None
+        End when this process is not the parent any more.
+    """
+
+    endpoints: tuple[str, ...]
+    data_roots: tuple[str, ...]
+    name: str
+    exit_with_trainer: bool = False
+    parent_pid: int | None = None
+
+
+def libraries() -> dict[str, str]:
+    """Whatever the bytes of a batch may depend on, by name."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "msgpack": ".".join(map(str, msgpack.version)),
+        "machine": platform.machine(),
+    }
+
+
+class Link:
+    """The socket of one conversation. Used by the talking thread alone.
+
+    Parameters
+    ----------
+    context : zmq.Context
+        Of the process.
+    endpoint : str
+        Where the trainer listens, now or later.
+    name : str
+        Of this producer.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, name: str) -> None:
+        self.endpoint = endpoint
+        self.refusal = ""
+        self.session = TrainerSession(Hello(VERSION, name, platform.node(), os.getpid(), libraries()))
+        self._context = context
+        self.socket = self._connect()
+
+    def say(self, message: FromProducer, now: float) -> None:
+        """Send, or drop it when nobody listens: then the session is about to begin anew anyway."""
+        try:
+            self.socket.send_multipart(encode(self.session.ids, message), zmq.NOBLOCK, copy=False)
+        except zmq.Again:
+            return
+        if isinstance(message, Hello):
+            self.session.said_hello(now)
+
+    def restart(self, reason: str) -> None:
+        """Begin the conversation anew, with a new id on a new socket."""
+        logger.info(f"connecting anew to {self.endpoint}: {reason}")
+        self.socket.close(linger=0)
+        self.session.restart()
+        self.socket = self._connect()
+
+    def close(self, farewell: str) -> None:
+        """Say goodbye, let what was said leave, and close."""
+        if self.session.phase is Phase.SERVING:
+            self.say(Goodbye(farewell), time.monotonic())
+        self.socket.close(linger=FLUSH_MS)
+
+    def _connect(self) -> zmq.Socket[bytes]:
+        socket = self._context.socket(zmq.DEALER)
+        # Without IMMEDIATE, messages to a trainer that is not there would pile up.
+        socket.setsockopt(zmq.IMMEDIATE, 1)
+        socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+        socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
+        socket.connect(self.endpoint)
+        return socket
+
+
+Answer: TypeAlias = tuple[Link, Task, FromProducer]
+
+
+@dataclass(slots=True)
+class Desk:
+    """What the two threads share.
+
+    Attributes
+    ----------
+    tasks : queue of (Link, Task) or None
+        To the builder, in the order of the tickets; None ends it.
+    answers : deque of Answer
+        From the builder.
+    waker : Waker
+        Tells the talking thread of answers, and of the end.
+    stopping : bool
+        Tickets in the queue are not begun any more.
+    done : threading.Event
+        The builder has ended: say goodbye.
+    """
+
+    tasks: queue.SimpleQueue[tuple[Link, Task] | None] = field(default_factory=queue.SimpleQueue)
+    answers: deque[Answer] = field(default_factory=deque)
+    waker: Waker = field(default_factory=Waker)
+    stopping: bool = False
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self) -> None:
+        """End after the batch in hand. Called from a signal handler, in the main thread."""
+        self.stopping = True
+        self.tasks.put(None)
+
+
+class Talker(threading.Thread):
+    """Keeps the conversations going.
+
+    Parameters
+    ----------
+    settings : WorkerSettings
+        Whom to talk to.
+    desk : Desk
+        Shared with the builder.
+    """
+
+    def __init__(self, settings: WorkerSettings, desk: Desk) -> None:
+        super().__init__(name="feedline-talker")
+        self.error = ""
+        self._settings = settings
+        self._desk = desk
+
+    def run(self) -> None:
+        """Talk until the builder is done."""
+        with zmq.Context() as context:
+            links = [Link(context, endpoint, self._settings.name) for endpoint in self._settings.endpoints]
+            try:
+                while not self._desk.done.is_set():
+                    self._round(links)
+                self._send_answers()
+            except Exception:
+                logger.exception("the talking thread failed")
+                self.error = "the talking thread failed"
+                self._desk.tasks.put(None)
+            finally:
+                for link in links:
+                    link.close("stopped")
+
+    def _round(self, links: list[Link]) -> None:
+        poller = zmq.Poller()
+        poller.register(self._desk.waker.fileno(), zmq.POLLIN)
+        for link in links:
+            poller.register(link.socket, zmq.POLLIN)
+        poller.poll(POLL_MS)
+        self._desk.waker.clear()
+        self._send_answers()
+        now = time.monotonic()
+        for link in links:
+            self._hear(link, now)
+            self._act(link, link.session.tick(now), now)
+        if self._is_over(links):
+            self._desk.tasks.put(None)
+
+    def _hear(self, link: Link, now: float) -> None:
+        """Take in all there is from one trainer."""
+        with suppress(zmq.Again):
+            while True:
+                frames = link.socket.recv_multipart(zmq.NOBLOCK)
+                try:
+                    actions = link.session.heard(*decode(frames), now)
+                except ProtocolError as error:
+                    actions = [Restart(f"{link.endpoint} is no trainer of this version: {error}")]
+                self._act(link, actions, now)
+
+    def _act(self, link: Link, actions: Sequence[object], now: float) -> None:
+        for action in actions:
+            match action:
+                case Say(message):
+                    link.say(message, now)
+                case Build(task):
+                    self._desk.tasks.put((link, task))
+                case Restart(reason):
+                    link.restart(reason)
+                case End(error):
+                    link.refusal = error
+                    logger.log(
+                        logging.ERROR if error else logging.INFO, f"{link.endpoint}: {error or 'goodbye'}"
+                    )
+
+    def _send_answers(self) -> None:
+        while self._desk.answers:
+            link, task, answer = self._desk.answers.popleft()
+            if link.session.answered(task):
+                link.say(answer, time.monotonic())
+
+    def _is_over(self, links: list[Link]) -> bool:
+        """Whether there is nothing left to live for; else trainers that left are waited for anew."""
+        parent = self._settings.parent_pid
+        if parent is not None and os.getppid() != parent:
+            logger.info("the process that started this producer is gone")
+            return True
+        for link in links:
+            if link.session.phase is Phase.ENDED and not (link.refusal or self._settings.exit_with_trainer):
+                link.restart("waiting for the next trainer")
+        self.error = "; ".join(f"{link.endpoint}: {link.refusal}" for link in links if link.refusal)
+        return all(link.session.phase is Phase.ENDED for link in links)
+
+
+class Builder:
+    """Builds what the talking thread queues. Runs in the main thread.
+
+    Parameters
+    ----------
+    roots : DataRoots
+        Where files may lie.
+    desk : Desk
+        Shared with the talking thread.
+    """
+
+    def __init__(self, roots: DataRoots, desk: Desk) -> None:
+        self._roots = roots
+        self._desk = desk
+
+    def run(self) -> None:
+        """Build until None comes, or the batch in hand when `stopping` was set."""
+        while (item := self._desk.tasks.get()) is not None and not self._desk.stopping:
+            link, task = item
+            self._desk.answers.append((link, task, self._answer(task)))
+            self._desk.waker.wake()
+
+    def _answer(self, task: Task) -> FromProducer:
+        ticket = task.ticket
+        start = time.perf_counter()
+        try:
+            data = self._builder(task).build(ticket, lambda: task.cancelled)
+        except CancelledBuildError:
+            return Cancelled(ticket.lease_id)
+        except Exception as error:
+            # Whatever it is, the trainer hears of it; a producer goes on with the next ticket.
+            if not isinstance(error, FeedlineError):
+                logger.exception(f"batch {ticket.step} of epoch {ticket.epoch} failed")
+            return failure_of(ticket, error)
+        return Batch(ticket.job_id, ticket.lease_id, int((time.perf_counter() - start) * 1e6), data)
+
+    def _builder(self, task: Task) -> BatchBuilder:
+        """The builder of a job, made at its first ticket and gone when the job is."""
+        known = task.known
+        if not isinstance(known.builder, BatchBuilder):
+            if not isinstance(known.job, Job):
+                raise RemoteProtocolError(known.job)
+            known.builder = BatchBuilder(known.job, self._roots)
+        return known.builder
+
+
+def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]) -> str:
+    """Serve trainers until told to stop; returns why it ended, empty when all is well.
+
+    Parameters
+    ----------
+    settings : WorkerSettings
+        Whom to serve with what.
+    on_start : callable
+        Called once with a function that stops the producer after the batch in hand; that function
+        may be called from a signal handler.
+    """
+    cv2.setNumThreads(0)
+    desk = Desk()
+    builder = Builder(DataRoots(settings.data_roots), desk)
+    talker = Talker(settings, desk)
+    on_start(desk.stop)
+    talker.start()
+    builder.run()
+    desk.done.set()
+    desk.waker.wake()
+    talker.join()
+    return talker.error

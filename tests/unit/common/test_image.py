@@ -1,0 +1,61 @@
+"""What an image of a job looks like."""
+
+from __future__ import annotations
+
+import msgpack
+import numpy as np
+import pytest
+
+from common.errors import ConfigurationError, RemoteProtocolError
+from common.image import Fit, ImageSpec
+
+
+def test_what_travels_through_msgpack_comes_back_equal() -> None:
+    spec = ImageSpec(np.int64(30), 40, "rgba", "area", "pad", "uint16")  # type: ignore[arg-type]
+    assert ImageSpec.from_wire(msgpack.unpackb(msgpack.packb(spec.to_wire(), strict_types=True))) == spec
+
+
+@pytest.mark.parametrize(("color_mode", "channels"), [("grayscale", 1), ("rgb", 3), ("rgba", 4)])
+def test_the_color_mode_says_how_many_channels_there_are(color_mode: str, channels: int) -> None:
+    assert ImageSpec(2, 3, color_mode).shape == (2, 3, channels)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "quoted"),
+    [
+        ({"height": 0}, "height.*0"),
+        ({"height": True}, "height.*True"),
+        ({"width": 2.5}, "width.*2.5"),
+        ({"width": "256"}, "width.*'256'"),
+        ({"color_mode": "bgr"}, r"color_mode.*'grayscale', 'rgb', 'rgba'.*'bgr'"),
+        ({"interpolation": "lanczos3"}, r"'nearest', 'bilinear', 'bicubic', 'area'.*'lanczos3'"),
+        ({"fit": "squeeze"}, "fit.*'squeeze'"),
+        ({"dtype": "int16"}, "'int16'"),
+        ({"dtype": "float32"}, "'float32'.*transforms"),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_and_quoted(arguments: dict[str, object], quoted: str) -> None:
+    with pytest.raises(ConfigurationError, match=quoted):
+        ImageSpec(**{"height": 8, "width": 8, **arguments})  # type: ignore[arg-type]
+
+
+def test_keras_two_flags_become_one_fit_and_exclude_each_other() -> None:
+    assert Fit.of(crop_to_aspect_ratio=False, pad_to_aspect_ratio=False) is Fit.STRETCH
+    assert Fit.of(crop_to_aspect_ratio=True, pad_to_aspect_ratio=False) is Fit.CROP
+    assert Fit.of(crop_to_aspect_ratio=False, pad_to_aspect_ratio=True) is Fit.PAD
+    with pytest.raises(ConfigurationError, match="exclude each other"):
+        Fit.of(crop_to_aspect_ratio=True, pad_to_aspect_ratio=True)
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        None,
+        [1, 2],
+        [8, 8, "rgb", "bilinear", "stretch", "int4"],
+        [8, 8, ["rgb"], "bilinear", "stretch", "uint8"],
+    ],
+)
+def test_values_that_are_not_those_of_an_image_are_refused(wire: object) -> None:
+    with pytest.raises(RemoteProtocolError, match="six values"):
+        ImageSpec.from_wire(wire)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""One module per command of `feedline`; `trainer.__main__` lists them."""

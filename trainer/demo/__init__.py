@@ -1,0 +1,1 @@
+"""What `feedline demo` is made of: photographs, a dataset, a model, a training, pictures."""

@@ -1,0 +1,343 @@
+"""Between the socket and the dispatcher: messages become events, instructions become messages.
+
+Everything here runs in the pool's thread. It knows no socket: frames come in as lists of buffers
+and go out through a function.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+
+from common.errors import ClosedError, FeedlineError, InterruptedWaitError, ProtocolError, RemoteProtocolError
+from common.protocol import (
+    HEARTBEAT_S,
+    Batch,
+    Buffer,
+    Cancel,
+    Cancelled,
+    CloseJob,
+    Failure,
+    FromTrainer,
+    Goodbye,
+    Heartbeat,
+    Hello,
+    JobUnknown,
+    Message,
+    OpenJob,
+    Refusal,
+    Refuse,
+    Session,
+    Welcome,
+    decode,
+    encode,
+)
+from trainer.delivery import Delivery, Releases
+from trainer.dispatch.instructions import (
+    Deliver,
+    Discard,
+    Instruction,
+    Keep,
+    Note,
+    Reject,
+    SendCancel,
+    SendCloseJob,
+    SendJob,
+    SendTicket,
+)
+from trainer.dispatcher import Dispatcher
+from trainer.jobs import JobSource
+from trainer.plan import StepKey
+from trainer.roster import Connection, Roster
+from trainer.slots import SlotId
+
+logger = logging.getLogger(__name__)
+
+
+INTERRUPT_S = 1.0
+"""Waits that begin so soon after a Ctrl-C end at once, as those do that it met."""
+
+INTERRUPTED = "Ctrl-C ended the wait for a batch"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """Somebody who waits for a step, at most `timeout_s` seconds."""
+
+    future: Future[Delivery]
+    timeout_s: float
+
+
+class Exchange:
+    """All that a pool knows and does, but for its socket and its processes.
+
+    Parameters
+    ----------
+    dispatcher : Dispatcher
+        Decides.
+    roster : Roster
+        Knows who is there.
+    send : callable
+        (routing_id, frames) -> whether somebody is there to get them.
+    releases : Releases
+        Where consumers give slots back.
+    on_welcome : callable
+        Told the process id of each producer that is let in.
+
+    Attributes
+    ----------
+    interrupted_until : float
+        Until when new waits end at once. Set to 0 from the main thread, where Ctrl-C has arrived.
+    doom : FeedlineError or None
+        Why no batch will ever come again, until something is done about it.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        roster: Roster,
+        send: Callable[[bytes, list[Buffer]], bool],
+        releases: Releases,
+        on_welcome: Callable[[int], None],
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._roster = roster
+        self._send = send
+        self._releases = releases
+        self._on_welcome = on_welcome
+        self._jobs: dict[int, JobSource] = {}
+        self._waiters: defaultdict[tuple[int, StepKey], list[Waiter]] = defaultdict(list)
+        self._kept: dict[SlotId, Buffer] = {}
+        self._arriving: Buffer = b""
+        self._unreachable: set[bytes] = set()
+        self._beat_at = 0.0
+        self.interrupted_until = 0.0
+        self.doom: FeedlineError | None = None
+
+    @property
+    def producer_names(self) -> list[str]:
+        """Names of the producers that are there."""
+        return [connection.hello.name for connection in self._roster.connections.values()]
+
+    # --- from consumers -----------------------------------------------------------------------
+
+    def open_job(self, source: JobSource, now: float) -> None:
+        """A sequence was made. Raises what `Dispatcher.job_opened` does."""
+        job = source.job
+        self._jobs[job.job_id] = source
+        try:
+            instructions = self._dispatcher.job_opened(
+                job.job_id, source.name, source.plan.num_steps, source.need, source.samples_of, now
+            )
+        except FeedlineError:
+            del self._jobs[job.job_id]
+            raise
+        self._act(instructions, now)
+
+    def set_budget(self, budget_bytes: int, now: float) -> None:
+        """The memory budget changed."""
+        self._act(self._dispatcher.budget_changed(budget_bytes, now), now)
+
+    def close_job(self, job_id: int, error: FeedlineError, now: float) -> None:
+        """A sequence was closed: whoever still waits for one of its batches gets `error`."""
+        for job, key in [waiter for waiter in self._waiters if waiter[0] == job_id]:
+            self._reject(job, key, error)
+        self._act(self._dispatcher.job_closed(job_id, now), now)
+        self._jobs.pop(job_id, None)
+
+    def demand(self, job_id: int, key: StepKey, waiter: Waiter, now: float) -> None:
+        """Somebody waits for a step; the waiter's future gets it, or the reason why not."""
+        if job_id not in self._jobs or self.doom is not None:
+            waiter.future.set_exception(self.doom or ClosedError("the sequence is closed"))
+            return
+        self._waiters[job_id, key].append(waiter)
+        self._act(self._dispatcher.demanded(job_id, key, waiter.timeout_s, now), now)
+        if now < self.interrupted_until and (job_id, key) in self._waiters:
+            self._reject(job_id, key, InterruptedWaitError(INTERRUPTED))
+            self._act(self._dispatcher.withdrawn(job_id, key, now), now)
+
+    def withdraw(self, job_id: int, key: StepKey, future: Future[Delivery], now: float) -> None:
+        """Somebody does not wait for a step any more."""
+        others = [waiter for waiter in self._waiters.pop((job_id, key), []) if waiter.future is not future]
+        if others:
+            self._waiters[job_id, key] = others
+            return
+        self._act(self._dispatcher.withdrawn(job_id, key, now), now)
+
+    def withdraw_all(self, error: FeedlineError, now: float) -> None:
+        """End all waits with `error`."""
+        for job_id, key in list(self._waiters):
+            self._reject(job_id, key, error)
+            self._act(self._dispatcher.withdrawn(job_id, key, now), now)
+
+    def interrupt(self, now: float) -> None:
+        """Ctrl-C: end all waits, and those that begin in the next moment."""
+        self.interrupted_until = now + INTERRUPT_S
+        self.withdraw_all(InterruptedWaitError(INTERRUPTED), now)
+
+    def expect(self, job_id: int, keys: Iterable[StepKey], now: float) -> None:
+        """Delivered steps will be asked for again."""
+        self._act(self._dispatcher.expected(job_id, keys, now), now)
+
+    def take_releases(self, now: float) -> None:
+        """Slots came back from consumers."""
+        for slot in self._releases.take():
+            self._act(self._dispatcher.slot_released(slot, now), now)
+
+    # --- from producers -----------------------------------------------------------------------
+
+    def hear(self, routing_id: bytes, frames: Sequence[Buffer], now: float) -> None:
+        """A message came."""
+        try:
+            ids, message = decode(frames)
+        except ProtocolError as error:
+            logger.warning(f"refusing a connection: {error}")
+            self._say(routing_id, Session(b"", b""), Refuse(Refusal.BROKEN_MESSAGE, str(error)))
+            return
+        if isinstance(message, Hello):
+            self._greet(routing_id, ids, message, now)
+        elif (connection := self._roster.find(ids, routing_id)) is None:
+            text = f"{message.tag} in a session that this pool does not know"
+            self._say(routing_id, ids, Refuse(Refusal.UNKNOWN_PEER, text))
+        else:
+            self._dispatcher.heard(ids.producer_id, now)
+            self._understand(connection, message, now)
+
+    def lost(self, producer_id: bytes, last_words: str, now: float, *, by_itself: bool = False) -> None:
+        """A producer is gone."""
+        connection = self._roster.connections.pop(producer_id, None)
+        if connection is not None:
+            logger.info(f"producer {connection.hello.name} left: {last_words.splitlines()[0]}")
+            self._act(self._dispatcher.producer_left(producer_id, last_words, now, by_itself=by_itself), now)
+
+    def lost_process(self, pid: int, last_words: str, now: float) -> None:
+        """An embedded producer's process ended."""
+        for producer_id in self._roster.with_pid(pid):
+            self.lost(producer_id, last_words, now)
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Time passed: heartbeats, deadlines, connections found cut."""
+        if now - self._beat_at >= HEARTBEAT_S:
+            self._beat_at = now
+            self._say_all(Heartbeat())
+        self._act(self._dispatcher.tick(now), now)
+        silent = set(self._roster.connections) - self._dispatcher.producer_ids
+        for producer_id in silent:
+            del self._roster.connections[producer_id]
+        while self._unreachable:
+            self.lost(self._unreachable.pop(), "its connection was cut", now)
+
+    def say_goodbye(self) -> None:
+        """The pool is closing."""
+        self._say_all(Goodbye("the pool was closed"))
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _greet(self, routing_id: bytes, ids: Session, hello: Hello, now: float) -> None:
+        if ids.producer_id in self._roster.connections:
+            return
+        answer = self._roster.greet(ids, hello, routing_id)
+        if isinstance(answer, Refuse):
+            logger.error(f"refusing producer {hello.name or '(unnamed)'}: {answer.text}")
+            self._say(routing_id, ids, answer)
+            return
+        logger.info(f"producer {hello.name} joined (process {hello.pid} on {hello.host})")
+        self._warn_of_mixture(hello)
+        self._say(routing_id, answer.session, Welcome())
+        self._on_welcome(hello.pid)
+        self._act(self._dispatcher.producer_joined(ids.producer_id, hello.name, now), now)
+
+    def _warn_of_mixture(self, hello: Hello) -> None:
+        difference = self._roster.difference(hello)
+        if difference and not self._roster.mixed:
+            self._roster.mixed = True
+            logger.warning(f"{difference}: equal bytes are promised among equal versions only")
+
+    def _understand(self, connection: Connection, message: Message, now: float) -> None:
+        producer_id = connection.session.producer_id
+        match message:
+            case Batch(lease_id=lease_id, data=data):
+                self._take_batch(producer_id, lease_id, data, now)
+            case Failure():
+                self._act(self._dispatcher.batch_failed(producer_id, message.lease_id, message, now), now)
+            case Cancelled(lease_id):
+                self._act(self._dispatcher.lease_cancelled(producer_id, lease_id, now), now)
+            case JobUnknown(job_id, lease_id):
+                self._act(self._dispatcher.job_unknown(producer_id, job_id, lease_id, now), now)
+            case Heartbeat(leases):
+                self._act(self._dispatcher.heartbeat(producer_id, leases, now), now)
+            case Goodbye(text):
+                self.lost(producer_id, text or "goodbye", now, by_itself=True)
+            case _:
+                logger.warning(f"producer {connection.hello.name} said {message.tag}: ignored")
+
+    def _take_batch(self, producer_id: bytes, lease_id: int, data: Buffer, now: float) -> None:
+        self._arriving = data
+        self._act(self._dispatcher.batch_came(producer_id, lease_id, now), now)
+        self._arriving = b""
+
+    def _act(self, instructions: Iterable[Instruction], now: float) -> None:
+        for instruction in instructions:
+            match instruction:
+                case SendTicket(lease_id, key, slot):
+                    ticket = self._jobs[slot.job_id].ticket(lease_id, key, slot.index)
+                    self._tell(slot.producer_id, ticket)
+                case SendCancel(producer_id, lease_id):
+                    self._tell(producer_id, Cancel(lease_id))
+                case SendJob(producer_id, job_id):
+                    self._tell(producer_id, OpenJob(self._jobs[job_id].job.to_wire()))
+                case SendCloseJob(producer_id, job_id):
+                    self._tell(producer_id, CloseJob(job_id))
+                case Keep(slot):
+                    self._kept[slot] = self._arriving
+                case Discard(slot):
+                    del self._kept[slot]
+                case Deliver():
+                    self._deliver(instruction, now)
+                case Reject(job_id, key, error):
+                    self._reject(job_id, key, error)
+                case Note(level, text):
+                    logger.log(level, text)
+
+    def _deliver(self, order: Deliver, now: float) -> None:
+        source = self._jobs[order.job_id]
+        layout = source.job.layout(len(source.plan.rows(*order.key)))
+        release = partial(self._releases.release, order.slot)
+        data = self._kept.pop(order.slot)
+        if memoryview(data).nbytes != layout.num_bytes:
+            release()
+            text = f"{order.key} has {memoryview(data).nbytes} bytes instead of {layout.num_bytes}"
+            self._reject(order.job_id, order.key, RemoteProtocolError(text))
+            return
+        delivery = Delivery(layout, data, order.copy, release)
+        first, *others = self._waiters.pop((order.job_id, order.key))
+        if first.future.set_running_or_notify_cancel():
+            first.future.set_result(delivery)
+        else:
+            release()
+        for other in others:
+            # Two threads asked for the same step. Each gets arrays of its own, so it is built again.
+            self.demand(order.job_id, order.key, other, now)
+
+    def _reject(self, job_id: int, key: StepKey, error: FeedlineError) -> None:
+        for waiter in self._waiters.pop((job_id, key), []):
+            if waiter.future.set_running_or_notify_cancel():
+                waiter.future.set_exception(error)
+
+    def _tell(self, producer_id: bytes, message: FromTrainer) -> None:
+        connection = self._roster.connections.get(producer_id)
+        if connection is not None and not self._say(connection.routing_id, connection.session, message):
+            self._unreachable.add(producer_id)
+
+    def _say_all(self, message: FromTrainer) -> None:
+        for producer_id in self._roster.connections:
+            self._tell(producer_id, message)
+
+    def _say(self, routing_id: bytes, session: Session, message: FromTrainer) -> bool:
+        return self._send(routing_id, encode(session, message))

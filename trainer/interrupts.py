@@ -1,0 +1,96 @@
+"""Lets Ctrl-C end a wait that Python's own signal handler cannot reach.
+
+While TensorFlow runs a training step, the main thread is in C++ and waits, by way of another
+thread, for a batch. Python's handler for SIGINT runs in the main thread when that is back in
+Python, which is when the batch came: too late. But the C part of Python's signal handling writes
+the signal's number into a file descriptor at once (`signal.set_wakeup_fd`); a thread that reads it
+tells the pools, which end their waits, and KeyboardInterrupt follows in the main thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+logger = logging.getLogger(__name__)
+
+
+class InterruptWatch:
+    """Tells subscribers of SIGINT. One for the process, as there is one wake-up descriptor.
+
+    A descriptor that somebody else had set gets its bytes all the same, and is put back when the
+    last subscriber leaves.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._subscribers: dict[int, Callable[[], None]] = {}
+        self._thread: threading.Thread | None = None
+        self._fds = (-1, -1)
+        self._previous_fd = -1
+
+    def subscribe(self, key: int, on_interrupt: Callable[[], None]) -> None:
+        """Call `on_interrupt` from a thread of ours at every SIGINT, until `unsubscribe`."""
+        with self._lock:
+            self._subscribers[key] = on_interrupt
+            if self._thread is None:
+                self._install()
+
+    def unsubscribe(self, key: int) -> None:
+        """Undo `subscribe`."""
+        with self._lock:
+            self._subscribers.pop(key, None)
+            thread = self._thread
+            if self._subscribers or thread is None or not self._uninstall():
+                return
+        thread.join()
+        for fd in self._fds:
+            os.close(fd)
+
+    def _install(self) -> None:
+        read_fd, write_fd = os.pipe()
+        os.set_blocking(write_fd, False)
+        try:
+            self._previous_fd = signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
+        except ValueError:
+            # Only the main thread may; without it, Ctrl-C takes effect when the next batch came.
+            logger.debug("no fast Ctrl-C: the pool was not made in the main thread")
+            os.close(read_fd)
+            os.close(write_fd)
+            return
+        self._fds = read_fd, write_fd
+        self._thread = threading.Thread(target=self._watch, name="feedline-interrupts", daemon=True)
+        self._thread.start()
+
+    def _uninstall(self) -> bool:
+        """Put the previous descriptor back; not possible outside the main thread, or if ours was replaced."""
+        try:
+            present = signal.set_wakeup_fd(self._previous_fd)
+        except ValueError:
+            return False
+        if present != self._fds[1]:
+            signal.set_wakeup_fd(present)
+            return False
+        self._thread = None
+        os.write(self._fds[1], b"\0")
+        return True
+
+    def _watch(self) -> None:
+        while numbers := os.read(self._fds[0], 4096):
+            if 0 in numbers:
+                return
+            if self._previous_fd >= 0:
+                with suppress(OSError):
+                    os.write(self._previous_fd, numbers)
+            # Who has a handler of their own decides what Ctrl-C means; waits are not ours to end.
+            if signal.SIGINT in numbers and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                for on_interrupt in list(self._subscribers.values()):
+                    on_interrupt()
+
+
+WATCH = InterruptWatch()
+"""The one of this process."""

@@ -1,0 +1,81 @@
+"""The embedded pool that all sequences made with ``workers=`` share.
+
+It is as large as the largest request among the open sequences, shrinks when that one closes, and
+ends with the last.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from dataclasses import dataclass
+
+from trainer.pool import ProducerPool
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one sequence wants of the pool.
+
+    Attributes
+    ----------
+    workers : int
+        Producer processes.
+    budget_bytes : int
+        Its ``memory_budget``.
+    """
+
+    workers: int
+    budget_bytes: int
+
+
+class SharedPool:
+    """Counts requests. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tickets = itertools.count()
+        self._requests: dict[int, Request] = {}
+        self._pool: ProducerPool | None = None
+        self._pid = os.getpid()
+
+    def acquire(self, request: Request) -> tuple[int, ProducerPool]:
+        """Take part: a number for `release`, and the pool."""
+        with self._lock:
+            if self._pid != os.getpid():
+                # A forked child has its own: its parent's threads are not here.
+                self._pid, self._pool, self._requests = os.getpid(), None, {}
+            number = next(self._tickets)
+            self._requests[number] = request
+            try:
+                return number, self._fitted()
+            except BaseException:
+                del self._requests[number]
+                raise
+
+    def release(self, number: int) -> None:
+        """Take part no more."""
+        with self._lock:
+            if self._requests.pop(number, None) is None or self._pool is None:
+                return
+            if self._requests:
+                self._fitted()
+            else:
+                self._pool.close()
+                self._pool = None
+
+    def _fitted(self) -> ProducerPool:
+        """The pool, in the size and with the budget that the requests ask for."""
+        workers = max(request.workers for request in self._requests.values())
+        budget = max(request.budget_bytes for request in self._requests.values())
+        if self._pool is None or not self._pool.is_open:
+            self._pool = ProducerPool(workers=workers, memory_budget=budget)
+        else:
+            self._pool.resize(workers)
+            self._pool.set_memory_budget(budget)
+        return self._pool
+
+
+SHARED = SharedPool()
+"""The one of this process."""
