@@ -43,7 +43,7 @@ from common.protocol import (
 )
 
 GREETING_S = 5.0
-"""A hello that is not answered for so long is said anew."""
+"""A hello that is not answered for so long is said anew: whoever got it may have died of it."""
 
 
 class Phase(Enum):
@@ -166,14 +166,11 @@ class TrainerSession:
 
     def _greet(self, now: float) -> list[Action]:
         if self.said_hello_at is None:
+            self.said_hello_at = now
             return [Say(self.hello)]
         if now - self.said_hello_at > GREETING_S:
             return [Restart("no answer to hello")]
         return []
-
-    def said_hello(self, now: float) -> None:
-        """The hello went out: somebody listens at the other end."""
-        self.said_hello_at = now
 
     def heard(self, ids: Session, message: Message, now: float) -> Sequence[Action]:
         """A message came; what belongs to another session is ignored.

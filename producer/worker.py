@@ -106,32 +106,30 @@ class Link:
         self._context = context
         self.socket = self._connect()
 
-    def say(self, message: FromProducer, now: float) -> None:
-        """Send, or drop it when nobody listens: then the session is about to begin anew anyway."""
-        try:
+    def say(self, message: FromProducer) -> None:
+        """Send, or drop it when the queue is full: then the session is about to begin anew anyway."""
+        with suppress(zmq.Again):
             self.socket.send_multipart(encode(self.session.ids, message), zmq.NOBLOCK, copy=False)
-        except zmq.Again:
-            return
-        if isinstance(message, Hello):
-            self.session.said_hello(now)
 
     def restart(self, reason: str) -> None:
         """Begin the conversation anew, with a new id on a new socket."""
-        logger.info(f"connecting anew to {self.endpoint}: {reason}")
+        logger.log(
+            logging.INFO if self.session.phase is Phase.SERVING else logging.DEBUG,
+            f"connecting anew to {self.endpoint}: {reason}",
+        )
         self.socket.close(linger=0)
         self.session.restart()
         self.socket = self._connect()
 
     def close(self, farewell: str) -> None:
-        """Say goodbye, let what was said leave, and close."""
-        if self.session.phase is Phase.SERVING:
-            self.say(Goodbye(farewell), time.monotonic())
-        self.socket.close(linger=FLUSH_MS)
+        """Say goodbye, let what was said leave if somebody is there to hear it, and close."""
+        is_heard = self.session.phase is Phase.SERVING
+        if is_heard:
+            self.say(Goodbye(farewell))
+        self.socket.close(linger=FLUSH_MS if is_heard else 0)
 
     def _connect(self) -> zmq.Socket[bytes]:
         socket = self._context.socket(zmq.DEALER)
-        # Without IMMEDIATE, messages to a trainer that is not there would pile up.
-        socket.setsockopt(zmq.IMMEDIATE, 1)
         socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
         socket.connect(self.endpoint)
@@ -207,34 +205,34 @@ class Talker(threading.Thread):
     def _round(self, links: list[Link]) -> None:
         poller = zmq.Poller()
         poller.register(self._desk.waker.fileno(), zmq.POLLIN)
+        now = time.monotonic()
         for link in links:
+            self._act(link, link.session.tick(now))
             poller.register(link.socket, zmq.POLLIN)
         poller.poll(POLL_MS)
         self._desk.waker.clear()
         self._send_answers()
-        now = time.monotonic()
         for link in links:
-            self._hear(link, now)
-            self._act(link, link.session.tick(now), now)
+            self._hear(link)
         if self._is_over(links):
             self._desk.tasks.put(None)
 
-    def _hear(self, link: Link, now: float) -> None:
+    def _hear(self, link: Link) -> None:
         """Take in all there is from one trainer."""
         with suppress(zmq.Again):
             while True:
                 frames = link.socket.recv_multipart(zmq.NOBLOCK)
                 try:
-                    actions = link.session.heard(*decode(frames), now)
+                    actions = link.session.heard(*decode(frames), time.monotonic())
                 except ProtocolError as error:
                     actions = [Restart(f"{link.endpoint} is no trainer of this version: {error}")]
-                self._act(link, actions, now)
+                self._act(link, actions)
 
-    def _act(self, link: Link, actions: Sequence[object], now: float) -> None:
+    def _act(self, link: Link, actions: Sequence[object]) -> None:
         for action in actions:
             match action:
                 case Say(message):
-                    link.say(message, now)
+                    link.say(message)
                 case Build(task):
                     self._desk.tasks.put((link, task))
                 case Restart(reason):
@@ -249,7 +247,7 @@ class Talker(threading.Thread):
         while self._desk.answers:
             link, task, answer = self._desk.answers.popleft()
             if link.session.answered(task):
-                link.say(answer, time.monotonic())
+                link.say(answer)
 
     def _is_over(self, links: list[Link]) -> bool:
         """Whether there is nothing left to live for; else trainers that left are waited for anew."""

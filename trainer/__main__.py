@@ -70,14 +70,14 @@ def make_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
     # The default formatter would flow the examples together.
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("feedline", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=raw)
+    parser = argparse.ArgumentParser(
+        "feedline", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=raw
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         text = command.__doc__ or ""
         summary = text.partition("\n")[0]
-        command.add_arguments(
-            commands.add_parser(name, help=summary, description=text, formatter_class=raw)
-        )
+        command.add_arguments(commands.add_parser(name, help=summary, description=text, formatter_class=raw))
     return parser
 
 

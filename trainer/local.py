@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 TERMINATE_AFTER_S, KILL_AFTER_S = 2.0, 8.0
 """How long after the goodbye a child is told to stop, and killed."""
 
+POLL_S = 0.005
+"""Pause between two looks at children that are leaving."""
+
 LAST_WORDS = 30
 """Lines of a child's stderr that are kept for the error it may become."""
 
@@ -138,8 +141,7 @@ class EmbeddedProducers:
         """Want `num` producers from now on: start some, or tell the youngest to leave."""
         self._num_wanted = num
         for child in self._wanted[num:]:
-            child.wanted = False
-            child.process.terminate()
+            self._terminate(child)
         self._fill(now)
 
     def welcomed(self, pid: int) -> None:
@@ -168,15 +170,19 @@ class EmbeddedProducers:
         self._fill(now)
 
     def stop(self) -> None:
-        """Wait until all have left, with growing insistence. They were told goodbye before."""
-        began = time.monotonic()
+        """Wait until all have left, with growing insistence. They were told goodbye, if they had come."""
+        for child in self.children:
+            if not child.welcomed:
+                self._terminate(child)
+        began = time.monotonic();
         while any(child.process.poll() is None for child in self.children):
             waited = time.monotonic() - began
             for child in self.children:
                 child.read_stderr()
                 self._insist(child, waited)
-            time.sleep(0.005)
+            time.sleep(POLL_S)
         for child in self.children:
+            child.read_stderr()
             child.stderr.close()
         self.children.clear()
 
@@ -184,11 +190,15 @@ class EmbeddedProducers:
     def _wanted(self) -> list[Child]:
         return [child for child in self.children if child.wanted]
 
-    @staticmethod
-    def _insist(child: Child, waited_s: float) -> None:
+    def _insist(self, child: Child, waited_s: float) -> None:
         if waited_s > KILL_AFTER_S:
             child.process.kill()
-        elif waited_s > TERMINATE_AFTER_S and child.wanted:
+        elif waited_s > TERMINATE_AFTER_S:
+            self._terminate(child)
+
+    @staticmethod
+    def _terminate(child: Child) -> None:
+        if child.wanted:
             child.wanted = False
             child.process.terminate()
 

@@ -331,13 +331,16 @@ class PoolThread(threading.Thread):
         poller.poll(POLL_MS)
         self._waker.clear()
         now = time.monotonic()
-        while self._calls:
-            self._calls.popleft()(now)
+        self._make_calls(now)
         self.exchange.take_releases(now)
         self._receive(now)
         self._watch_producers(now)
         # Last, so that nobody is judged by what has come but was not read yet.
         self.exchange.tick(time.monotonic())
+
+    def _make_calls(self, now: float) -> None:
+        while self._calls:
+            self._calls.popleft()(now)
 
     def _receive(self, now: float) -> None:
         with suppress(zmq.Again):
@@ -366,11 +369,12 @@ class PoolThread(threading.Thread):
     def _shut(self, error: FeedlineError) -> None:
         self._stopping = True
         now = time.monotonic()
-        with suppress(Exception):
-            while self._calls:
-                self._calls.popleft()(now)
+        try:
+            self._make_calls(now)
             self.exchange.withdraw_all(error, now)
             self.exchange.say_goodbye()
+        except Exception:
+            logger.exception("the pool could not say goodbye")
         self._socket.close(linger=FLUSH_MS)
         self._producers.stop()
         self._context.term()

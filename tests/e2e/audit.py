@@ -10,8 +10,8 @@ Trains until the file `FINISH` exists. Writes one JSON object a line.
 from __future__ import annotations
 
 import json
+import logging
 import sys
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,9 @@ def paint(num_rows: int) -> None:
 class Audit(keras.callbacks.Callback):
     """What the model was trained on in the epoch that runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, pool: ProducerPool) -> None:
         super().__init__()
+        self.pool = pool
         self.rows: list[int] = []
         self.num_mismatched = 0
 
@@ -59,7 +60,8 @@ class Audit(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, _logs: dict[str, Any] | None = None) -> None:
         """Report, and stop if that is wanted."""
-        say("epoch", epoch=epoch, rows=self.rows, num_mismatched=self.num_mismatched)
+        counts = {"rows": self.rows, "num_mismatched": self.num_mismatched}
+        say("epoch", epoch=epoch, producers=self.pool.producers, **counts)
         self.rows, self.num_mismatched = [], 0
         self.model.stop_training = FINISH.exists()
 
@@ -78,15 +80,16 @@ class AuditedModel(keras.Sequential):
 
 def main(num_rows: int) -> None:
     """Train on `num_rows` images until told to finish."""
+    logging.basicConfig(level=logging.INFO)
     paint(num_rows)
     data = ImageDataset.from_lists(
         [f"audit/{row}.png" for row in range(num_rows)], np.arange(num_rows), directory="/data"
     )
     model = AuditedModel([keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)])
-    model.audit = Audit()
     model.compile("sgd", "mae", run_eagerly=True)
     with ProducerPool("tcp://0.0.0.0:5555", insecure=True) as pool:
-        say("start", run=uuid.uuid4().hex)
+        say("start")
+        model.audit = Audit(pool)
         train = BatchSequence(data, batch_size=8, image_size=(16, 16), shuffle=True, seed=7, pool=pool)
         model.fit(train, epochs=1000, callbacks=[model.audit], verbose=0)
     say("end")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -33,53 +32,83 @@ def test_every_epoch_is_whole_whatever_happens_to_producers_and_trainer() -> Non
     """Scaled 1 -> 4 -> 2, a worker, a producer and the trainer killed, in one training."""
     with stack("tests/e2e/compose.audit.yml") as audit:
         audit.scale(1)
-        train_an_epoch(audit)
-
+        train_an_epoch(audit, num_producers=1)
         audit.scale(4)
-        wait_for("four producers", lambda: len(serving(audit)) == 4)
-        train_an_epoch(audit)
+        train_an_epoch(audit, num_producers=4)
 
-        kill_a_worker(serving(audit)[0])
-        train_an_epoch(audit)
-
-        kill_a_container(serving(audit)[0])
-        wait_for("four producers again", lambda: len(serving(audit)) == 4)
-        train_an_epoch(audit)
+        kill_the_worker_in(audit.running("producer")[0])
+        train_an_epoch(audit, num_producers=4)
+        kill_the_container(audit.running("producer")[1])
+        train_an_epoch(audit, num_producers=4)
 
         audit.scale(2)
-        wait_for("two producers", lambda: len(serving(audit)) == 2)
-        train_an_epoch(audit)
-
-        (trainer,) = audit.containers("trainer")
-        kill_a_container(trainer)
+        train_an_epoch(audit, num_producers=2)
+        kill_the_container(*audit.running("trainer"))
         wait_for("the next run", lambda: len(runs(audit)) == 2)
-        train_an_epoch(audit)
-        train_an_epoch(audit)
+        train_an_epoch(audit, num_producers=2)
 
         audit.compose("exec", "-T", "trainer", "touch", "/tmp/finish")
         wait_for("the end", lambda: not audit.running("trainer") and not audit.running("producer"))
-
-        every_container = [trainer, *audit.containers("producer")]
-        assert [inspect(name)["State"]["ExitCode"] for name in every_container] == [0, 0, 0]
+        ended = audit.containers("trainer") + audit.containers("producer")
+        assert [inspect(name)["State"]["ExitCode"] for name in ended] == [0, 0, 0]
         assert audit.events()[-1] == {"event": "end"}
-        for epochs in runs(audit).values():
-            assert_whole(epochs)
+        before, after = runs(audit)
+        assert_whole(before)
+        assert_whole(after)
+        both = min(len(before), len(after))
+        assert [e["rows"] for e in before[:both]] == [e["rows"] for e in after[:both]]  # one seed, one order
 
 
-def train_an_epoch(audit: Stack) -> None:
-    """Wait until an epoch that began after this call has ended."""
-    epochs = sum(map(len, runs(audit).values()))
-    wait_for("two ends of epochs", lambda: sum(map(len, runs(audit).values())) >= epochs + 2)
+def train_an_epoch(audit: Stack, num_producers: int) -> None:
+    """Wait for the end of an epoch that began after this call, and that exactly these producers serve."""
+    num_before = sum(map(len, runs(audit)))
+
+    def is_over() -> bool:
+        team = sorted(f"{name[:12]}/0" for name in audit.running("producer"))
+        epochs = [epoch for run in runs(audit) for epoch in run]
+        return (
+            len(team) == num_producers
+            and len(epochs) >= num_before + 2
+            and sorted(epochs[-1]["producers"]) == team
+        )
+
+    wait_for(f"an epoch with {num_producers} producers", is_over)
 
 
-def runs(audit: Stack) -> dict[str, list[dict[str, Any]]]:
-    """Sort the epochs that ended by the run of the trainer that they belong to."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+def kill_the_worker_in(producer: str) -> None:
+    """`kill -9` the process that builds batches; its supervisor starts another one."""
+    before = workers(producer)
+    assert before
+    for pid in before:
+        kill(pid)
+    wait_for("another worker", lambda: len(workers(producer) - before) == len(before))
+
+
+def workers(producer: str) -> set[int]:
+    """Find the processes that build batches."""
+    return {pid for pid, args in processes(producer).items() if "--unsupervised" in args}
+
+
+def kill_the_container(name: str) -> None:
+    """`kill -9` its first process, and all others with it; the restart policy starts it again."""
+    before = inspect(name)
+    kill(before["State"]["Pid"])
+
+    def is_back() -> bool:
+        now = inspect(name)
+        return bool(now["State"]["Running"] and now["RestartCount"] > before["RestartCount"])
+
+    wait_for("the container's restart", is_back)
+
+
+def runs(audit: Stack) -> list[list[dict[str, Any]]]:
+    """Read the epochs that ended, for each start of the trainer."""
+    found: list[list[dict[str, Any]]] = []
     for event in audit.events():
         if event["event"] == "start":
-            run = found[event["run"]]
+            found.append([])
         elif event["event"] == "epoch":
-            run.append(event)
+            found[-1].append(event)
     return found
 
 

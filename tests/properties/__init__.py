@@ -1,0 +1,1 @@
+"""Tests that try many random courses of events; a package, for the models they share."""
