@@ -1,8 +1,7 @@
 """One producer: a thread that talks to trainers, and the main thread, which builds batches.
 
-Talking has a thread of its own so that heartbeats go out however long a batch takes. The two
-threads share a queue of tasks and a queue of answers, and nothing else. The only file of the
-producer that imports zmq.
+Talking has a thread of its own so that heartbeats go out however long a batch takes. The only file
+of the producer that imports zmq.
 """
 
 from __future__ import annotations
@@ -10,44 +9,33 @@ from __future__ import annotations
 import logging
 import os
 import platform
-import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass
 
 import cv2
 import msgpack
 import numpy as np
 import zmq
 
-from common.errors import FeedlineError, ProtocolError, RemoteProtocolError
-from common.job import Job
-from common.protocol import (
-    VERSION,
-    Batch,
-    Cancelled,
-    FromProducer,
-    Goodbye,
-    Hello,
-    decode,
-    encode,
-)
-from common.waker import Waker
-from producer.build import BatchBuilder, CancelledBuildError, failure_of
+from common.errors import ProtocolError
+from common.protocol import VERSION, FromProducer, Goodbye, Hello, decode, encode
+from producer.desk import Builder, Desk
 from producer.roots import DataRoots
-from producer.session import Build, End, Phase, Restart, Say, Task, TrainerSession
+from producer.session import Build, End, Phase, Restart, Say, TrainerSession
 
 logger = logging.getLogger(__name__)
 
 POLL_MS = 200
+"""The talking thread looks at the clock this often, if nothing else wakes it."""
+
 FLUSH_MS = 2000
 """How long a goodbye, and the batches before it, may take to leave."""
 
 RECONNECT_MS, LONGEST_RECONNECT_MS = 100, 2000
+"""Pauses between attempts to connect: the first, and the longest they grow to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,39 +124,6 @@ class Link:
         return socket
 
 
-Answer: TypeAlias = tuple[Link, Task, FromProducer]
-
-
-@dataclass(slots=True)
-class Desk:
-    """What the two threads share.
-
-    Attributes
-    ----------
-    tasks : queue of (Link, Task) or None
-        To the builder, in the order of the tickets; None ends it.
-    answers : deque of Answer
-        From the builder.
-    waker : Waker
-        Tells the talking thread of answers, and of the end.
-    stopping : bool
-        Tickets in the queue are not begun any more.
-    done : threading.Event
-        The builder has ended: say goodbye.
-    """
-
-    tasks: queue.SimpleQueue[tuple[Link, Task] | None] = field(default_factory=queue.SimpleQueue)
-    answers: deque[Answer] = field(default_factory=deque)
-    waker: Waker = field(default_factory=Waker)
-    stopping: bool = False
-    done: threading.Event = field(default_factory=threading.Event)
-
-    def stop(self) -> None:
-        """End after the batch in hand. Called from a signal handler, in the main thread."""
-        self.stopping = True
-        self.tasks.put(None)
-
-
 class Talker(threading.Thread):
     """Keeps the conversations going.
 
@@ -193,7 +148,7 @@ class Talker(threading.Thread):
             try:
                 while not self._desk.done.is_set():
                     self._round(links)
-                self._send_answers()
+                self._send_answers(links)
             except Exception:
                 logger.exception("the talking thread failed")
                 self.error = "the talking thread failed"
@@ -211,7 +166,7 @@ class Talker(threading.Thread):
             poller.register(link.socket, zmq.POLLIN)
         poller.poll(POLL_MS)
         self._desk.waker.clear()
-        self._send_answers()
+        self._send_answers(links)
         for link in links:
             self._hear(link)
         if self._is_over(links):
@@ -234,7 +189,7 @@ class Talker(threading.Thread):
                 case Say(message):
                     link.say(message)
                 case Build(task):
-                    self._desk.tasks.put((link, task))
+                    self._desk.tasks.put(task)
                 case Restart(reason):
                     link.restart(reason)
                 case End(error):
@@ -243,11 +198,12 @@ class Talker(threading.Thread):
                         logging.ERROR if error else logging.INFO, f"{link.endpoint}: {error or 'goodbye'}"
                     )
 
-    def _send_answers(self) -> None:
+    def _send_answers(self, links: list[Link]) -> None:
         while self._desk.answers:
-            link, task, answer = self._desk.answers.popleft()
-            if link.session.answered(task):
-                link.say(answer)
+            task, answer = self._desk.answers.popleft()
+            for link in links:
+                if link.session.answered(task):
+                    link.say(answer)
 
     def _is_over(self, links: list[Link]) -> bool:
         """Whether there is nothing left to live for; else trainers that left are waited for anew."""
@@ -260,52 +216,6 @@ class Talker(threading.Thread):
                 link.restart("waiting for the next trainer")
         self.error = "; ".join(f"{link.endpoint}: {link.refusal}" for link in links if link.refusal)
         return all(link.session.phase is Phase.ENDED for link in links)
-
-
-class Builder:
-    """Builds what the talking thread queues. Runs in the main thread.
-
-    Parameters
-    ----------
-    roots : DataRoots
-        Where files may lie.
-    desk : Desk
-        Shared with the talking thread.
-    """
-
-    def __init__(self, roots: DataRoots, desk: Desk) -> None:
-        self._roots = roots
-        self._desk = desk
-
-    def run(self) -> None:
-        """Build until None comes, or the batch in hand when `stopping` was set."""
-        while (item := self._desk.tasks.get()) is not None and not self._desk.stopping:
-            link, task = item
-            self._desk.answers.append((link, task, self._answer(task)))
-            self._desk.waker.wake()
-
-    def _answer(self, task: Task) -> FromProducer:
-        ticket = task.ticket
-        start = time.perf_counter()
-        try:
-            data = self._builder(task).build(ticket, lambda: task.cancelled)
-        except CancelledBuildError:
-            return Cancelled(ticket.lease_id)
-        except Exception as error:
-            # Whatever it is, the trainer hears of it; a producer goes on with the next ticket.
-            if not isinstance(error, FeedlineError):
-                logger.exception(f"batch {ticket.step} of epoch {ticket.epoch} failed")
-            return failure_of(ticket, error)
-        return Batch(ticket.job_id, ticket.lease_id, int((time.perf_counter() - start) * 1e6), data)
-
-    def _builder(self, task: Task) -> BatchBuilder:
-        """The builder of a job, made at its first ticket and gone when the job is."""
-        known = task.known
-        if not isinstance(known.builder, BatchBuilder):
-            if not isinstance(known.job, Job):
-                raise RemoteProtocolError(known.job)
-            known.builder = BatchBuilder(known.job, self._roots)
-        return known.builder
 
 
 def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]) -> str:

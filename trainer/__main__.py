@@ -59,11 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return COMMANDS[args.command].run(args)
     except FeedlineError as error:
-        sys.stderr.write(f"feedline {args.command}: {error}\n")
-        return FAILED
+        return _say(args.command, str(error), FAILED)
+    except ModuleNotFoundError as error:
+        if _is_ours(error.name):
+            raise
+        return _say(args.command, f"{error.name} is missing: pip install 'feedline[trainer]'", FAILED)
     except KeyboardInterrupt:
-        sys.stderr.write(f"\nfeedline {args.command}: interrupted\n")
-        return INTERRUPTED
+        return _say(args.command, "interrupted", INTERRUPTED)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -79,6 +81,15 @@ def make_parser() -> argparse.ArgumentParser:
         summary = text.partition("\n")[0]
         command.add_arguments(commands.add_parser(name, help=summary, description=text, formatter_class=raw))
     return parser
+
+
+def _say(command: str, text: str, status: int) -> int:
+    sys.stderr.write(f"feedline {command}: {text}\n")
+    return status
+
+
+def _is_ours(module: str | None) -> bool:
+    return (module or "").partition(".")[0] in {"common", "producer", "trainer"}
 
 
 if __name__ == "__main__":

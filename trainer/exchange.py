@@ -7,10 +7,8 @@ and go out through a function.
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
 
 from common.errors import ClosedError, FeedlineError, InterruptedWaitError, ProtocolError, RemoteProtocolError
@@ -22,7 +20,6 @@ from common.protocol import (
     Cancelled,
     CloseJob,
     Failure,
-    FromTrainer,
     Goodbye,
     Heartbeat,
     Hello,
@@ -34,7 +31,6 @@ from common.protocol import (
     Session,
     Welcome,
     decode,
-    encode,
 )
 from trainer.delivery import Delivery, Releases
 from trainer.dispatch.instructions import (
@@ -46,14 +42,17 @@ from trainer.dispatch.instructions import (
     Reject,
     SendCancel,
     SendCloseJob,
+    Sending,
     SendJob,
     SendTicket,
 )
 from trainer.dispatcher import Dispatcher
 from trainer.jobs import JobSource
 from trainer.plan import StepKey
+from trainer.post import Post
 from trainer.roster import Connection, Roster
 from trainer.slots import SlotId
+from trainer.waiters import Waiter, Waiters
 
 logger = logging.getLogger(__name__)
 
@@ -62,14 +61,6 @@ INTERRUPT_S = 1.0
 """Waits that begin so soon after a Ctrl-C end at once, as those do that it met."""
 
 INTERRUPTED = "Ctrl-C ended the wait for a batch"
-
-
-@dataclass(frozen=True, slots=True)
-class Waiter:
-    """Somebody who waits for a step, at most `timeout_s` seconds."""
-
-    future: Future[Delivery]
-    timeout_s: float
 
 
 class Exchange:
@@ -106,14 +97,13 @@ class Exchange:
     ) -> None:
         self._dispatcher = dispatcher
         self._roster = roster
-        self._send = send
+        self._post = Post(roster, send)
         self._releases = releases
         self._on_welcome = on_welcome
         self._jobs: dict[int, JobSource] = {}
-        self._waiters: defaultdict[tuple[int, StepKey], list[Waiter]] = defaultdict(list)
+        self._waiters = Waiters()
         self._kept: dict[SlotId, Buffer] = {}
         self._arriving: Buffer = b""
-        self._unreachable: set[bytes] = set()
         self._beat_at = 0.0
         self.interrupted_until = 0.0
         self.doom: FeedlineError | None = None
@@ -144,34 +134,31 @@ class Exchange:
 
     def close_job(self, job_id: int, error: FeedlineError, now: float) -> None:
         """A sequence was closed: whoever still waits for one of its batches gets `error`."""
-        for job, key in [waiter for waiter in self._waiters if waiter[0] == job_id]:
-            self._reject(job, key, error)
+        for _, key in self._waiters.steps(of_job=lambda job: job == job_id):
+            self._waiters.refuse(job_id, key, error)
         self._act(self._dispatcher.job_closed(job_id, now), now)
         self._jobs.pop(job_id, None)
 
     def demand(self, job_id: int, key: StepKey, waiter: Waiter, now: float) -> None:
         """Somebody waits for a step; the waiter's future gets it, or the reason why not."""
         if job_id not in self._jobs or self.doom is not None:
-            waiter.future.set_exception(self.doom or ClosedError("the sequence is closed"))
+            waiter.refuse(self.doom or ClosedError("the sequence is closed"))
             return
-        self._waiters[job_id, key].append(waiter)
+        self._waiters.add(job_id, key, waiter)
         self._act(self._dispatcher.demanded(job_id, key, waiter.timeout_s, now), now)
         if now < self.interrupted_until and (job_id, key) in self._waiters:
-            self._reject(job_id, key, InterruptedWaitError(INTERRUPTED))
+            self._waiters.refuse(job_id, key, InterruptedWaitError(INTERRUPTED))
             self._act(self._dispatcher.withdrawn(job_id, key, now), now)
 
     def withdraw(self, job_id: int, key: StepKey, future: Future[Delivery], now: float) -> None:
         """Somebody does not wait for a step any more."""
-        others = [waiter for waiter in self._waiters.pop((job_id, key), []) if waiter.future is not future]
-        if others:
-            self._waiters[job_id, key] = others
-            return
-        self._act(self._dispatcher.withdrawn(job_id, key, now), now)
+        if self._waiters.drop(job_id, key, future):
+            self._act(self._dispatcher.withdrawn(job_id, key, now), now)
 
     def withdraw_all(self, error: FeedlineError, now: float) -> None:
         """End all waits with `error`."""
-        for job_id, key in list(self._waiters):
-            self._reject(job_id, key, error)
+        for job_id, key in self._waiters.steps():
+            self._waiters.refuse(job_id, key, error)
             self._act(self._dispatcher.withdrawn(job_id, key, now), now)
 
     def interrupt(self, now: float) -> None:
@@ -196,13 +183,13 @@ class Exchange:
             ids, message = decode(frames)
         except ProtocolError as error:
             logger.warning(f"refusing a connection: {error}")
-            self._say(routing_id, Session(b"", b""), Refuse(Refusal.BROKEN_MESSAGE, str(error)))
+            self._post.answer(routing_id, Session(b"", b""), Refuse(Refusal.BROKEN_MESSAGE, str(error)))
             return
         if isinstance(message, Hello):
             self._greet(routing_id, ids, message, now)
         elif (connection := self._roster.find(ids, routing_id)) is None:
             text = f"{message.tag} in a session that this pool does not know"
-            self._say(routing_id, ids, Refuse(Refusal.UNKNOWN_PEER, text))
+            self._post.answer(routing_id, ids, Refuse(Refusal.UNKNOWN_PEER, text))
         else:
             self._dispatcher.heard(ids.producer_id, now)
             self._understand(connection, message, now)
@@ -225,17 +212,17 @@ class Exchange:
         """Time passed: heartbeats, deadlines, connections found cut."""
         if now - self._beat_at >= HEARTBEAT_S:
             self._beat_at = now
-            self._say_all(Heartbeat())
+            self._post.tell_all(Heartbeat())
         self._act(self._dispatcher.tick(now), now)
         silent = set(self._roster.connections) - self._dispatcher.producer_ids
         for producer_id in silent:
             del self._roster.connections[producer_id]
-        while self._unreachable:
-            self.lost(self._unreachable.pop(), "its connection was cut", now)
+        while self._post.unreachable:
+            self.lost(self._post.unreachable.pop(), "its connection was cut", now)
 
     def say_goodbye(self) -> None:
         """The pool is closing."""
-        self._say_all(Goodbye("the pool was closed"))
+        self._post.tell_all(Goodbye("the pool was closed"))
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -245,11 +232,11 @@ class Exchange:
         answer = self._roster.greet(ids, hello, routing_id)
         if isinstance(answer, Refuse):
             logger.error(f"refusing producer {hello.name or '(unnamed)'}: {answer.text}")
-            self._say(routing_id, ids, answer)
+            self._post.answer(routing_id, ids, answer)
             return
         logger.info(f"producer {hello.name} joined (process {hello.pid} on {hello.host})")
         self._warn_of_mixture(hello)
-        self._say(routing_id, answer.session, Welcome())
+        self._post.answer(routing_id, answer.session, Welcome())
         self._on_welcome(hello.pid)
         self._act(self._dispatcher.producer_joined(ids.producer_id, hello.name, now), now)
 
@@ -285,15 +272,6 @@ class Exchange:
     def _act(self, instructions: Iterable[Instruction], now: float) -> None:
         for instruction in instructions:
             match instruction:
-                case SendTicket(lease_id, key, slot):
-                    ticket = self._jobs[slot.job_id].ticket(lease_id, key, slot.index)
-                    self._tell(slot.producer_id, ticket)
-                case SendCancel(producer_id, lease_id):
-                    self._tell(producer_id, Cancel(lease_id))
-                case SendJob(producer_id, job_id):
-                    self._tell(producer_id, OpenJob(self._jobs[job_id].job.to_wire()))
-                case SendCloseJob(producer_id, job_id):
-                    self._tell(producer_id, CloseJob(job_id))
                 case Keep(slot):
                     self._kept[slot] = self._arriving
                 case Discard(slot):
@@ -301,9 +279,24 @@ class Exchange:
                 case Deliver():
                     self._deliver(instruction, now)
                 case Reject(job_id, key, error):
-                    self._reject(job_id, key, error)
+                    self._waiters.refuse(job_id, key, error)
                 case Note(level, text):
                     logger.log(level, text)
+                case _:
+                    self._write(instruction)
+
+    def _write(self, instruction: Sending) -> None:
+        """Turn an instruction to send something into the message."""
+        match instruction:
+            case SendTicket(lease_id, key, slot):
+                ticket = self._jobs[slot.job_id].ticket(lease_id, key, slot.index)
+                self._post.tell(slot.producer_id, ticket)
+            case SendCancel(producer_id, lease_id):
+                self._post.tell(producer_id, Cancel(lease_id))
+            case SendJob(producer_id, job_id):
+                self._post.tell(producer_id, OpenJob(self._jobs[job_id].job.to_wire()))
+            case SendCloseJob(producer_id, job_id):
+                self._post.tell(producer_id, CloseJob(job_id))
 
     def _deliver(self, order: Deliver, now: float) -> None:
         source = self._jobs[order.job_id]
@@ -313,31 +306,11 @@ class Exchange:
         if memoryview(data).nbytes != layout.num_bytes:
             release()
             text = f"{order.key} has {memoryview(data).nbytes} bytes instead of {layout.num_bytes}"
-            self._reject(order.job_id, order.key, RemoteProtocolError(text))
+            self._waiters.refuse(order.job_id, order.key, RemoteProtocolError(text))
             return
         delivery = Delivery(layout, data, order.copy, release)
-        first, *others = self._waiters.pop((order.job_id, order.key))
-        if first.future.set_running_or_notify_cancel():
-            first.future.set_result(delivery)
-        else:
-            release()
+        first, *others = self._waiters.take(order.job_id, order.key)
+        first.give(delivery)
         for other in others:
             # Two threads asked for the same step. Each gets arrays of its own, so it is built again.
             self.demand(order.job_id, order.key, other, now)
-
-    def _reject(self, job_id: int, key: StepKey, error: FeedlineError) -> None:
-        for waiter in self._waiters.pop((job_id, key), []):
-            if waiter.future.set_running_or_notify_cancel():
-                waiter.future.set_exception(error)
-
-    def _tell(self, producer_id: bytes, message: FromTrainer) -> None:
-        connection = self._roster.connections.get(producer_id)
-        if connection is not None and not self._say(connection.routing_id, connection.session, message):
-            self._unreachable.add(producer_id)
-
-    def _say_all(self, message: FromTrainer) -> None:
-        for producer_id in self._roster.connections:
-            self._tell(producer_id, message)
-
-    def _say(self, routing_id: bytes, session: Session, message: FromTrainer) -> bool:
-        return self._send(routing_id, encode(session, message))

@@ -174,7 +174,7 @@ class EmbeddedProducers:
         for child in self.children:
             if not child.welcomed:
                 self._terminate(child)
-        began = time.monotonic();
+        began = time.monotonic()
         while any(child.process.poll() is None for child in self.children):
             waited = time.monotonic() - began
             for child in self.children:

@@ -278,7 +278,8 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
 def _check(dataset: ImageDataset, max_queue_size: int, timeout_s: float) -> None:
     if not isinstance(dataset, ImageDataset):
         raise ConfigurationError(
-            f"a BatchSequence needs an ImageDataset (see ImageDataset.from_dataframe), got {type(dataset).__name__}"
+            "a BatchSequence needs an ImageDataset, such as ImageDataset.from_dataframe(...) makes;"
+            f" got {type(dataset).__name__}"
         )
     if max_queue_size < MIN_SLOTS:
         raise ConfigurationError(f"max_queue_size must be at least {MIN_SLOTS}, got {max_queue_size}")

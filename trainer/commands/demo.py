@@ -4,7 +4,7 @@ Without --directory, photographs that come inside the scikit-image and scikit-le
 once into some 4,000 JPEG tiles; the network tells of each tile which photograph it is from. Two
 producer processes decode and augment the batches. Takes about a minute on two cores.
 
-examples:
+For example:
   feedline demo
   feedline demo --directory flowers --image-size 128 --epochs 20
   feedline demo --endpoint tcp://0.0.0.0:5555 --insecure --cache-dir /data
@@ -138,11 +138,9 @@ class _AtLeast:
 
 
 def _log(args: argparse.Namespace) -> None:
-    """Producers of one's own come and go; those elsewhere are worth a line each."""
+    """Producers of one's own may come and go unsaid; those elsewhere are worth a line each."""
     level = logging.WARNING if args.endpoint is None else logging.INFO
-    logging.basicConfig(format="%(message)s")
-    for room in ("trainer", "common"):
-        logging.getLogger(room).setLevel(level)
+    logging.basicConfig(format="%(message)s", level=level)
 
 
 def _folder(out: Path) -> Path:
@@ -157,7 +155,7 @@ def _folder(out: Path) -> Path:
 
 
 def _corpus(args: argparse.Namespace) -> Corpus:
-    from trainer.demo.corpus import class_folders, photo_tiles  # noqa: PLC0415 - help would wait for OpenCV
+    from trainer.demo.corpus import class_folders, photo_tiles
 
     if args.directory is not None:
         return class_folders(args.directory, args.seed)
@@ -171,10 +169,10 @@ def default_cache_dir() -> Path:
 
 
 def _train(corpus: Corpus, args: argparse.Namespace) -> Outcome:
-    from trainer.demo.quiet import quiet_import  # noqa: PLC0415 - as below
+    from trainer.demo.quiet import quiet_import
 
     with quiet_import():
-        from trainer.demo.training import Settings, train  # noqa: PLC0415 - imports TensorFlow
+        from trainer.demo.training import Settings, train
 
     shape = (args.epochs, args.batch_size, args.image_size, args.seed)
     settings = Settings(*shape, args.workers or WORKERS, args.endpoint, insecure=args.insecure)
@@ -182,7 +180,7 @@ def _train(corpus: Corpus, args: argparse.Namespace) -> Outcome:
 
 
 def _draw(outcome: Outcome, corpus: Corpus, out: Path) -> tuple[Path, Path]:
-    from trainer.demo.pictures import draw_batches, draw_training  # noqa: PLC0415 - imports matplotlib
+    from trainer.demo.pictures import draw_batches, draw_training
 
     training, batches = out / "training.png", out / "batches.png"
     draw_training(outcome, _headline(corpus), training)
@@ -191,8 +189,8 @@ def _draw(outcome: Outcome, corpus: Corpus, out: Path) -> tuple[Path, Path]:
 
 
 def _headline(corpus: Corpus) -> str:
-    num_classes = len(corpus.class_names)
-    return f"{len(corpus.train):,} images to train on, {len(corpus.validation):,} to validate, {num_classes} classes"
+    counts = f"{len(corpus.train):,} images to train on, {len(corpus.validation):,} to validate"
+    return f"{counts}, {len(corpus.class_names)} classes"
 
 
 def _summary(outcome: Outcome, corpus: Corpus, pictures: tuple[Path, Path]) -> str:

@@ -8,7 +8,6 @@ moves, is for validation: no validation tile shares a pixel with a training tile
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -112,7 +111,7 @@ class Recipe:
         return f"tiles-{hashlib.sha256(repr(self).encode()).hexdigest()[:12]}"
 
 
-def tiles_folder(cache_dir: Path, recipe: Recipe = Recipe()) -> Path:  # noqa: B008 - it is frozen
+def tiles_folder(cache_dir: Path, recipe: Recipe = Recipe()) -> Path:
     """Cut the tiles, unless that was done before.
 
     Parameters

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from common.errors import ConfigurationError
@@ -27,9 +28,10 @@ GRID = "#e3e8ec"
 TRAIN_COLOUR = "#9db4c8"
 VALIDATION_COLOUR = "#d1495b"
 WAIT_COLOUR = "#edae49"
+DPI = 130
 NUM_COLUMNS = 10
 MAX_TITLE = 14
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": QUIET,
@@ -59,9 +61,15 @@ STYLE = {
 
 
 def draw_training(outcome: Outcome, headline: str, path: Path) -> None:
-    """Draw loss and accuracy of training and validation, and where the time went, per epoch."""
+    """Draw loss and accuracy of training and validation, and where the time went, per epoch.
+
+    Raises
+    ------
+    ConfigurationError
+        If `path` cannot be written.
+    """
     with rc_context(STYLE):
-        figure = Figure(figsize=(13, 4.8), dpi=130)
+        figure = Figure(figsize=(13, 4.8), dpi=DPI)
         figure.set_layout_engine("constrained", w_pad=0.15, h_pad=0.12, wspace=0.06)
         figure.suptitle(headline, x=0.012, ha="left", fontsize=11, color=QUIET)
         loss, accuracy, times = figure.subplots(1, 3)
@@ -73,34 +81,35 @@ def draw_training(outcome: Outcome, headline: str, path: Path) -> None:
 
 
 def draw_batches(batches: Sequence[Shown], class_names: Sequence[str], path: Path) -> None:
-    """Draw images of each batch with their labels: as they are on disk and, below, augmented."""
+    """Draw images of each batch with their labels: as they are on disk and, below, augmented.
+
+    Raises
+    ------
+    ConfigurationError
+        If `path` cannot be written.
+    """
     num_columns = min(NUM_COLUMNS, max(len(batch.labels) for batch in batches))
-    width, height = 0.75 + 1.2 * num_columns, 0.55 + 2.75 * len(batches)
+    inches = (0.75 + 1.2 * num_columns, 0.55 + 2.75 * len(batches))
     with rc_context({**STYLE, "axes.grid": False, "axes.spines.bottom": False}):
-        figure = Figure(figsize=(width, height), dpi=130)
-        figure.suptitle(
-            "Batches as files and as the model gets them",
-            x=0.1 / width,
-            y=1 - 0.1 / height,
-            ha="left",
-            va="top",
-            fontweight="bold",
-        )
-        bands = figure.add_gridspec(
-            len(batches),
-            left=0.6 / width,
-            right=1 - 0.1 / width,
-            bottom=0.1 / height,
-            top=1 - 0.65 / height,
-            hspace=0.16,
-        )
-        for band, batch in zip(bands, batches, strict=True):
-            grid = band.subgridspec(2, num_columns, wspace=0.05, hspace=0.05).subplots(squeeze=False)
-            _draw_row(grid[0], "on disk", batch.plain)
-            _draw_row(grid[1], "augmented", batch.augmented)
-            for axes, label in zip(grid[0], batch.labels.tolist(), strict=False):
+        figure = Figure(figsize=inches, dpi=DPI)
+        for band, batch in zip(_bands(figure, len(batches)), batches, strict=True):
+            rows = band.subgridspec(2, num_columns, wspace=0.05, hspace=0.05).subplots(squeeze=False)
+            _draw_row(rows[0], "on disk", batch.plain)
+            _draw_row(rows[1], "augmented", batch.augmented)
+            for axes, label in zip(rows[0], batch.labels.tolist(), strict=False):
                 axes.set_title(_shortened(class_names[label]), fontsize=9, loc="center", pad=4)
         _save(figure, path)
+
+
+def _bands(figure: Figure, num: int) -> list[SubplotSpec]:
+    """Write the heading, and divide what is below it. Margins are in inches: they fit any `num`."""
+    width, height = figure.get_size_inches()
+    left, top = 0.1 / width, 1 - 0.1 / height
+    heading = "Batches as files and as the model gets them"
+    figure.suptitle(heading, x=left, y=top, ha="left", va="top", fontweight="bold")
+    sides = {"left": 0.6 / width, "right": 1 - left, "bottom": 1 - top, "top": 1 - 0.65 / height}
+    grid = figure.add_gridspec(num, hspace=0.16, **sides)
+    return [grid[place] for place in range(num)]
 
 
 def _draw_row(row: Iterable[Axes], name: str, images: Images) -> None:
@@ -115,17 +124,14 @@ def _draw_row(row: Iterable[Axes], name: str, images: Images) -> None:
 
 
 def _draw_curves(axes: Axes, outcome: Outcome, name: str, number: str) -> None:
-    epochs = range(1, len(outcome.epochs) + 1)
-    for key, label, colour in (
-        (name, "training, augmented", TRAIN_COLOUR),
-        (f"val_{name}", "validation", VALIDATION_COLOUR),
-    ):
-        values = outcome.history[key]
-        axes.plot(epochs, values, color=colour, label=label, marker="o", markersize=4.5)
-    last = outcome.history[f"val_{name}"][-1]
+    train, validation = outcome.history[name], outcome.history[f"val_{name}"]
+    epochs = range(1, len(train) + 1)
+    style: dict[str, Any] = {"marker": "o", "markersize": 4.5}
+    axes.plot(epochs, train, color=TRAIN_COLOUR, label="training, augmented", **style)
+    axes.plot(epochs, validation, color=VALIDATION_COLOUR, label="validation", **style)
     axes.annotate(
-        number.format(last),
-        (len(epochs), last),
+        number.format(validation[-1]),
+        (epochs[-1], validation[-1]),
         xytext=(8, 0),
         textcoords="offset points",
         va="center",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -15,8 +16,8 @@ class Bar(tqdm):  # type: ignore[type-arg]  # it is generic in its stubs alone
     # No watching thread: it is for bars that stand still between steps.
     monitor_interval = 0
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, disable=None, leave=False, **kwargs)
+    def __init__(self, iterable: Iterable[Any] | None = None, **options: Any) -> None:
+        super().__init__(iterable, disable=None, leave=False, **options)
 
 
 class Stats(Protocol):

@@ -88,6 +88,5 @@ class Note:
     text: str
 
 
-Instruction: TypeAlias = (
-    SendJob | SendCloseJob | SendTicket | SendCancel | Keep | Discard | Deliver | Reject | Note
-)
+Sending: TypeAlias = SendJob | SendCloseJob | SendTicket | SendCancel
+Instruction: TypeAlias = Sending | Keep | Discard | Deliver | Reject | Note

@@ -1,0 +1,102 @@
+"""What the two threads of a producer share, and the one that builds.
+
+The talking thread queues tasks and takes answers; the building thread, which is the main one, does
+the reverse.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from common.errors import FeedlineError, RemoteProtocolError
+from common.job import Job
+from common.protocol import Batch, Cancelled, FromProducer
+from common.waker import Waker
+from producer.build import BatchBuilder, CancelledBuildError, failure_of
+from producer.roots import DataRoots
+from producer.session import Task
+
+logger = logging.getLogger(__name__)
+
+Answer: TypeAlias = tuple[Task, FromProducer]
+
+
+@dataclass(slots=True)
+class Desk:
+    """What the two threads share.
+
+    Attributes
+    ----------
+    tasks : queue of Task or None
+        To the builder, in the order of the tickets; None ends it.
+    answers : deque of Answer
+        From the builder.
+    waker : Waker
+        Tells the talking thread of answers, and of the end.
+    stopping : bool
+        Tickets in the queue are not begun any more.
+    done : threading.Event
+        The builder has ended: say goodbye.
+    """
+
+    tasks: queue.SimpleQueue[Task | None] = field(default_factory=queue.SimpleQueue)
+    answers: deque[Answer] = field(default_factory=deque)
+    waker: Waker = field(default_factory=Waker)
+    stopping: bool = False
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self) -> None:
+        """End after the batch in hand. Called from a signal handler, in the main thread."""
+        self.stopping = True
+        self.tasks.put(None)
+
+
+class Builder:
+    """Builds what the talking thread queues. Runs in the main thread.
+
+    Parameters
+    ----------
+    roots : DataRoots
+        Where files may lie.
+    desk : Desk
+        Shared with the talking thread.
+    """
+
+    def __init__(self, roots: DataRoots, desk: Desk) -> None:
+        self._roots = roots
+        self._desk = desk
+
+    def run(self) -> None:
+        """Build until None comes, or the batch in hand when `stopping` was set."""
+        while (task := self._desk.tasks.get()) is not None and not self._desk.stopping:
+            self._desk.answers.append((task, self._answer(task)))
+            self._desk.waker.wake()
+
+    def _answer(self, task: Task) -> FromProducer:
+        ticket = task.ticket
+        start = time.perf_counter()
+        try:
+            data = self._builder(task).build(ticket, lambda: task.cancelled)
+        except CancelledBuildError:
+            return Cancelled(ticket.lease_id)
+        except Exception as error:
+            # Whatever it is, the trainer hears of it; a producer goes on with the next ticket.
+            if not isinstance(error, FeedlineError):
+                logger.exception(f"batch {ticket.step} of epoch {ticket.epoch} failed")
+            return failure_of(ticket, error)
+        return Batch(ticket.job_id, ticket.lease_id, int((time.perf_counter() - start) * 1e6), data)
+
+    def _builder(self, task: Task) -> BatchBuilder:
+        """The builder of a job, made at its first ticket and gone when the job is."""
+        known = task.known
+        if not isinstance(known.builder, BatchBuilder):
+            if not isinstance(known.job, Job):
+                raise RemoteProtocolError(known.job)
+            known.builder = BatchBuilder(known.job, self._roots)
+        return known.builder
