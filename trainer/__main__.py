@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return COMMANDS[args.command].run(args)
     except FeedlineError as error:
-        return _say(args.command, str(error), FAILED)
+        return _say(args.command, plain_sentence(error), FAILED)
     except ModuleNotFoundError as error:
         if _is_ours(error.name):
             raise
@@ -81,6 +81,14 @@ def make_parser() -> argparse.ArgumentParser:
         summary = text.partition("\n")[0]
         command.add_arguments(commands.add_parser(name, help=summary, description=text, formatter_class=raw))
     return parser
+
+
+def plain_sentence(error: FeedlineError) -> str:
+    """Leave a producer's traceback out of an error's text, but for the line that says what it was."""
+    text, _, trace = str(error).partition("\nTraceback (most recent call last):\n")
+    what = trace.rstrip().rpartition("\n")[2]
+    reason = what.partition(": ")[2] or what
+    return text if reason in text else f"{text} {what}"
 
 
 def _say(command: str, text: str, status: int) -> int:

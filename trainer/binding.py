@@ -13,10 +13,15 @@ When it does not, index i is step i.
 - ``on_epoch_begin``;
 - an ``on_epoch_end`` that closes no begun epoch;
 - ``iter(sequence)``;
-- the next request for an index already asked for, if Keras has begun no epoch in this one.
+- a request for an index already asked for, or the first of a new iterator, while Keras has no epoch
+  begun (manual loops).
 
 An ``on_epoch_end`` that closes no begun epoch, before any was begun in this one, forgets what was
 asked (the peeks) and keeps the bindings.
+
+*Iterators.* Keras reads ``num_batches`` whenever one of its iterators begins. What was asked before
+by another one, such as a fit that was stopped, does not help to make an epoch whole: else it would
+end while ``steps_per_epoch`` holds the new iterator midway, and the rest would come from the next.
 """
 
 from __future__ import annotations
@@ -43,11 +48,16 @@ class IndexBinding:
         self._asked: set[int] = set()
         self._begun_any = False
         self._begun_now = False
+        self._new_iterator = False
+        self._was_whole = False
 
     def request(self, index: int) -> StepKey:
         """`__getitem__(index)`, 0 <= index < num_steps."""
-        if index in self._asked and not self._begun_any:
+        if (self._new_iterator or index in self._asked) and not self._begun_now:
             self._advance_if_whole()
+        if self._new_iterator:
+            self._was_whole, self._new_iterator = self._is_whole, False
+            self._asked.clear()
         self._asked.add(index)
         return StepKey(self.epoch, self._bind(index))
 
@@ -68,6 +78,10 @@ class IndexBinding:
         self._asked.clear()
         return peeked
 
+    def iterator_may_begin(self) -> None:
+        """Keras read `num_batches`: the next request may be the first of a new iterator."""
+        self._new_iterator = True
+
     def iteration_begins(self) -> None:
         """`iter(sequence)`."""
         self._advance_if_whole()
@@ -77,15 +91,19 @@ class IndexBinding:
         if self._asked or self._steps:
             self._advance()
 
+    @property
+    def _is_whole(self) -> bool:
+        return self._was_whole or len(self._asked) == self._num_steps
+
     def _advance_if_whole(self) -> None:
-        if len(self._asked) == self._num_steps:
+        if self._is_whole:
             self._advance()
 
     def _advance(self) -> None:
         self.epoch += 1
         self._steps.clear()
         self._asked.clear()
-        self._begun_any = self._begun_now = False
+        self._begun_any = self._begun_now = self._was_whole = False
 
     def _bind(self, index: int) -> int:
         if not self._in_plan_order:

@@ -23,7 +23,7 @@ from trainer import BatchSequence, ImageDataset, ProducerPool
 
 IMAGES = Path("/data/audit")
 FINISH = Path("/tmp/finish")
-SIDE = 640
+SIDE = 1280
 
 
 def say(event: str, **what: Any) -> None:
@@ -81,6 +81,7 @@ class AuditedModel(keras.Sequential):
 def main(num_rows: int) -> None:
     """Train on `num_rows` images until told to finish."""
     logging.basicConfig(level=logging.INFO)
+    keras.utils.set_random_seed(7)  # Keras shuffles too: a new run repeats the last one
     paint(num_rows)
     data = ImageDataset.from_lists(
         [f"audit/{row}.png" for row in range(num_rows)], np.arange(num_rows), directory="/data"

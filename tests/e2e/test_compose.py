@@ -11,7 +11,7 @@ from compose_stack import Stack, inspect, kill, logs, processes, stack, wait_for
 
 pytestmark = pytest.mark.e2e
 
-NUM_ROWS = 600  # as in compose.audit.yml
+NUM_ROWS = 400  # as in compose.audit.yml
 
 
 def test_plain_up_runs_the_demo_draws_its_pictures_and_returns(tmp_path: Path) -> None:

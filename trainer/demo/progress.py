@@ -110,6 +110,7 @@ class Progress:
         self._sequence = sequence
         self._num_images = num_images
         self._num_epochs = num_epochs
+        self._bar: Bar | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Keras begins an epoch."""
@@ -122,12 +123,15 @@ class Progress:
         del batch
         # The last one's is the time to count: Keras validates before it ends the epoch.
         self._ended = Moment.now(self._sequence)
-        self._bar.set_postfix(loss=f"{logs['loss']:.3f}", accuracy=f"{logs['accuracy']:.3f}", refresh=False)
-        self._bar.update()
+        if self._bar is not None:
+            self._bar.set_postfix(
+                loss=f"{logs['loss']:.3f}", accuracy=f"{logs['accuracy']:.3f}", refresh=False
+            )
+            self._bar.update()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Keras ends an epoch, its validation included."""
-        self._bar.close()
+        self.close()
         times = self._times()
         self.epochs.append(times)
         tqdm.write(
@@ -135,6 +139,12 @@ class Progress:
             f"   validation {logs['val_accuracy']:.3f}"
             f"   {times.images_per_s:7,.0f} images/s   waiting {times.wait_share:6.1%}"
         )
+
+    def close(self) -> None:
+        """Take the bar away, if there is one: what is said next begins a line."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
     def _title(self, epoch: int) -> str:
         return f"epoch {epoch + 1:2d}/{self._num_epochs}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from itertools import islice
@@ -180,13 +180,14 @@ def _fit(training: DemoSequence, validation: DemoSequence, settings: Settings) -
     data = training.dataset
     model = small_cnn(settings.image_size, len(data.class_names or []), len(training) * settings.epochs)
     progress = Progress(training, len(data), settings.epochs)
-    model.fit(
-        training,
-        validation_data=validation,
-        epochs=settings.epochs,
-        callbacks=[_callback(progress)],
-        verbose=0,
-    )
+    with closing(progress):
+        model.fit(
+            training,
+            validation_data=validation,
+            epochs=settings.epochs,
+            callbacks=[_callback(progress)],
+            verbose=0,
+        )
     return model, progress
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import DatasetError
-from trainer.__main__ import COMMANDS, main
+from common.errors import BatchError, DatasetError
+from trainer.__main__ import COMMANDS, main, plain_sentence
 from trainer.commands import demo
 
 HEAVY = ("cv2", "keras", "matplotlib", "numpy", "pandas", "skimage", "sklearn", "tensorflow", "tqdm", "zmq")
@@ -21,7 +21,7 @@ try:
     main(sys.argv[1:])
 except SystemExit as end:
     assert end.code == 0, end.code
-sys.exit(", ".join(name for name in {HEAVY} if name in sys.modules))
+sys.exit(", ".join(name for name in {HEAVY} if name in sys.modules) or 0)
 """
 
 
@@ -125,6 +125,22 @@ def test_what_ends_a_command_decides_its_status(
 
     assert main(["demo"]) == status
     assert capsys.readouterr().err == said
+
+
+TRACE = "\nTraceback (most recent call last):\n  File ...\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a.jpg: cut off", "a.jpg: cut off"),
+        (f"a.jpg: cut off (producer 1){TRACE}DecodeError: a.jpg: cut off", "a.jpg: cut off (producer 1)"),
+        (f"producers die:{TRACE}NameError: no 'x'\n", "producers die: NameError: no 'x'"),
+        (f"producers die:{TRACE}MemoryError", "producers die: MemoryError"),
+    ],
+)
+def test_of_a_producers_traceback_only_the_reason_is_said(text: str, sentence: str) -> None:
+    assert plain_sentence(BatchError(text)) == sentence
 
 
 def test_a_missing_module_of_our_own_is_a_fault_and_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

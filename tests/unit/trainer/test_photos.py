@@ -84,8 +84,8 @@ def test_a_tile_shows_the_place_of_the_photograph_that_its_name_and_folder_say(t
         assert len(files) > 20
         for file in files:
             there = image[place_of(file.stem, SMALL)]
-            # JPEG at quality 90 changes little.
-            assert np.abs(read(file) - there).mean() < 6, file
+            # As much as JPEG at quality 90 changes it.
+            assert np.abs(read(file) - there).mean() < 10, file
 
 
 def test_two_caches_get_the_same_names_and_bytes(tiles: Path, tmp_path: Path) -> None:
