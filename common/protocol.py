@@ -7,6 +7,8 @@ The trainer binds a ROUTER, each producer connects a DEALER to it. A conversatio
                           <-  Welcome | Refuse        you are in | go away, because ...
                           <-  OpenJob                 what the tickets of a job will need
                           <-  Ticket                  build this batch into that slot
+    ArenaOffer            ->                          here is memory that we may share
+                          <-  ArenaAnswer             we do | we do not
     Batch | Failure | Cancelled | JobUnknown ->       exactly one answer to each ticket
                           <-  Cancel                  never mind that ticket
                           <-  CloseJob                forget the job
@@ -112,13 +114,25 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Answer to a ticket: the batch is in its slot, or in `data` when the slot is not shared."""
+    """Answer to a ticket: the batch is in its shared slot, or is the one buffer of `data`."""
 
     tag: ClassVar[str] = "batch"
     job_id: int
     lease_id: int
     build_us: int
-    data: Buffer
+    data: tuple[Buffer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaOffer:
+    """An arena was made for a job; see `common.arena`."""
+
+    tag: ClassVar[str] = "arena"
+    job_id: int
+    name: str
+    nonce: bytes
+    slot_bytes: int
+    num_slots: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +186,23 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class OpenJob:
-    """A job that tickets will name; `job` is `common.job.Job.to_wire()`."""
+    """A job that tickets will name; `job` is `common.job.Job.to_wire()`.
+
+    No ticket names a slot from `num_slots` on.
+    """
 
     tag: ClassVar[str] = "job"
     job: Mapping[str, Any]
+    num_slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaAnswer:
+    """Whether the arena of a job is memory that both see: then batches may be left in it."""
+
+    tag: ClassVar[str] = "arena-answer"
+    job_id: int
+    attached: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +257,10 @@ class Goodbye:
     text: str = ""
 
 
-FromProducer: TypeAlias = Hello | Batch | Failure | Cancelled | JobUnknown | Heartbeat | Goodbye
-FromTrainer: TypeAlias = Welcome | Refuse | OpenJob | CloseJob | Ticket | Cancel | Heartbeat | Goodbye
+FromProducer: TypeAlias = Hello | ArenaOffer | Batch | Failure | Cancelled | JobUnknown | Heartbeat | Goodbye
+FromTrainer: TypeAlias = (
+    Welcome | Refuse | OpenJob | ArenaAnswer | CloseJob | Ticket | Cancel | Heartbeat | Goodbye
+)
 Message: TypeAlias = FromProducer | FromTrainer
 
 
@@ -368,6 +397,18 @@ def _str(value: Any) -> str:
     return value
 
 
+def _bool(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"got {value!r:.80}")
+    return value
+
+
+def _bytes(value: Any) -> bytes:
+    if not isinstance(value, bytes) or len(value) > ID_BYTES:
+        raise ValueError(f"got {value!r:.80}")
+    return value
+
+
 def _dict(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError(f"got {value!r:.80}")
@@ -398,6 +439,8 @@ def _samples(value: Any) -> tuple[Sample, ...]:
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "int": _int,
+    "bool": _bool,
+    "bytes": _bytes,
     "str": _str,
     "Mapping[str, str]": _texts,
     "Mapping[str, Any]": _dict,
@@ -411,7 +454,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 _KINDS: dict[str, type[Message]] = {
     kind.tag: kind
     for kind in (
-        Hello, Welcome, Refuse, OpenJob, CloseJob, JobUnknown, Ticket,
+        Hello, Welcome, Refuse, ArenaOffer, ArenaAnswer, OpenJob, CloseJob, JobUnknown, Ticket,
         Cancel, Cancelled, Batch, Failure, Heartbeat, Goodbye,
     )
 }  # fmt: skip

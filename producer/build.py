@@ -41,7 +41,12 @@ class BatchBuilder:
         self._pipeline = Pipeline(job.transforms, size, job.image.channels, job.image.dtype, job.x.dtype)
         self._slots: dict[int, npt.NDArray[np.uint8]] = {}
 
-    def build(self, ticket: Ticket, is_cancelled: Callable[[], bool]) -> npt.NDArray[np.uint8]:
+    def build(
+        self,
+        ticket: Ticket,
+        is_cancelled: Callable[[], bool],
+        memory: npt.NDArray[np.uint8] | None = None,
+    ) -> npt.NDArray[np.uint8]:
         """Build the batch of a ticket into its slot.
 
         Parameters
@@ -50,6 +55,8 @@ class BatchBuilder:
             What to build.
         is_cancelled : callable
             Asked before every sample.
+        memory : ndarray of uint8, optional
+            The slot, shape (slot_bytes,), if it is shared; else it is memory of the builder's own.
 
         Returns
         -------
@@ -64,7 +71,8 @@ class BatchBuilder:
             `is_cancelled` said so.
         """
         layout = self.job.layout(len(ticket.samples))
-        buffer = self._slot(ticket.slot)[: layout.num_bytes]
+        slot = self._slot(ticket.slot) if memory is None else memory
+        buffer = slot[: layout.num_bytes]
         arrays = layout.views(buffer)
         for out, sample in zip(arrays["x"], ticket.samples, strict=True):
             if is_cancelled():

@@ -14,6 +14,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 from common.errors import FeedlineError, RemoteProtocolError
 from common.job import Job
 from common.protocol import Batch, Cancelled, FromProducer
@@ -82,7 +85,8 @@ class Builder:
         ticket = task.ticket
         start = time.perf_counter()
         try:
-            data = self._builder(task).build(ticket, lambda: task.cancelled)
+            memory = self._shared_slot(task)
+            data = self._builder(task).build(ticket, lambda: task.cancelled, memory)
         except CancelledBuildError:
             return Cancelled(ticket.lease_id)
         except Exception as error:
@@ -90,7 +94,14 @@ class Builder:
             if not isinstance(error, FeedlineError):
                 logger.exception(f"batch {ticket.step} of epoch {ticket.epoch} failed")
             return failure_of(ticket, error)
-        return Batch(ticket.job_id, ticket.lease_id, int((time.perf_counter() - start) * 1e6), data)
+        build_us = int((time.perf_counter() - start) * 1e6)
+        return Batch(ticket.job_id, ticket.lease_id, build_us, (data,) if memory is None else ())
+
+    @staticmethod
+    def _shared_slot(task: Task) -> npt.NDArray[np.uint8] | None:
+        """The ticket's slot in memory that the trainer sees too, if there is any."""
+        known = task.known
+        return known.arena.slot(task.ticket.slot) if known.shared and known.arena else None
 
     def _builder(self, task: Task) -> BatchBuilder:
         """The builder of a job, made at its first ticket and gone when the job is."""

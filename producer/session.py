@@ -17,11 +17,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
+from common.arena import Arena
 from common.errors import RemoteProtocolError
 from common.job import Job
 from common.protocol import (
     HEARTBEAT_S,
     LOST_AFTER_S,
+    ArenaAnswer,
     Cancel,
     Cancelled,
     CloseJob,
@@ -64,10 +66,16 @@ class KnownJob:
         What to build; a string says why that cannot be done here.
     builder : object
         Kept here by the thread that builds, from its first ticket on.
+    arena : Arena or None
+        Offered to the trainer, or about to be.
+    shared : bool
+        The trainer has mapped it.
     """
 
     job: Job | str
     builder: Any = None
+    arena: Arena | None = None
+    shared: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +104,14 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeArena:
+    """Make an arena of `num_slots` for a job, if there is memory for one, and offer it."""
+
+    known: KnownJob
+    num_slots: int
+
+
+@dataclass(frozen=True, slots=True)
 class Build:
     """Queue a task."""
 
@@ -116,7 +132,7 @@ class End:
     error: str = ""
 
 
-Action: TypeAlias = Say | Build | Restart | End
+Action: TypeAlias = Say | MakeArena | Build | Restart | End
 
 
 @dataclass(slots=True)
@@ -205,8 +221,10 @@ class TrainerSession:
 
     def _order(self, message: Message) -> Sequence[Action]:
         match message:
-            case OpenJob(wire):
-                self._open_job(wire)
+            case OpenJob(wire, num_slots):
+                return self._open_job(wire, num_slots)
+            case ArenaAnswer(job_id, attached):
+                self._settle_arena(job_id, attached=attached)
                 return []
             case CloseJob(job_id):
                 self.jobs.pop(job_id, None)
@@ -222,7 +240,7 @@ class TrainerSession:
         """A task is done; whether its answer may still be sent."""
         return task.session == self.ids and self.tasks.pop(task.ticket.lease_id, None) is task
 
-    def _open_job(self, wire: Mapping[str, Any]) -> None:
+    def _open_job(self, wire: Mapping[str, Any], num_slots: int) -> Sequence[Action]:
         job_id = wire.get("job_id")
         if not isinstance(job_id, int):
             raise RemoteProtocolError("a job has no job_id")
@@ -230,6 +248,18 @@ class TrainerSession:
             self.jobs[job_id] = KnownJob(Job.from_wire(wire))
         except RemoteProtocolError as error:
             self.jobs[job_id] = KnownJob(str(error))
+            return []
+        return [MakeArena(self.jobs[job_id], num_slots)]
+
+    def _settle_arena(self, job_id: int, *, attached: bool) -> None:
+        """The trainer has mapped the arena, or cannot: either way its name is not needed any more."""
+        known = self.jobs.get(job_id)
+        if known is None or known.arena is None:
+            return
+        known.arena.unlink()
+        known.shared = attached
+        if not attached:
+            known.arena = None
 
     def _accept(self, ticket: Ticket) -> Action:
         known = self.jobs.get(ticket.job_id)

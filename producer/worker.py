@@ -20,11 +20,13 @@ import msgpack
 import numpy as np
 import zmq
 
+from common.arena import Arena, arena_name, sweep
 from common.errors import ProtocolError
-from common.protocol import VERSION, FromProducer, Goodbye, Hello, decode, encode
+from common.job import Job
+from common.protocol import VERSION, ArenaOffer, FromProducer, Goodbye, Hello, decode, encode
 from producer.desk import Builder, Desk
 from producer.roots import DataRoots
-from producer.session import Build, End, Phase, Restart, Say, TrainerSession
+from producer.session import Build, End, KnownJob, MakeArena, Phase, Restart, Say, TrainerSession
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +100,19 @@ class Link:
         """Send, or drop it when the queue is full: then the session is about to begin anew anyway."""
         with suppress(zmq.Again):
             self.socket.send_multipart(encode(self.session.ids, message), zmq.NOBLOCK, copy=False)
+
+    def offer_arena(self, known: KnownJob, num_slots: int) -> None:
+        """Offer the trainer memory to share; without any, batches go as frames."""
+        ids = self.session.ids
+        if not isinstance(known.job, Job):
+            return
+        name = arena_name(ids.pool_id, ids.producer_id, known.job.job_id)
+        try:
+            arena = known.arena = Arena(name, known.job.slot_bytes, num_slots)
+        except OSError as error:
+            logger.warning(f"no shared memory ({error}): batches go as frames")
+            return
+        self.say(ArenaOffer(known.job.job_id, name, arena.nonce, arena.slot_bytes, arena.num_slots))
 
     def restart(self, reason: str) -> None:
         """Begin the conversation anew, with a new id on a new socket."""
@@ -188,6 +203,8 @@ class Talker(threading.Thread):
             match action:
                 case Say(message):
                     link.say(message)
+                case MakeArena(known, num_slots):
+                    link.offer_arena(known, num_slots)
                 case Build(task):
                     self._desk.tasks.put(task)
                 case Restart(reason):
@@ -230,6 +247,7 @@ def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]
         may be called from a signal handler.
     """
     cv2.setNumThreads(0)
+    sweep()
     desk = Desk()
     builder = Builder(DataRoots(settings.data_roots), desk)
     talker = Talker(settings, desk)

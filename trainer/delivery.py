@@ -7,11 +7,12 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from common.arena import ArenaView
 from common.batch import ALIGNMENT_BYTES, BatchLayout
 from common.protocol import Buffer
 from common.waker import Waker
@@ -43,15 +44,57 @@ class Releases:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """A received frame.
+
+    ZeroMQ does not align it, and Keras copies what is not aligned: so it is not used in place.
+    """
+
+    data: Buffer
+    in_place: ClassVar[bool] = False
+
+    @property
+    def num_bytes(self) -> int:
+        """Length of the frame."""
+        return memoryview(self.data).nbytes
+
+    def owner(self, num_bytes: int) -> Any:
+        """A ctypes array over the first bytes."""
+        return (ctypes.c_uint8 * num_bytes).from_buffer(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSlot:
+    """A slot of an arena, aligned."""
+
+    arena: ArenaView
+    index: int
+    in_place: ClassVar[bool] = True
+
+    @property
+    def num_bytes(self) -> int:
+        """Length of the slot."""
+        return self.arena.slot_bytes
+
+    def owner(self, num_bytes: int) -> Any:
+        """A ctypes array over the first bytes."""
+        return self.arena.owner(self.index, num_bytes)
+
+
+Payload: TypeAlias = Frame | SharedSlot
+"""The bytes of a batch that arrived, wherever they are."""
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One batch, for whoever asked for it.
 
     Attributes
     ----------
     layout : BatchLayout
-        Where the arrays lie in `data`.
-    data : buffer
-        A received frame.
+        Where the arrays lie in the payload.
+    payload : Payload
+        The bytes.
     copy : bool
         The slot is to be free as soon as the bytes are out of it, not when the arrays are gone.
     release : callable
@@ -59,21 +102,23 @@ class Delivery:
     """
 
     layout: BatchLayout
-    data: Buffer
+    payload: Payload
     copy: bool
     release: Callable[[], None]
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The batch's arrays by name, aligned to 64 bytes and writable. Called once, by the consumer.
 
-        ZeroMQ does not align frames, and Keras copies what is not aligned; so the images are copied
-        here instead, into memory of their own. The slot is free again, unless `copy` frees it at
-        once, when the last array that reads that memory is gone: NumPy collapses chains of views,
+        The images are views, of the slot or of a copy. The slot is free again, unless a copy frees it
+        at once, when the last array that reads the memory is gone: NumPy collapses chains of views,
         so it is the ctypes object at their root that is watched. Labels and weights are small and
         copied, lest one kept label keeps a batch.
         """
-        owner = aligned_owner(self.layout.num_bytes)
-        ctypes.memmove(owner, np.frombuffer(self.data, np.uint8).ctypes.data, self.layout.num_bytes)
+        num_bytes = self.layout.num_bytes
+        owner = self.payload.owner(num_bytes)
+        if self.copy or not self.payload.in_place:
+            source, owner = owner, aligned_owner(num_bytes)
+            ctypes.memmove(owner, source, num_bytes)
         if self.copy:
             self.release()
         else:

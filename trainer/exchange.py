@@ -14,12 +14,15 @@ from functools import partial
 from common.errors import ClosedError, FeedlineError, InterruptedWaitError, ProtocolError, RemoteProtocolError
 from common.protocol import (
     HEARTBEAT_S,
+    ArenaAnswer,
+    ArenaOffer,
     Batch,
     Buffer,
     Cancel,
     Cancelled,
     CloseJob,
     Failure,
+    FailureKind,
     Goodbye,
     Heartbeat,
     Hello,
@@ -32,7 +35,8 @@ from common.protocol import (
     Welcome,
     decode,
 )
-from trainer.delivery import Delivery, Releases
+from trainer.arenas import Arenas
+from trainer.delivery import Delivery, Payload, Releases
 from trainer.dispatch.instructions import (
     Deliver,
     Discard,
@@ -78,6 +82,8 @@ class Exchange:
         Where consumers give slots back.
     on_welcome : callable
         Told the process id of each producer that is let in.
+    arenas : Arenas
+        Memory that producers share.
 
     Attributes
     ----------
@@ -94,6 +100,7 @@ class Exchange:
         send: Callable[[bytes, list[Buffer]], bool],
         releases: Releases,
         on_welcome: Callable[[int], None],
+        arenas: Arenas,
     ) -> None:
         self._dispatcher = dispatcher
         self._roster = roster
@@ -102,8 +109,9 @@ class Exchange:
         self._on_welcome = on_welcome
         self._jobs: dict[int, JobSource] = {}
         self._waiters = Waiters()
-        self._kept: dict[SlotId, Buffer] = {}
-        self._arriving: Buffer = b""
+        self._kept: dict[SlotId, Payload] = {}
+        self._arriving: tuple[Buffer, ...] = ()
+        self._arenas = arenas
         self._beat_at = 0.0
         self.interrupted_until = 0.0
         self.doom: FeedlineError | None = None
@@ -137,6 +145,7 @@ class Exchange:
         for _, key in self._waiters.steps(of_job=lambda job: job == job_id):
             self._waiters.refuse(job_id, key, error)
         self._act(self._dispatcher.job_closed(job_id, now), now)
+        self._arenas.drop_job(job_id)
         self._jobs.pop(job_id, None)
 
     def demand(self, job_id: int, key: StepKey, waiter: Waiter, now: float) -> None:
@@ -198,6 +207,7 @@ class Exchange:
         """A producer is gone."""
         connection = self._roster.connections.pop(producer_id, None)
         if connection is not None:
+            self._arenas.drop_producer(producer_id)
             logger.info(f"producer {connection.hello.name} left: {last_words.splitlines()[0]}")
             self._act(self._dispatcher.producer_left(producer_id, last_words, now, by_itself=by_itself), now)
 
@@ -217,6 +227,7 @@ class Exchange:
         silent = set(self._roster.connections) - self._dispatcher.producer_ids
         for producer_id in silent:
             del self._roster.connections[producer_id]
+            self._arenas.drop_producer(producer_id)
         while self._post.unreachable:
             self.lost(self._post.unreachable.pop(), "its connection was cut", now)
 
@@ -249,8 +260,11 @@ class Exchange:
     def _understand(self, connection: Connection, message: Message, now: float) -> None:
         producer_id = connection.session.producer_id
         match message:
-            case Batch(lease_id=lease_id, data=data):
-                self._take_batch(producer_id, lease_id, data, now)
+            case Batch():
+                self._take_batch(producer_id, message, now)
+            case ArenaOffer():
+                attached = self._arenas.attach(producer_id, message)
+                self._post.tell(producer_id, ArenaAnswer(message.job_id, attached))
             case Failure():
                 self._act(self._dispatcher.batch_failed(producer_id, message.lease_id, message, now), now)
             case Cancelled(lease_id):
@@ -264,16 +278,21 @@ class Exchange:
             case _:
                 logger.warning(f"producer {connection.hello.name} said {message.tag}: ignored")
 
-    def _take_batch(self, producer_id: bytes, lease_id: int, data: Buffer, now: float) -> None:
-        self._arriving = data
-        self._act(self._dispatcher.batch_came(producer_id, lease_id, now), now)
-        self._arriving = b""
+    def _take_batch(self, producer_id: bytes, batch: Batch, now: float) -> None:
+        if not batch.data and not self._arenas.has(producer_id, batch.job_id):
+            text = "it came without bytes, and no memory is shared"
+            failure = Failure(batch.job_id, batch.lease_id, FailureKind.BUILD, "", text, "")
+            self._act(self._dispatcher.batch_failed(producer_id, batch.lease_id, failure, now), now)
+            return
+        self._arriving = batch.data
+        self._act(self._dispatcher.batch_came(producer_id, batch.lease_id, now), now)
+        self._arriving = ()
 
     def _act(self, instructions: Iterable[Instruction], now: float) -> None:
         for instruction in instructions:
             match instruction:
                 case Keep(slot):
-                    self._kept[slot] = self._arriving
+                    self._kept[slot] = self._arenas.payload(slot, self._arriving)
                 case Discard(slot):
                     del self._kept[slot]
                 case Deliver():
@@ -294,7 +313,8 @@ class Exchange:
             case SendCancel(producer_id, lease_id):
                 self._post.tell(producer_id, Cancel(lease_id))
             case SendJob(producer_id, job_id):
-                self._post.tell(producer_id, OpenJob(self._jobs[job_id].job.to_wire()))
+                source = self._jobs[job_id]
+                self._post.tell(producer_id, OpenJob(source.job.to_wire(), source.max_slots))
             case SendCloseJob(producer_id, job_id):
                 self._post.tell(producer_id, CloseJob(job_id))
 
@@ -302,13 +322,13 @@ class Exchange:
         source = self._jobs[order.job_id]
         layout = source.job.layout(len(source.plan.rows(*order.key)))
         release = partial(self._releases.release, order.slot)
-        data = self._kept.pop(order.slot)
-        if memoryview(data).nbytes != layout.num_bytes:
+        payload = self._kept.pop(order.slot)
+        if payload.num_bytes < layout.num_bytes:
             release()
-            text = f"{order.key} has {memoryview(data).nbytes} bytes instead of {layout.num_bytes}"
+            text = f"{order.key} has {payload.num_bytes} bytes instead of {layout.num_bytes}"
             self._waiters.refuse(order.job_id, order.key, RemoteProtocolError(text))
             return
-        delivery = Delivery(layout, data, order.copy, release)
+        delivery = Delivery(layout, payload, order.copy, release)
         first, *others = self._waiters.take(order.job_id, order.key)
         first.give(delivery)
         for other in others:

@@ -13,13 +13,16 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 import zmq
 
+from common.arena import sweep
 from common.endpoints import check_endpoint, leaves_machine
 from common.errors import ClosedError, ConfigurationError, FeedlineError, ProducerCrashError
 from common.protocol import MAX_HEADER_BYTES, Buffer, new_id
 from common.waker import Waker
+from trainer.arenas import Arenas
 from trainer.delivery import Releases
 from trainer.dispatcher import Dispatcher
 from trainer.exchange import Exchange
@@ -34,8 +37,38 @@ POLL_MS = 250
 READ_GRACE_S = 5.0
 """A file that no producer has waits so long for another producer to connect."""
 
+TRANSPORTS = ("auto", "frames")
+"""How batches come: in shared memory where there is any, or always over the socket."""
+
 FLUSH_MS = 1000
 """How long the last messages may take to leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """What a pool was told; see `ProducerPool`.
+
+    Attributes
+    ----------
+    endpoint : str or None
+        Where to listen; None for a private socket and embedded producers.
+    memory_budget : int
+        Bytes, bound on all slots.
+    """
+
+    endpoint: str | None
+    memory_budget: int
+    insecure: bool = False
+    strict_versions: bool = False
+    transport: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.memory_budget < 1:
+            raise ConfigurationError(f"memory_budget must be a number of bytes, got {self.memory_budget}")
+        if self.transport not in TRANSPORTS:
+            raise ConfigurationError(f"transport must be one of {TRANSPORTS}, got {self.transport!r}")
+        if self.endpoint is not None:
+            check_endpoint(self.endpoint, insecure=self.insecure)
 
 
 class PoolThread(threading.Thread):
@@ -43,22 +76,18 @@ class PoolThread(threading.Thread):
 
     Parameters
     ----------
-    endpoint : str or None
-        Where to listen; None for a private socket and embedded producers.
-    budget_bytes : int
-        Bound on all slots.
-    insecure, strict_versions : bool
-        See `ProducerPool`.
+    settings : PoolSettings
+        Where to listen, and with what limits.
     """
 
-    def __init__(
-        self, endpoint: str | None, budget_bytes: int, *, insecure: bool, strict_versions: bool
-    ) -> None:
+    def __init__(self, settings: PoolSettings) -> None:
         super().__init__(name="feedline-pool", daemon=True)
+        sweep()
+        endpoint, budget_bytes = settings.endpoint, settings.memory_budget
         self._folder = PrivateFolder() if endpoint is None else None
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
-            self._socket = self._bind(endpoint, budget_bytes, insecure=insecure)
+            self._socket = self._bind(endpoint, budget_bytes)
         except BaseException:
             self._context.term()
             raise
@@ -70,10 +99,11 @@ class PoolThread(threading.Thread):
         grace_s = READ_GRACE_S if self._folder is None else 0.0
         self.exchange = Exchange(
             Dispatcher(budget_bytes, self._advice(), grace_s),
-            Roster(new_id(), strict_versions),
+            Roster(new_id(), settings.strict_versions),
             self._send,
             Releases(self._waker),
             self._producers.welcomed,
+            Arenas(share_memory=settings.transport == "auto"),
         )
 
     def post(self, call: Callable[[float], object]) -> None:
@@ -169,11 +199,9 @@ class PoolThread(threading.Thread):
         if self._folder is not None:
             self._folder.remove()
 
-    def _bind(self, endpoint: str | None, budget_bytes: int, *, insecure: bool) -> zmq.Socket[bytes]:
-        if endpoint is not None:
-            check_endpoint(endpoint, insecure=insecure)
-            if leaves_machine(endpoint):
-                logger.warning(f"{endpoint} is open to the network: nothing is encrypted or authenticated")
+    def _bind(self, endpoint: str | None, budget_bytes: int) -> zmq.Socket[bytes]:
+        if endpoint is not None and leaves_machine(endpoint):
+            logger.warning(f"{endpoint} is open to the network: nothing is encrypted or authenticated")
         socket = self._context.socket(zmq.ROUTER)
         # A message to a producer whose connection is gone is an error, not silence.
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from common.errors import ClosedError, ConfigurationError
 from common.processes import usable_cores
 from trainer.delivery import Delivery
-from trainer.hub import PoolThread
+from trainer.hub import PoolSettings, PoolThread
 from trainer.interrupts import WATCH
 from trainer.jobs import JobSource
 from trainer.plan import StepKey
@@ -53,6 +53,8 @@ class ProducerPool:
         Bytes that all batches in hand may take, at the trainer and at the producers each.
     strict_versions : bool
         Refuse producers whose libraries differ from the first one's, instead of logging it once.
+    transport : {"auto", "frames"}
+        Batches come in shared memory where there is any, or always over the socket.
 
     Attributes
     ----------
@@ -86,12 +88,14 @@ class ProducerPool:
         insecure: bool = False,
         memory_budget: int = MEMORY_BUDGET_BYTES,
         strict_versions: bool = False,
+        transport: str = "auto",
     ) -> None:
-        _check(endpoint, workers, memory_budget)
+        _check(endpoint, workers)
         self.embedded = endpoint is None
         self._job_ids = itertools.count(1)
         self._pid = os.getpid()
-        self._thread = PoolThread(endpoint, memory_budget, insecure=insecure, strict_versions=strict_versions)
+        settings = PoolSettings(endpoint, memory_budget, insecure, strict_versions, transport)
+        self._thread = PoolThread(settings)
         self._thread.start()
         self._end = weakref.finalize(self, _end, self._thread, self._pid)
         self._end.atexit = False
@@ -226,15 +230,13 @@ class ProducerPool:
         self._thread.post(call)
 
 
-def _check(endpoint: str | None, workers: int | None, memory_budget: int) -> None:
+def _check(endpoint: str | None, workers: int | None) -> None:
     if endpoint is not None and workers is not None:
         raise ConfigurationError(
             "workers are embedded producers, an endpoint is for producers elsewhere: pass one of them"
         )
     if workers is not None and workers < 1:
         raise ConfigurationError(f"workers must be at least 1, got {workers}")
-    if memory_budget < 1:
-        raise ConfigurationError(f"memory_budget must be a number of bytes, got {memory_budget}")
 
 
 def _end(thread: PoolThread, pid: int) -> None:
