@@ -27,7 +27,8 @@ class InterruptWatch:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # A pool that is collected as garbage leaves from wherever the collector runs: also from in here.
+        self._lock = threading.RLock()
         self._subscribers: dict[int, Callable[[], None]] = {}
         self._thread: threading.Thread | None = None
         self._fds = (-1, -1)
@@ -39,6 +40,8 @@ class InterruptWatch:
             self._subscribers[key] = on_interrupt
             if self._thread is None:
                 self._install()
+            else:
+                self._install_again()
 
     def unsubscribe(self, key: int) -> None:
         """Undo `subscribe`."""
@@ -66,10 +69,17 @@ class InterruptWatch:
         self._thread = threading.Thread(target=self._watch, name="feedline-interrupts", daemon=True)
         self._thread.start()
 
+    def _install_again(self) -> None:
+        """Somebody, such as asyncio, may have replaced ours since."""
+        with suppress(ValueError):
+            present = signal.set_wakeup_fd(self._fds[1], warn_on_full_buffer=False)
+            if present != self._fds[1]:
+                self._previous_fd = present
+
     def _uninstall(self) -> bool:
         """Put the previous descriptor back; not possible outside the main thread, or if ours was replaced."""
         try:
-            present = signal.set_wakeup_fd(self._previous_fd)
+            present = self._restore()
         except ValueError:
             return False
         if present != self._fds[1]:
@@ -78,6 +88,25 @@ class InterruptWatch:
         self._thread = None
         os.write(self._fds[1], b"\0")
         return True
+
+    def _restore(self) -> int:
+        try:
+            return signal.set_wakeup_fd(self._previous_fd)
+        except OSError:
+            # Whoever had set it has closed it in the meantime.
+            return signal.set_wakeup_fd(-1)
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: its signals are none of the parent's business, and its pools are closed."""
+        fds, is_installed = self._fds, self._thread is not None
+        if is_installed:
+            with suppress(ValueError):
+                present = self._restore()
+                if present != fds[1]:
+                    signal.set_wakeup_fd(present)
+            for fd in fds:
+                os.close(fd)
+        self.__init__()  # type: ignore[misc]  # the lock may be held by a thread that is not here
 
     def _watch(self) -> None:
         while numbers := os.read(self._fds[0], 4096):
@@ -94,3 +123,5 @@ class InterruptWatch:
 
 WATCH = InterruptWatch()
 """The one of this process."""
+
+os.register_at_fork(after_in_child=WATCH.leave_to_parent)
