@@ -216,7 +216,10 @@ class EmbeddedProducers:
                 f" {child.epitaph}"
             )
         self._start_at = now + pause_s
-        logger.warning(f"an embedded producer died, another one starts in {pause_s:g} s: {child.epitaph}")
+        logger.warning(
+            f"embedded producer {child.process.pid} died with status {child.process.returncode},"
+            f" another one starts in {pause_s:g} s"
+        )
 
     def _fill(self, now: float) -> None:
         while len(self._wanted) < self._num_wanted and now >= self._start_at:

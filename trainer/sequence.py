@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.batch import ArraySpec
-from common.errors import ClosedError, ConfigurationError
+from common.errors import ClosedError, ConfigurationError, FeedlineError
 from common.image import Fit, ImageSpec
 from common.job import Job
 from common.processes import usable_cores
@@ -154,6 +154,7 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         self._lock = threading.Lock()
         self._timeout_s = timeout_s
         self._stats = DeliveryStats()
+        self._failure: FeedlineError | None = None
         self._pool, self._close = _join(pool, workers, memory_budget)
         job = Job(self._pool.new_job_id(), seed, batch_size, image, tuple(transforms), dtype, targets)
         self._job_id = job.job_id
@@ -189,7 +190,11 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         with self._lock:
             key = self._binding.request(position % len(self))
         began = time.perf_counter()
-        arrays = self._pool.fetch(self._job_id, key, self._timeout_s)
+        try:
+            arrays = self._pool.fetch(self._job_id, key, self._timeout_s)
+        except FeedlineError as error:
+            self._failure = error
+            raise
         self._count(len(arrays["x"]), time.perf_counter() - began)
         return self._as_keras(arrays)
 
@@ -230,6 +235,11 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
     def stats(self) -> DeliveryStats:
         """What was delivered so far, and how long it was waited for."""
         return self._stats
+
+    @property
+    def failure(self) -> FeedlineError | None:
+        """The last error that ``__getitem__`` raised; TensorFlow hands on its text but not its type."""
+        return self._failure
 
     @property
     def pool(self) -> ProducerPool:

@@ -55,6 +55,7 @@ def test_every_epoch_is_whole_whatever_happens_to_producers_and_trainer() -> Non
         before, after = runs(audit)
         assert_whole(before)
         assert_whole(after)
+        import json; open("/tmp/oc/waits","w").write(json.dumps([[(e["wait_s"],len(e["producers"])) for e in r] for r in (before, after)]))
         both = min(len(before), len(after))
         assert [e["rows"] for e in before[:both]] == [e["rows"] for e in after[:both]]  # one seed, one order
 
