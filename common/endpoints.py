@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
+from pathlib import Path
 
 from common.errors import ConfigurationError
 
@@ -55,6 +57,24 @@ def check_connect(endpoint: str, *, insecure: bool) -> None:
         match is not None and ("*" in match["host"] or match["port"] in {"*", "0"})
     ):
         raise ConfigurationError(f"a producer connects to one host and port, got {endpoint!r}")
+
+
+def check_free(endpoint: str) -> None:
+    """Refuse an ``ipc://`` path that is taken: ZeroMQ would remove whatever is there, and listen.
+
+    Raises
+    ------
+    ConfigurationError
+        Somebody listens there, or it is a file.
+    """
+    path = Path(endpoint.removeprefix(_IPC))
+    if not endpoint.startswith(_IPC) or endpoint.startswith(f"{_IPC}@") or not os.path.lexists(path):
+        return
+    if not path.is_socket():
+        raise ConfigurationError(f"cannot listen on {endpoint}: there is a file of this name")
+    with socket.socket(socket.AF_UNIX) as probe:
+        if probe.connect_ex(str(path)) == 0:
+            raise ConfigurationError(f"cannot listen on {endpoint}: somebody else does already")
 
 
 def leaves_machine(endpoint: str) -> bool:

@@ -38,6 +38,13 @@ class IndexBinding:
         Length of the sequence, at least 1.
     in_plan_order : bool
         Bind indices at their first request (a shuffled sequence), or index i to step i.
+
+    Attributes
+    ----------
+    epoch : int
+        The present one.
+    is_jumping : bool
+        The last request, in an epoch begun by Keras, did not follow the one before.
     """
 
     def __init__(self, num_steps: int, *, in_plan_order: bool) -> None:
@@ -48,12 +55,16 @@ class IndexBinding:
         self._asked: set[int] = set()
         self._begun_any = False
         self._begun_now = False
+        self._last = -1
+        self.is_jumping = False
         self._is_keras_in_it = False
         self._new_iterator = False
         self._was_whole = False
 
     def request(self, index: int) -> StepKey:
         """`__getitem__(index)`, 0 <= index < num_steps."""
+        self.is_jumping = self._begun_now and index not in {0, self._last + 1}
+        self._last = index
         if (self._new_iterator or index in self._asked) and not self._is_keras_in_it:
             self._advance_if_whole()
         if self._new_iterator:

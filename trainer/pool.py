@@ -96,7 +96,7 @@ class ProducerPool:
         self._end = weakref.finalize(self, _end, self._thread, self._pid)
         self._end.atexit = False
         # Not left to `weakref`: what was registered last runs first, so before TensorFlow's own.
-        atexit.register(self._end)
+        atexit.register(self._thread.close)
         WATCH.subscribe(id(self._thread), self._thread.interrupt)
         if self.embedded:
             self.resize(workers or usable_cores())
@@ -116,6 +116,11 @@ class ProducerPool:
         if not self.embedded:
             raise ConfigurationError(f"producers of {self.endpoint} are started elsewhere, not by the pool")
         self._call(partial(self._thread.resize, workers))
+
+    def shrink(self, workers: int, memory_budget: int) -> None:
+        """`resize` and `set_memory_budget` without waiting for it: for finalizers."""
+        self._post(partial(self._thread.resize, workers))
+        self._post(partial(self._thread.exchange.set_budget, memory_budget))
 
     def set_memory_budget(self, memory_budget: int) -> None:
         """Allow so many bytes from now on; slots above it go when they become free."""
@@ -182,7 +187,11 @@ class ProducerPool:
 
     def close(self) -> None:
         """Say goodbye to all producers, end embedded ones, and give everything back. May be repeated."""
-        atexit.unregister(self._end)
+        self.leave()
+        self._thread.close()
+
+    def leave(self) -> None:
+        """Begin to close, without waiting for it: for finalizers, which run inside whatever goes on."""
         self._end()
 
     def __enter__(self) -> Self:
@@ -238,7 +247,7 @@ def _check(endpoint: str | None, workers: int | None, memory_budget: int) -> Non
 
 
 def _end(thread: PoolThread, pid: int) -> None:
-    """Close a pool; in a forked child, where its thread does not exist, leave it to the parent."""
+    """Begin to close a pool; in a forked child, where its thread does not exist, leave it to the parent."""
     if os.getpid() == pid:
         WATCH.unsubscribe(id(thread))
         thread.stop()

@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self, SupportsIndex
@@ -77,7 +78,8 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         Of the images; values stay 0..255 (0..65535) unless a `Rescaling` says otherwise, which makes
         float32.
     shuffle : bool
-        A new order each epoch. Pass ``shuffle=False`` to ``fit`` together with ``shuffle=False`` here.
+        A new order each epoch, whatever ``fit`` is told. With False, tell ``fit`` so too: it shuffles
+        batches by default, and prefetch cannot know how.
     seed : int
         Of orders and random draws.
     drop_remainder : bool
@@ -155,10 +157,11 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         self._timeout_s = timeout_s
         self._stats = DeliveryStats()
         self._failure: FeedlineError | None = None
+        self._warned = False
         self._pool, self._close = _join(pool, workers, memory_budget)
-        job = Job(self._pool.new_job_id(), seed, batch_size, image, tuple(transforms), dtype, targets)
-        self._job_id = job.job_id
         try:
+            job = Job(self._pool.new_job_id(), seed, batch_size, image, tuple(transforms), dtype, targets)
+            self._job_id = job.job_id
             paths = ticket_paths(dataset.paths, dataset.directory, embedded=self._pool.embedded)
             name = f"sequence {job.job_id}"
             values = tuple(arrays.values())
@@ -189,6 +192,7 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
             raise ClosedError("this BatchSequence is closed: make another one")
         with self._lock:
             key = self._binding.request(position % len(self))
+            self._warn_of_jumps()
         began = time.perf_counter()
         try:
             arrays = self._pool.fetch(self._job_id, key, self._timeout_s)
@@ -249,6 +253,8 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
     def close(self) -> None:
         """Stop prefetching and free all slots; ends the embedded producers if nobody else uses them."""
         self._end()
+        if not self._pool.is_open:
+            self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -273,6 +279,15 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
             return x
         y = targets[0] if len(targets) == 1 else targets
         return (x, y) if weights is None else (x, y, weights)
+
+    def _warn_of_jumps(self) -> None:
+        """`fit` shuffles unless told not to: prefetch then has the wrong batches ready."""
+        if self._binding.is_jumping and not self._plan.shuffle and not self._warned:
+            self._warned = True
+            logger.warning(
+                "Keras asks for the batches of an unshuffled BatchSequence in random order, so they are not"
+                " ready when it does: pass shuffle=False to fit, or shuffle=True here"
+            )
 
     def _count(self, num_samples: int, wait_s: float) -> None:
         with self._lock:
@@ -314,7 +329,8 @@ def _join(
     """The pool to use, and how to leave it."""
     if pool is None:
         request = Request(
-            usable_cores() if workers is None else workers, memory_budget or MEMORY_BUDGET_BYTES
+            usable_cores() if workers is None else workers,
+            MEMORY_BUDGET_BYTES if memory_budget is None else memory_budget,
         )
         number, shared = SHARED.acquire(request)
         return shared, lambda: SHARED.release(number)
@@ -325,6 +341,8 @@ def _join(
 
 
 def _end(pool: ProducerPool, job_id: int, close: Callable[[], None]) -> None:
+    """Leave the pool; in a forked child, where it is not open, that means nothing."""
     if pool.is_open:
-        pool.close_job(job_id)
-        close()
+        with suppress(FeedlineError):
+            pool.close_job(job_id)
+    close()

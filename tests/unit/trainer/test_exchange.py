@@ -2,195 +2,30 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from far_end import NUM_STEPS, Pool, error_of, rows_of, source
 
-from common.batch import ArraySpec
-from common.errors import (
-    BatchError,
-    ClosedError,
-    FeedlineError,
-    InterruptedWaitError,
-    RemoteProtocolError,
-    StarvedError,
-)
-from common.image import ImageSpec
+from common.errors import BatchError, ClosedError, InterruptedWaitError, RemoteProtocolError, StarvedError
 from common.job import Job
 from common.protocol import (
-    HEARTBEAT_S,
-    LOST_AFTER_S,
-    VERSION,
     Batch,
-    Buffer,
     Cancel,
     Cancelled,
     CloseJob,
-    Failure,
-    FailureKind,
-    Goodbye,
-    Heartbeat,
-    Hello,
     JobUnknown,
-    Message,
     OpenJob,
-    Refusal,
-    Refuse,
-    Session,
     Ticket,
-    Welcome,
-    decode,
-    encode,
-    new_id,
 )
-from common.waker import Waker
-from trainer.delivery import Delivery, Releases
-from trainer.dispatcher import Dispatcher
-from trainer.exchange import INTERRUPT_S, Exchange
-from trainer.jobs import JobSource
-from trainer.plan import EpochPlan, StepKey
-from trainer.roster import Roster
-from trainer.waiters import Waiter
-
-POOL = b"p" * 16
-NUM_STEPS = 6
-FIRST = StepKey(0, 0)
-
-
-def source(job_id: int = 1, num_rows: int = 2 * NUM_STEPS) -> JobSource:
-    """A job of steps with two rows each, whose images are four bytes."""
-    job = Job(job_id, 0, 2, ImageSpec(2, 2, "grayscale"), (), "uint8", (ArraySpec("y", (), "int64"),))
-    paths = [f"{row}.png" for row in range(num_rows)]
-    return JobSource(f"job {job_id}", job, EpochPlan(num_rows, 2), paths, (np.arange(num_rows),), 4)
-
-
-@dataclass
-class Producer:
-    """The far end of a connection: says what a producer says, and reads what it is told."""
-
-    pool: Pool
-    name: str = "far/0"
-    pid: int = 7
-    ids: Session = field(default_factory=lambda: Session(new_id()))
-    routing_id: bytes = field(default_factory=new_id)
-    inbox: list[Message] = field(default_factory=list)
-    is_connected: bool = True
-
-    def says(self, message: Message) -> None:
-        """Send a message in its session."""
-        self.says_frames(encode(self.ids, message))
-
-    def says_frames(self, frames: Sequence[Buffer]) -> None:
-        """Send anything."""
-        self.pool.exchange.hear(self.routing_id, frames, self.pool.now)
-
-    def joins(self, **hello: Any) -> Producer:
-        """Say hello and be welcomed."""
-        self.says(replace(Hello(VERSION, self.name, "far", self.pid, {"numpy": "2"}), **hello))
-        assert isinstance(self.heard(Welcome)[0], Welcome)
-        self.ids = replace(self.ids, pool_id=POOL)
-        return self
-
-    def gets(self, frames: Sequence[Buffer]) -> bool:
-        """The pool sends something."""
-        if self.is_connected:
-            ids, message = decode(frames)
-            assert ids.producer_id in {self.ids.producer_id, b""}
-            self.inbox.append(message)
-        return self.is_connected
-
-    def heard(self, kind: type[Message]) -> list[Any]:
-        """Take the messages of a kind out of the inbox."""
-        found = [message for message in self.inbox if isinstance(message, kind)]
-        self.inbox = [message for message in self.inbox if not isinstance(message, kind)]
-        return found
-
-    def builds(self, ticket: Ticket) -> None:
-        """Answer a ticket with the bytes a producer would make of it."""
-        layout = source(ticket.job_id).job.layout(len(ticket.samples))
-        data = np.zeros(layout.num_bytes, np.uint8)
-        arrays = layout.views(data)
-        arrays["x"][:] = np.array([sample.row for sample in ticket.samples]).reshape(-1, 1, 1, 1)
-        arrays["y"][:] = np.frombuffer(ticket.targets[0], np.int64)
-        self.says(Batch(ticket.job_id, ticket.lease_id, 1, data))
-
-    def builds_all(self) -> None:
-        """Answer tickets until there are no more."""
-        while tickets := self.heard(Ticket):
-            for ticket in tickets:
-                self.builds(ticket)
-
-    def fails(self, ticket: Ticket, kind: FailureKind = FailureKind.DECODE) -> None:
-        """Answer a ticket with a failure."""
-        path = ticket.samples[0].paths[0]
-        self.says(Failure(ticket.job_id, ticket.lease_id, kind, path, "is half a file", "Traceback: ..."))
-
-
-class Pool:
-    """An exchange, its producers, and the clock."""
-
-    def __init__(self, *, strict_versions: bool = False) -> None:
-        self.now = 1000.0
-        self.producers: list[Producer] = []
-        self.welcomed: list[int] = []
-        self.exchange = Exchange(
-            Dispatcher(1 << 20, "Start a producer."),
-            Roster(POOL, strict_versions),
-            self._send,
-            Releases(Waker()),
-            self.welcomed.append,
-        )
-
-    def _send(self, routing_id: bytes, frames: list[Buffer]) -> bool:
-        (producer,) = [p for p in self.producers if p.routing_id == routing_id]
-        return producer.gets(frames)
-
-    def producer(self, name: str = "far/0", pid: int = 7) -> Producer:
-        """Have another one connect."""
-        self.producers.append(Producer(self, name, pid))
-        return self.producers[-1]
-
-    def opens(self, job_id: int = 1) -> None:
-        """Make a sequence."""
-        self.exchange.open_job(source(job_id), self.now)
-
-    def asks(self, key: StepKey = FIRST, job_id: int = 1, timeout_s: float = 60.0) -> Future[Delivery]:
-        """Wait for a step."""
-        future: Future[Delivery] = Future()
-        self.exchange.demand(job_id, key, Waiter(future, timeout_s), self.now)
-        return future
-
-    def passes(self, seconds: float) -> None:
-        """Let time pass, second by second, as the pool's thread does."""
-        until = self.now + seconds
-        while self.now < until:
-            self.now = min(until, self.now + 1.0)
-            self.exchange.tick(self.now)
+from trainer.exchange import INTERRUPT_S
+from trainer.plan import StepKey
 
 
 @pytest.fixture
 def pool() -> Pool:
     return Pool()
-
-
-def error_of(future: Future[Delivery]) -> BaseException:
-    """What a wait ended with; it must have ended."""
-    error = future.exception(timeout=0)
-    assert error is not None
-    return error
-
-
-def rows_of(future: Future[Delivery]) -> list[int]:
-    """Take the batch; the rows its pixels and its labels speak of."""
-    arrays = future.result(timeout=0).arrays()
-    assert arrays["x"].shape == (2, 2, 2, 1)
-    assert arrays["x"][:, 0, 0, 0].tolist() == arrays["y"].tolist()
-    return arrays["y"].tolist()
 
 
 # --- batches ------------------------------------------------------------------------------------
@@ -308,6 +143,35 @@ def test_a_ticket_that_cannot_be_sent_fails_its_step_and_nothing_else(pool: Pool
     assert rows_of(good) == [2, 3]
 
 
+@pytest.mark.parametrize("asked", [True, False], ids=["asked for", "not asked for"])
+def test_when_everything_fails_prefetch_does_not_run_ahead_without_end(pool: Pool, asked: bool) -> None:
+    pool.opens()
+    if asked:
+        pool.asks(StepKey(0, 5))
+    producer = pool.producer().joins()
+    num_failed = 0
+    while tickets := producer.heard(Ticket):
+        for ticket in tickets:
+            producer.fails(ticket)
+            num_failed += 1
+        assert num_failed < 20, "it goes on and on"
+
+
+def test_failures_that_were_told_do_not_hold_prefetch_up(pool: Pool) -> None:
+    pool.opens()
+    producer = pool.producer().joins()
+    last = NUM_STEPS - 1
+    for step in range(last):
+        future = pool.asks(StepKey(0, step))
+        while not future.done():
+            for ticket in producer.heard(Ticket):
+                producer.builds(ticket) if ticket.step == last or ticket.epoch else producer.fails(ticket)
+        assert isinstance(error_of(future), BatchError)
+    producer.builds_all()
+    future = pool.asks(StepKey(0, last))
+    assert rows_of(future) == [10, 11], "it was not ready"
+
+
 def test_a_wait_ends_when_its_time_is_up_and_says_what_to_start(pool: Pool) -> None:
     pool.opens()
     future = pool.asks(timeout_s=3.0)
@@ -319,100 +183,109 @@ def test_a_wait_ends_when_its_time_is_up_and_says_what_to_start(pool: Pool) -> N
     assert "no producer is connected. Start a producer." in str(error)
 
 
-# --- who may talk -------------------------------------------------------------------------------
+# --- jobs and waits end -------------------------------------------------------------------------
 
 
-def test_a_producer_is_greeted_once_and_its_process_told(pool: Pool) -> None:
-    producer = pool.producer(pid=123).joins()
-    producer.says(Hello(VERSION, "far/0", "far", 123, {"numpy": "2"}))
-    assert producer.heard(Welcome) == []
-    assert pool.welcomed == [123]
-    assert pool.exchange.producer_names == ["far/0"]
+def test_closing_a_job_ends_its_waits_and_work_and_no_other_jobs(pool: Pool) -> None:
+    pool.opens(1)
+    pool.opens(2)
+    producer = pool.producer().joins()
+    closed, open_ = pool.asks(job_id=1), pool.asks(job_id=2)
+    tickets = producer.heard(Ticket)
+    pool.exchange.close_job(1, ClosedError("the sequence was closed"), pool.now)
+    assert str(error_of(closed)) == "the sequence was closed"
+    assert [message.job_id for message in producer.heard(CloseJob)] == [1]
+    cancelled = {message.lease_id for message in producer.heard(Cancel)}
+    assert cancelled == {ticket.lease_id for ticket in tickets if ticket.job_id == 1} != set()
+    for ticket in tickets:
+        producer.builds(ticket)
+    assert rows_of(open_) == [0, 1]
+    assert isinstance(error_of(pool.asks(job_id=1)), ClosedError)
+    pool.exchange.close_job(1, ClosedError("again"), pool.now)
 
 
-def test_another_version_is_refused_and_is_no_producer(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
-    producer = pool.producer()
-    producer.says(Hello(VERSION + 1, "far/0", "far", 1, {}))
-    (refusal,) = producer.heard(Refuse)
-    assert refusal.reason is Refusal.VERSION
-    assert pool.exchange.producer_names == []
-    assert pool.welcomed == []
-    assert "install the same version" in caplog.text
-
-
-def test_a_mixture_of_libraries_is_logged_once(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
-    for numpy in ("2", "1", "1"):
-        pool.producer().joins(libraries={"numpy": numpy})
-    assert caplog.text.count("equal bytes are promised among equal versions only") == 1
-    assert "numpy 1 instead of 2" in caplog.text
-
-
-def test_strict_versions_refuses_a_mixture() -> None:
-    pool = Pool(strict_versions=True)
-    pool.producer().joins()
-    other = pool.producer()
-    other.says(Hello(VERSION, "other", "far", 1, {"numpy": "1"}))
-    (refusal,) = other.heard(Refuse)
-    assert refusal.reason is Refusal.MIXED_VERSIONS
-    assert pool.exchange.producer_names == ["far/0"]
-
-
-@pytest.mark.parametrize(
-    "ids",
-    [Session(b"a" * 16, POOL), Session(b"a" * 16, b"q" * 16), Session(b"a" * 16), Session(b"", b"")],
-    ids=["this pool", "an earlier pool", "no pool", "no ids"],
-)
-def test_whoever_is_not_known_is_sent_away_and_changes_nothing(pool: Pool, ids: Session) -> None:
+def test_a_job_that_the_budget_has_no_room_for_leaves_nothing_behind(pool: Pool) -> None:
+    pool.exchange.set_budget(100, pool.now)
+    producer = pool.producer().joins()
+    with pytest.raises(ValueError, match="memory_budget=100 bytes has no room"):
+        pool.opens()
+    assert producer.heard(OpenJob) == []
+    assert isinstance(error_of(pool.asks()), ClosedError)
+    pool.exchange.set_budget(1 << 20, pool.now)
     pool.opens()
-    future = pool.asks()
-    producer = pool.producer().joins()
-    ticket = producer.heard(Ticket)[0]
-    stranger = pool.producer("stranger")
-    stranger.ids = ids
-    for message in (Batch(1, ticket.lease_id, 1, b"x"), Goodbye(), Heartbeat((1,)), Cancelled(ticket.lease_id)):
-        stranger.says(message)
-        (refusal,) = stranger.heard(Refuse)
-        assert refusal.reason is Refusal.UNKNOWN_PEER
-    assert not future.done()
-    producer.builds(ticket)
-    assert rows_of(future) == [0, 1]
-
-
-def test_a_producer_of_an_earlier_run_is_sent_away_under_its_own_id(pool: Pool) -> None:
-    producer = pool.producer().joins()
-    producer.ids = replace(producer.ids, pool_id=b"q" * 16)
-    producer.says(Heartbeat())
-    (refusal,) = producer.heard(Refuse)
-    assert refusal.reason is Refusal.UNKNOWN_PEER
-
-
-@pytest.mark.parametrize(
-    "frames",
-    [
-        [b""],
-        [b"GET / HTTP/1.1\r\n\r\n"],
-        [b"\x93\x01\x02\x03"],
-        [b"\xc1" * 100],
-        [b""] * 50,
-        encode(Session(b"a" * 16, POOL), Heartbeat((1,)))[:1] + [b"one more"],
-    ],
-    ids=["empty", "http", "other msgpack", "no msgpack", "many frames", "a frame too many"],
-)
-def test_a_strangers_garbage_is_answered_and_changes_nothing(pool: Pool, frames: list[bytes]) -> None:
-    pool.opens()
-    producer = pool.producer().joins()
-    stranger = pool.producer("stranger")
-    stranger.says_frames(frames)
-    (refusal,) = stranger.heard(Refuse)
-    assert refusal.reason is Refusal.BROKEN_MESSAGE
-    assert pool.exchange.producer_names == [producer.name]
     future = pool.asks()
     producer.builds_all()
     assert rows_of(future) == [0, 1]
 
 
-def test_what_only_a_trainer_says_is_ignored(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_interrupt_ends_all_waits_and_those_that_follow_in_the_next_moment(pool: Pool) -> None:
+    """Keras reads ahead in a thread, which asks again before the main thread hears of Ctrl-C."""
+    pool.opens()
+    waits = [pool.asks(StepKey(0, step)) for step in range(2)]
+    pool.exchange.interrupt(pool.now)
+    waits.append(pool.asks(StepKey(0, 2)))
+    assert all(isinstance(error_of(wait), InterruptedWaitError) for wait in waits)
+
+    pool.now += INTERRUPT_S
+    later = pool.asks()
+    pool.producer().joins().builds_all()
+    assert rows_of(later) == [0, 1]
+
+
+def test_after_an_interrupt_the_main_thread_may_wait_at_once(pool: Pool) -> None:
+    pool.opens()
+    pool.exchange.interrupt(pool.now)
+    pool.exchange.interrupted_until = 0.0
+    assert not pool.asks().done()
+
+
+def test_a_batch_that_is_ready_is_delivered_in_spite_of_an_interrupt(pool: Pool) -> None:
+    pool.opens()
+    pool.producer().joins().builds_all()
+    pool.exchange.interrupt(pool.now)
+    assert rows_of(pool.asks()) == [0, 1]
+
+
+def test_doom_ends_new_waits_at_once(pool: Pool) -> None:
+    pool.opens()
+    pool.exchange.doom = ClosedError("no hope")
+    assert str(error_of(pool.asks())) == "no hope"
+    pool.exchange.doom = None
+    assert not pool.asks().done()
+
+
+def test_who_stops_waiting_leaves_the_batch_to_others(pool: Pool) -> None:
+    pool.opens()
+    impatient, patient = pool.asks(), pool.asks()
+    impatient.cancel()
+    pool.exchange.withdraw(1, StepKey(0, 0), impatient, pool.now)
+    pool.producer().joins().builds_all()
+    assert rows_of(patient) == [0, 1]
+
+
+def test_who_stops_waiting_alone_frees_the_slot_even_if_the_batch_comes_first(pool: Pool) -> None:
+    pool.opens()
     producer = pool.producer().joins()
-    producer.says(CloseJob(1))
-    assert "producer far/0 said job-closed: ignored" in caplog.text
-    assert pool.exchange.producer_names == ["far/0"]
+    for _ in range(50):
+        gone = pool.asks(StepKey(0, 3))
+        gone.cancel()
+        producer.builds_all()
+        pool.exchange.withdraw(1, StepKey(0, 3), gone, pool.now)
+        pool.exchange.take_releases(pool.now)
+    future = pool.asks(StepKey(0, 3))
+    pool.exchange.take_releases(pool.now)
+    producer.builds_all()
+    assert rows_of(future) == [6, 7]
+
+
+def test_peeked_steps_are_built_again_before_they_are_asked_for(pool: Pool) -> None:
+    pool.opens()
+    producer = pool.producer().joins()
+    peek = pool.asks()
+    producer.builds_all()
+    pool.exchange.expect(1, [StepKey(0, 0)], pool.now)
+    assert rows_of(peek) == [0, 1]
+    pool.exchange.take_releases(pool.now)
+    producer.builds_all()
+    again = pool.asks()
+    assert rows_of(again) == [0, 1], "it was not ready"

@@ -1,0 +1,90 @@
+"""`fit` shuffles by default, in an order that it does not tell: nothing may get lost or come twice.
+
+Runs on whatever backend Keras has; on torch and JAX by way of `test_keras_backends.py`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import pytest
+from children import pool_of
+from images import SIZE, numbered
+from recorder import Recorder, recording_model
+
+from trainer import BatchSequence, ImageDataset, ProducerPool
+from trainer.plan import EpochPlan
+
+NUM_SEEDS = 200
+LENGTHS = (2, 6, 20)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
+    """Images whose label is their row."""
+    return numbered(tmp_path_factory.mktemp("rows"), max(LENGTHS))
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProducerPool]:
+    """Two producers for all."""
+    with pool_of(2) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[keras.Model, Recorder]:
+    """One model for all: building one takes longer than training it."""
+    return recording_model()
+
+
+def stop_after(model: keras.Model, num_batches: int) -> keras.callbacks.Callback:
+    """Set `stop_training` in the middle of an epoch, as an early stop does."""
+    steps = itertools.count(1)
+
+    def count(_batch: int, **_logs: Any) -> None:
+        model.stop_training = next(steps) == num_batches
+
+    return keras.callbacks.LambdaCallback(on_train_batch_end=count)
+
+
+def sequence_of(data: ImageDataset, length: int, pool: ProducerPool, seed: int) -> BatchSequence:
+    """One row a batch."""
+    return BatchSequence(data.subset(range(length)), batch_size=1, image_size=SIZE, seed=seed, pool=pool)
+
+
+def sweeps(rows: list[int], length: int) -> list[list[int]]:
+    """Cut what was trained into epochs; fails if one has a row twice, or if a whole one lacks one."""
+    cut = [rows[start : start + length] for start in range(0, len(rows), length)]
+    for sweep in cut:
+        assert len(set(sweep)) == len(sweep), f"{sweep} has a row twice"
+    return cut
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_fit_loses_nothing_over_two_hundred_shuffle_seeds_also_after_an_early_stop(
+    length: int, data: ImageDataset, pool: ProducerPool, trained: tuple[keras.Model, Recorder]
+) -> None:
+    model, recorder = trained
+    for seed in range(NUM_SEEDS):
+        random.seed(seed)
+        stop = length + random.randint(1, length)
+        with sequence_of(data, length, pool, seed) as sequence:
+            model.fit(sequence, epochs=3, verbose=0, callbacks=[stop_after(model, stop)])
+            first, begun = sweeps(recorder.take_rows(), length)
+            assert len(first) + len(begun) == stop
+            # From here on Keras does not peek into the epoch: it comes in the order of the plan.
+            assert begun == order(length, seed, 1)[: len(begun)]
+
+            model.fit(sequence, epochs=2, verbose=0)
+            again, last = sweeps(recorder.take_rows(), length)
+            assert last == order(length, seed, sequence._binding.epoch)
+
+
+def order(length: int, seed: int, epoch: int) -> list[int]:
+    """The rows of an epoch as planned."""
+    return EpochPlan(length, 1, shuffle=True, seed=seed).order(epoch).tolist()
