@@ -73,8 +73,8 @@ def _descriptors() -> frozenset[str]:
 
 
 def _files() -> frozenset[str]:
-    places = [Path(tempfile.gettempdir()), Path("/dev/shm")]
-    return frozenset(str(path) for place in places if place.is_dir() for path in place.glob("feedline-*"))
+    places = [Path(tempfile.gettempdir()), Path(os.environ["FEEDLINE_SHM"])]
+    return frozenset(str(path) for place in places for path in place.glob("feedline-*"))
 
 
 def _wakeup_fd() -> frozenset[str]:
@@ -84,16 +84,19 @@ def _wakeup_fd() -> frozenset[str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def a_temp_folder_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def places_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep other trainers on this machine, and what they leave behind, out of sight."""
     tmp_path_factory.getbasetemp()  # where it always is, for whoever wants to look at it after a failure
     # Short: the path of a Unix socket has 107 characters at most.
-    folder = tempfile.mkdtemp(prefix="fl-")
+    temp = tempfile.mkdtemp(prefix="fl-")
+    shared_memory = tempfile.mkdtemp(prefix="fl-", dir="/dev/shm")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", folder)
+        patch.setenv("TMPDIR", temp)
+        patch.setenv("FEEDLINE_SHM", shared_memory)
         patch.setattr(tempfile, "tempdir", None)
         yield
-    shutil.rmtree(folder)
+    for folder in (temp, shared_memory):
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(autouse=True)

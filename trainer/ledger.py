@@ -179,6 +179,9 @@ class Ledger:
 
     def retire_before(self, epoch: int, keep: set[StepKey]) -> None:
         """Forget the records of all epochs before `epoch` but those in `keep`."""
+        for key in keep:
+            # One to which nothing happened yet would count as delivered without a record.
+            self.record(key)
         old = [key for key in self._records if key.epoch < epoch and key not in keep]
         for key in old:
             self._counts[self._records.pop(key).state] -= 1

@@ -27,7 +27,7 @@ from common.processes import Restarts, start_producer
 
 logger = logging.getLogger(__name__)
 
-TERMINATE_AFTER_S, KILL_AFTER_S = 2.0, 8.0
+TERMINATE_AFTER_S, KILL_AFTER_S = 2.0, 4.0
 """How long after the goodbye a child is told to stop, and killed."""
 
 POLL_S = 0.005

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import operator
 import threading
 import time
@@ -146,7 +147,7 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
             len(dataset), batch_size, shuffle, seed, drop_remainder, shard_index, shard_count
         )
         fit = Fit.of(crop_to_aspect_ratio=crop_to_aspect_ratio, pad_to_aspect_ratio=pad_to_aspect_ratio)
-        height, width = image_size
+        height, width = _size(image_size)
         depth = "uint16" if dtype == "uint16" else "uint8"
         image = ImageSpec(height, width, color_mode, interpolation, fit, depth)
         arrays = _target_arrays(dataset)
@@ -308,10 +309,18 @@ def _check(dataset: ImageDataset, max_queue_size: int, timeout_s: float) -> None
         )
     if max_queue_size < MIN_SLOTS:
         raise ConfigurationError(f"max_queue_size must be at least {MIN_SLOTS}, got {max_queue_size}")
-    if not timeout_s > 0:
+    if not 0 < timeout_s < math.inf:
         raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {timeout_s}")
     if dataset.weights is not None and not (dataset.targets or dataset.target_is_input):
         raise ConfigurationError("Keras takes sample weights only together with labels; the dataset has none")
+
+
+def _size(image_size: tuple[int, int]) -> tuple[int, int]:
+    try:
+        height, width = image_size
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"image_size must be (height, width), got {image_size!r}") from None
+    return height, width
 
 
 def _target_arrays(dataset: ImageDataset) -> dict[str, npt.NDArray[Any]]:

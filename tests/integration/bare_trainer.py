@@ -1,7 +1,7 @@
 """A trainer without Keras, which starts in a moment: a pool, one job, and its batches.
 
-``python bare_trainer.py ENDPOINT FOLDER`` serves the images of a folder again and again until it is
-ended, and prints the labels of every batch. ENDPOINT may be a number of embedded producers instead.
+``python bare_trainer.py ENDPOINT DIRECTORY PATTERN`` takes batches of the images of a directory until it
+is ended, and says so for each. ENDPOINT may be a number of embedded producers instead.
 """
 
 from __future__ import annotations
@@ -70,14 +70,19 @@ class BareTrainer:
         self._pool.close_job(self.job.job_id)
 
 
-def main(endpoint: str, folder: str) -> None:
+def names_in(directory: Path, pattern: str = "*") -> list[str]:
+    """The files of a directory, sorted."""
+    return sorted(str(path.relative_to(directory)) for path in directory.glob(pattern))
+
+
+def main(endpoint: str, directory: str, pattern: str) -> None:
     """Serve until the end."""
-    names = sorted(path.name for path in Path(folder).iterdir())
     pool = ProducerPool(workers=int(endpoint)) if endpoint.isdigit() else ProducerPool(endpoint)
     with pool:
-        print("listening", flush=True)
-        for labels in BareTrainer(pool, Path(folder), names).epochs(1_000_000):
-            print(*labels, flush=True)
+        trainer = BareTrainer(pool, Path(directory), names_in(Path(directory), pattern))
+        for labels in trainer.epochs(1_000_000):
+            sys.stdout.write(f"{labels}\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

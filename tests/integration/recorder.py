@@ -57,7 +57,7 @@ class Recorder(keras.metrics.Metric):
 
     def take(self) -> npt.NDArray[np.float64]:
         """Empty the log: (samples, [label, row in the pixels, weight]), in the order of training."""
-        log = ops.convert_to_numpy(self.log[: int(self.count)])
+        log = ops.convert_to_numpy(self.log + 0)[: int(self.count + 0)]
         self.count.assign(0)
         return log.astype(np.float64)
 

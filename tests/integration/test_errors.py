@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
-import logging
 import os
-import subprocess
-import sys
-import tempfile
 import threading
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import keras
-import psutil
 import pytest
 from bare_trainer import BareTrainer
-from children import PATIENCE_S, connected, producers_elsewhere, wait_for, wait_for_producers
-from images import SIZE, numbered, write_images
+from children import connected, producers_elsewhere, wait_for, wait_for_producers
+from images import SIZE, write_images
 
 from common.errors import (
     BatchError,
     ClosedError,
-    ConfigurationError,
     FeedlineError,
     ProducerCrashError,
     StarvedError,
@@ -86,8 +79,8 @@ def test_without_any_producer_the_error_names_the_endpoint_and_the_command(
     ("name", "reason"),
     [
         ("nowhere.png", "not found"),
-        ("cut.jpg", "cut short"),
-        ("text.jpg", "no image format"),
+        ("cut.jpg", "is cut off"),
+        ("text.jpg", "is not an image"),
         ("empty.jpg", "0 bytes"),
         ("folder.jpg", "directory"),
         ("0000.png/0001.png", "not found"),
@@ -107,8 +100,8 @@ def test_a_file_that_cannot_be_used_is_named_with_reason_producer_and_traceback(
 
 
 def test_a_repaired_file_gets_a_new_chance(tmp_path: Path, pool: ProducerPool) -> None:
-    data = ImageDataset.from_lists(["0000.png"], [0], directory=tmp_path)
-    with BatchSequence(data, image_size=SIZE, pool=pool) as sequence:
+    data = ImageDataset.from_lists(["0000.png", "0001.png"], [0, 1], directory=tmp_path)
+    with BatchSequence(data, batch_size=1, image_size=SIZE, shuffle=False, pool=pool) as sequence:
         with pytest.raises(BatchError, match="not found"):
             sequence[0]
         write_images(tmp_path, 1)
@@ -160,15 +153,6 @@ def test_producers_elsewhere_read_nothing_outside_their_roots(
             assert name in str(caught.value)
 
 
-def test_absolute_paths_are_only_for_embedded_producers(folder: Path) -> None:
-    data = ImageDataset.from_lists([str(folder / "0000.png")])
-    with (
-        ProducerPool("tcp://127.0.0.1:*") as pool,
-        pytest.raises(ConfigurationError, match=r"--data-root.*0000\.png"),
-    ):
-        BatchSequence(data, image_size=SIZE, pool=pool)
-
-
 # --- producers that die -------------------------------------------------------------------------
 
 
@@ -176,7 +160,9 @@ def test_producers_that_die_at_once_become_an_error_with_their_last_words(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = tmp_path / "sitecustomize.py"
-    site.write_text("import os, sys; sys.stderr.write('no space left on device\\n'); sys.stderr.flush(); os._exit(3)")
+    site.write_text(
+        "import os, sys; sys.stderr.write('no space left on device\\n'); sys.stderr.flush(); os._exit(3)"
+    )
     with monkeypatch.context() as patch:
         patch.setenv("PYTHONPATH", str(tmp_path))
         pool = ProducerPool(workers=2)
@@ -207,7 +193,7 @@ def test_producers_that_cannot_even_be_started_become_an_error(
 
 
 def test_a_batch_that_kills_every_producer_fails_after_four_and_names_its_samples(
-    folder: Path, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     write_images(tmp_path, 2)
     poison = tmp_path / "poison.png"
@@ -222,27 +208,53 @@ def test_a_batch_that_kills_every_producer_fails_after_four_and_names_its_sample
         for part in ("4 producers died", str(poison), "0000.png", "status -9"):
             assert part in str(caught.value)
         assert trainer.fetch(1) == [2]
+        unblock_readers(poison, tmp_path / "0000.png")
 
 
 def kill_who_reads(fifo: Path, pool: ProducerPool, times: int) -> threading.Thread:
     """Kill the embedded producers as soon as one of them opens the file, so many times."""
+    ends: list[int] = []
 
     def opened() -> bool:
-        try:
-            os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
-        except OSError:
-            return False
-        return True
+        with suppress(OSError):  # nobody has it open to read
+            ends.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(ends)
 
     def run() -> None:
         for _ in range(times):
             wait_for("the file to be opened", opened)
-            victims = connected(pool).values()
-            for victim in victims:
+            victims = connected(pool)
+            for victim in victims.values():
                 victim.kill()
-            for victim in victims:
-                victim.wait(PATIENCE_S)
+            wait_for("the victims to be missed", lambda v=victims: not set(v) & set(pool.producers))
+            # Closed any earlier, the file would be an empty one.
+            os.close(ends.pop())
 
     thread = threading.Thread(target=run)
     thread.start()
     return thread
+
+
+def unblock_readers(fifo: Path, image: Path) -> None:
+    """Let whoever waits for the file go on, and whoever comes later read an image."""
+    end = os.open(fifo, os.O_RDWR)
+    image.replace(fifo)
+    os.close(end)
+
+
+def test_a_failure_of_the_pool_itself_ends_all_waits_at_once_and_for_good(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ProducerPool("tcp://127.0.0.1:*") as pool:
+        trainer = BareTrainer(pool, folder, ["0000.png"])
+        with monkeypatch.context() as patch:
+            patch.setattr(pool._thread.exchange, "tick", lambda _: 1 / 0)
+            with pytest.raises(FeedlineError, match="the pool's thread failed: ZeroDivisionError"):
+                trainer.fetch(0)
+        assert "the pool's thread failed" in caplog.text
+        caplog.clear()  # its traceback keeps the pool
+        for use in (lambda: trainer.fetch(0), lambda: pool.producers, trainer.close):
+            with pytest.raises(FeedlineError, match="ZeroDivisionError"):
+                use()
+    with pytest.raises(ClosedError):
+        trainer.fetch(0)

@@ -78,6 +78,8 @@ def test_a_users_own_modules_do_not_break_embedded_producers(
         (tmp_path / "path").mkdir(exist_ok=True)
         (tmp_path / "path" / f"{name}.py").write_text("raise SystemExit('... and this one')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
-    with BatchSequence(data, batch_size=4, image_size=SIZE, shuffle=False, workers=1, timeout_s=60) as sequence:
+    with BatchSequence(
+        data, batch_size=4, image_size=SIZE, shuffle=False, workers=1, timeout_s=60
+    ) as sequence:
         x, _ = sequence[0]
     assert rows_in(x) == [0, 1, 2, 3]

@@ -248,9 +248,10 @@ class World:
 
     def tick(self) -> None:
         """The pool looks at its clock, and forgets whom the dispatcher forgot."""
-        self.obey(self.dispatcher.tick(self.now))
+        instructions = self.dispatcher.tick(self.now)
         for producer_id in set(self.producers) - self.dispatcher.producer_ids:
             del self.producers[producer_id]
+        self.obey(instructions)
 
     def beat(self, producer: Producer) -> None:
         """A producer says what it has in hand, as often as it should."""
