@@ -62,13 +62,13 @@ def _children() -> frozenset[str]:
 
 def _descriptors() -> frozenset[str]:
     found = set()
-    for fd in os.listdir("/proc/self/fd"):
+    for fd in Path("/proc/self/fd").iterdir():
         try:
-            link = os.readlink(f"/proc/self/fd/{fd}")
+            link = str(fd.readlink())
         except FileNotFoundError:  # it was the one that listed the others
             continue
         if link.startswith(OF_THE_KERNEL) or "/feedline-" in link:
-            found.add(f"{fd} -> {link}")
+            found.add(f"{fd.name} -> {link}")
     return frozenset(found)
 
 

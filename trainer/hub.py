@@ -51,6 +51,11 @@ class PoolThread(threading.Thread):
         Bound on all slots.
     insecure, strict_versions : bool
         See `ProducerPool`.
+
+    Attributes
+    ----------
+    says_goodbye : bool
+        Whether producers are told when it ends, and those that end with their trainer do.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class PoolThread(threading.Thread):
         # A pool or sequence that is collected as garbage posts from wherever the collector runs.
         self._lock = threading.RLock()
         self._calls: deque[Callable[[float], object]] = deque()
+        self.says_goodbye = True
         self._stopping = False
         self._error: FeedlineError | None = None
         grace_s = READ_GRACE_S if self._folder is None else 0.0
@@ -187,7 +193,8 @@ class PoolThread(threading.Thread):
         try:
             self._make_calls(now)
             self.exchange.withdraw_all(error, now)
-            self.exchange.say_goodbye()
+            if self.says_goodbye:
+                self.exchange.say_goodbye()
         except Exception:
             logger.exception("the pool could not say goodbye")
         self._socket.close(linger=FLUSH_MS)
@@ -195,6 +202,7 @@ class PoolThread(threading.Thread):
         self._context.term()
         if self._folder is not None:
             self._folder.remove()
+        self._waker.close()
         atexit.unregister(self.close)
 
     def _bind(self, endpoint: str | None, budget_bytes: int, *, insecure: bool) -> zmq.Socket[bytes]:

@@ -70,7 +70,8 @@ class ProducerPool:
     -----
     All methods may be called from any thread. Close it, or use ``with``; losing the last reference
     and the interpreter's exit close it too. In a forked child it belongs to the parent, and raises
-    `ClosedError`.
+    `ClosedError`. When an exception leaves the ``with`` block, producers elsewhere are not told goodbye:
+    they wait for the trainer that is started next, also with ``--exit-with-trainer``.
 
     Examples
     --------
@@ -173,6 +174,7 @@ class ProducerPool:
         if threading.current_thread() is threading.main_thread():
             # Python runs its signal handlers here: whatever Ctrl-C there was has been dealt with.
             self._thread.exchange.interrupted_until = 0.0
+            WATCH.arm()
         future: Future[Delivery] = Future()
         self._post(partial(self._thread.exchange.demand, job_id, key, Waiter(future, timeout_s)))
         try:
@@ -200,6 +202,8 @@ class ProducerPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Producers that end with their trainer are to stay for the one that is started after a failure.
+        self._thread.says_goodbye = error is None or self.embedded
         self.close()
 
     def __repr__(self) -> str:

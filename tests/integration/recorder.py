@@ -18,7 +18,7 @@ CAPACITY = 4096
 
 
 class ReadRow(keras.layers.Layer):
-    """Reads the row that an image's colour stands for; it has a weight so that there is something to train."""
+    """Reads the row that an image's colour stands for; its weight is there to be trained."""
 
     def build(self, _shape: Any) -> None:
         """Make the weight."""
@@ -69,7 +69,7 @@ class Recorder(keras.metrics.Metric):
 
 
 def recording_model(**compile_options: Any) -> tuple[keras.Model, Recorder]:
-    """Make a model that is really trained, though with a learning rate of 0, so that it reads well for ever."""
+    """Make a model that is really trained, but with a learning rate of 0: it reads well for ever."""
     model = keras.Sequential([keras.Input((*SIZE, 3), dtype="uint8"), ReadRow()])
     recorder = Recorder()
     model.compile(keras.optimizers.SGD(0.0), "mae", weighted_metrics=[recorder], **compile_options)

@@ -5,6 +5,7 @@ Runs on whatever backend Keras has; on torch and JAX by way of `test_keras_backe
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -65,6 +66,10 @@ def assert_whole(rows: list[int], num_epochs: int) -> None:
     epochs = [rows[start : start + NUM_ROWS] for start in range(0, len(rows), NUM_ROWS)]
     assert [sorted(epoch) for epoch in epochs] == [EPOCH] * num_epochs
     assert len({tuple(epoch) for epoch in epochs}) == num_epochs
+
+
+def test_keras_runs_on_the_backend_that_was_asked_for() -> None:
+    assert keras.backend.backend() == os.environ.get("KERAS_BACKEND", "tensorflow")
 
 
 def test_fit_trains_every_sample_once_per_epoch_and_two_fits_go_on_from_one_another(
@@ -232,7 +237,9 @@ def test_class_mode_input_trains_an_autoencoder_towards_its_input(
 
     frame = pd.DataFrame({"filename": data.filenames})
     itself = ImageDataset.from_dataframe(frame, data.directory, class_mode="input")
-    model = keras.Sequential([keras.Input((*SIZE, 3)), keras.layers.Dense(3, "linear", kernel_initializer="identity")])
+    model = keras.Sequential(
+        [keras.Input((*SIZE, 3)), keras.layers.Dense(3, "linear", kernel_initializer="identity")]
+    )
     model.compile(keras.optimizers.SGD(0.0), "mae", metrics=[Same()])
     history = model.fit(make(itself), epochs=2, verbose=0).history
     assert history["difference"] == [0, 0]

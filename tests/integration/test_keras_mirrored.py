@@ -16,9 +16,10 @@ def test_a_mirrored_strategy_trains_every_sample_once_per_epoch_in_two_fits(tmp_
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     with strategy.scope():
         model, recorder = recording_model()
-    with pool_of(2) as pool, BatchSequence(
-        numbered(tmp_path, 27), batch_size=5, image_size=SIZE, pool=pool
-    ) as sequence:
+    with (
+        pool_of(2) as pool,
+        BatchSequence(numbered(tmp_path, 27), batch_size=5, image_size=SIZE, pool=pool) as sequence,
+    ):
         for _ in range(2):
             model.fit(sequence, epochs=2, verbose=0)
             rows = recorder.take_rows()

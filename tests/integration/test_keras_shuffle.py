@@ -39,9 +39,17 @@ def pool() -> Iterator[ProducerPool]:
 
 
 @pytest.fixture(scope="module")
-def trained() -> tuple[keras.Model, Recorder]:
+def trained() -> Iterator[tuple[keras.Model, Recorder]]:
     """One model for all: building one takes longer than training it."""
-    return recording_model()
+    if keras.backend.backend() != "tensorflow":
+        yield recording_model()
+        return
+    import tensorflow as tf  # noqa: PLC0415 - costs seconds where it is not the backend
+
+    # A quarter of the time of so short a fit is TensorFlow's search for a faster graph.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    yield recording_model()
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
 
 
 def stop_after(model: keras.Model, num_batches: int) -> keras.callbacks.Callback:

@@ -216,8 +216,10 @@ def bring_to_an_end(world: World, epochs: dict[int, int]) -> None:
         if number % 4 == 0 and room >= DEMANDED_AHEAD * MAX_SLOT_BYTES:
             producer.hung = True
             room -= DEMANDED_AHEAD * MAX_SLOT_BYTES
+        elif number % 4 == 1:
+            producer.hung = producer.silent = True
         elif number % 4 != 3:
-            world.leave(producer, by_itself=number % 4 == 1)
+            world.leave(producer, by_itself=number % 8 == 2)
     healthy = world.join()
     world.live(100)
     assert not world.demands, f"nobody answers {world.demands}"

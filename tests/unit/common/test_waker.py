@@ -58,3 +58,15 @@ def test_its_descriptors_are_closed_with_the_last_reference() -> None:
     assert pipe is not None
     del waker
     assert pipe_of(number) != pipe
+
+
+def test_closing_it_closes_its_descriptors_and_waking_it_then_does_nothing() -> None:
+    waker = Waker()
+    wake, number = waker.wake, waker.fileno()
+    pipe = pipe_of(number)
+    waker.close()
+    assert pipe_of(number) != pipe
+    wake()
+    waker.clear()
+    waker.close()
+    assert waker.fileno() == -1
