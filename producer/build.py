@@ -115,8 +115,10 @@ def failure_of(ticket: Ticket, error: Exception) -> Failure:
             kind, path, text = FailureKind.DECODE, error.path, error.reason
         case _:
             kind, path, text = FailureKind.BUILD, _paths(ticket), f"{type(error).__name__}: {error}"
-    trace = "".join(traceback.format_exception(error))
-    return Failure(ticket.job_id, ticket.lease_id, kind, path, text, trace[-MAX_TEXT_CHARS:])
+    trace = "".join(traceback.format_exception(error))[-MAX_TEXT_CHARS:]
+    # A failure that is too long to be sent would be no answer at all.
+    path, text = path[:MAX_TEXT_CHARS], text[:MAX_TEXT_CHARS]
+    return Failure(ticket.job_id, ticket.lease_id, kind, path, text, trace)
 
 
 def _paths(ticket: Ticket) -> str:

@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
-from common.errors import ClosedError, FeedlineError, InterruptedWaitError, ProtocolError, RemoteProtocolError
+from common.errors import (
+    ClosedError,
+    FeedlineError,
+    InterruptedWaitError,
+    LocalProtocolError,
+    ProtocolError,
+    RemoteProtocolError,
+)
 from common.protocol import (
     HEARTBEAT_S,
     ArenaAnswer,
@@ -46,7 +53,6 @@ from trainer.dispatch.instructions import (
     Reject,
     SendCancel,
     SendCloseJob,
-    Sending,
     SendJob,
     SendTicket,
 )
@@ -166,8 +172,10 @@ class Exchange:
 
     def withdraw_all(self, error: FeedlineError, now: float) -> None:
         """End all waits with `error`."""
-        for job_id, key in self._waiters.steps():
+        steps = self._waiters.steps()
+        for job_id, key in steps:
             self._waiters.refuse(job_id, key, error)
+        for job_id, key in steps:
             self._act(self._dispatcher.withdrawn(job_id, key, now), now)
 
     def interrupt(self, now: float) -> None:
@@ -301,15 +309,25 @@ class Exchange:
                     self._waiters.refuse(job_id, key, error)
                 case Note(level, text):
                     logger.log(level, text)
+                case SendTicket():
+                    self._send_ticket(instruction, now)
                 case _:
                     self._write(instruction)
 
-    def _write(self, instruction: Sending) -> None:
+    def _send_ticket(self, order: SendTicket, now: float) -> None:
+        """Order a batch; a ticket that cannot be sent, for its paths' sake, fails as the batch would."""
+        slot = order.slot
+        try:
+            ticket = self._jobs[slot.job_id].ticket(order.lease_id, order.key, slot.index)
+            self._post.tell(slot.producer_id, ticket)
+        except LocalProtocolError as error:
+            files = ", ".join(self._jobs[slot.job_id].samples_of(order.key)[:8])
+            failure = Failure(slot.job_id, order.lease_id, FailureKind.BUILD, files, str(error), "")
+            self._act(self._dispatcher.batch_failed(slot.producer_id, order.lease_id, failure, now), now)
+
+    def _write(self, instruction: SendCancel | SendJob | SendCloseJob) -> None:
         """Turn an instruction to send something into the message."""
         match instruction:
-            case SendTicket(lease_id, key, slot):
-                ticket = self._jobs[slot.job_id].ticket(lease_id, key, slot.index)
-                self._post.tell(slot.producer_id, ticket)
             case SendCancel(producer_id, lease_id):
                 self._post.tell(producer_id, Cancel(lease_id))
             case SendJob(producer_id, job_id):

@@ -86,6 +86,7 @@ class Leases:
         if lease.void or now - lease.leased_at <= self._books.works[lease.slot.job_id].overdue_s:
             return
         self.expire(lease)
+        lease.overdue = True
         self._books.note(
             logging.WARNING,
             f"producer {peer.name} has not answered for {now - lease.leased_at:.0f} s: "
@@ -94,10 +95,14 @@ class Leases:
 
     def lose(self, peer: Peer, lease: Lease, last_words: str, *, counts: bool) -> None:
         """A lease ended with its producer. When it `counts`, it may be what killed the producer."""
-        work = self._books.works[lease.slot.job_id]
-        del work.leased[lease.key]
+        work = self.wanting(lease)
+        if work is None:
+            return
         record = work.ledger.record(lease.key)
         record.num_lost += counts
+        if lease.void and lease.key in work.leased:
+            return
+        work.leased.pop(lease.key, None)
         if record.num_lost <= MAX_LOST:
             self.plan_again(work, lease.key)
             return
