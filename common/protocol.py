@@ -114,13 +114,13 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Answer to a ticket: the batch is in its shared slot, or is the one buffer of `data`."""
+    """Answer to a ticket: the batch is in its shared slot, or is `data`."""
 
     tag: ClassVar[str] = "batch"
     job_id: int
     lease_id: int
     build_us: int
-    data: tuple[Buffer, ...]
+    data: Buffer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,8 +343,8 @@ def _split(message: Message) -> tuple[dict[str, Any], list[Buffer]]:
     for field in fields(message):
         value = getattr(message, field.name)
         match field.type:
-            case "Buffer":
-                buffers.append(value)
+            case "Buffer | None":
+                buffers.extend([] if value is None else [value])
             case "tuple[Buffer, ...]":
                 buffers.extend(value)
             case "tuple[Sample, ...]":
@@ -359,8 +359,8 @@ def _join(kind: type[Message], plain: dict[str, Any], buffers: list[Buffer]) -> 
     values: dict[str, Any] = {}
     for field in fields(kind):
         match field.type:
-            case "Buffer":
-                values[field.name], buffers = _only(kind, buffers), []
+            case "Buffer | None":
+                values[field.name], buffers = (buffers[0] if buffers else None), buffers[1:]
             case "tuple[Buffer, ...]":
                 values[field.name], buffers = tuple(buffers), []
             case _:
@@ -369,12 +369,6 @@ def _join(kind: type[Message], plain: dict[str, Any], buffers: list[Buffer]) -> 
         strange = f"{sorted(map(str, plain))!r:.300} and {len(buffers)} buffers"
         raise RemoteProtocolError(f"{kind.tag} has what it should not: fields {strange}")
     return kind(**values)
-
-
-def _only(kind: type[Message], buffers: list[Buffer]) -> Buffer:
-    if len(buffers) != 1:
-        raise RemoteProtocolError(f"{kind.tag} carries one buffer, not {len(buffers)}")
-    return buffers[0]
 
 
 def _checked(kind: type[Message], type_name: str, name: str, plain: dict[str, Any]) -> Any:

@@ -95,7 +95,7 @@ class Builder:
                 logger.exception(f"batch {ticket.step} of epoch {ticket.epoch} failed")
             return failure_of(ticket, error)
         build_us = int((time.perf_counter() - start) * 1e6)
-        return Batch(ticket.job_id, ticket.lease_id, build_us, (data,) if memory is None else ())
+        return Batch(ticket.job_id, ticket.lease_id, build_us, data if memory is None else None)
 
     @staticmethod
     def _shared_slot(task: Task) -> npt.NDArray[np.uint8] | None:

@@ -116,7 +116,7 @@ class Exchange:
         self._jobs: dict[int, JobSource] = {}
         self._waiters = Waiters()
         self._kept: dict[SlotId, Payload] = {}
-        self._arriving: tuple[Buffer, ...] = ()
+        self._arriving: Buffer | None = None
         self._arenas = arenas
         self._beat_at = 0.0
         self.interrupted_until = 0.0
@@ -287,14 +287,14 @@ class Exchange:
                 logger.warning(f"producer {connection.hello.name} said {message.tag}: ignored")
 
     def _take_batch(self, producer_id: bytes, batch: Batch, now: float) -> None:
-        if not batch.data and not self._arenas.has(producer_id, batch.job_id):
+        if batch.data is None and not self._arenas.has(producer_id, batch.job_id):
             text = "it came without bytes, and no memory is shared"
             failure = Failure(batch.job_id, batch.lease_id, FailureKind.BUILD, "", text, "")
             self._act(self._dispatcher.batch_failed(producer_id, batch.lease_id, failure, now), now)
             return
         self._arriving = batch.data
         self._act(self._dispatcher.batch_came(producer_id, batch.lease_id, now), now)
-        self._arriving = ()
+        self._arriving = None
 
     def _act(self, instructions: Iterable[Instruction], now: float) -> None:
         for instruction in instructions:

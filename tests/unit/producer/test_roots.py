@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigurationError, ReadError
-from producer.decode import read_bytes
+from producer.files import FileReader
 from producer.roots import DataRoots
 
 
@@ -94,7 +94,7 @@ def test_a_root_may_be_a_symlink_itself(disk: Path) -> None:
 def test_a_symlink_in_a_circle_is_a_read_error(roots: DataRoots, disk: Path) -> None:
     (disk / "first/ring").symlink_to("ring")
     with pytest.raises(ReadError, match="symbolic links"):
-        read_bytes("ring", roots.find("ring"))
+        FileReader(roots).read("ring")
 
 
 def test_a_null_byte_is_a_read_error(roots: DataRoots) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from common.arena import Arena, arena_name
 from common.errors import RemoteProtocolError
 from common.image import ImageSpec
 from common.job import Job
@@ -13,6 +15,7 @@ from common.protocol import (
     HEARTBEAT_S,
     LOST_AFTER_S,
     VERSION,
+    ArenaAnswer,
     Cancel,
     Cancelled,
     CloseJob,
@@ -32,7 +35,18 @@ from common.protocol import (
     Welcome,
     new_id,
 )
-from producer.session import GREETING_S, Action, Build, End, Phase, Restart, Say, Task, TrainerSession
+from producer.session import (
+    GREETING_S,
+    Action,
+    Build,
+    End,
+    MakeArena,
+    Phase,
+    Restart,
+    Say,
+    Task,
+    TrainerSession,
+)
 
 HELLO = Hello(VERSION, "unit", "here", 1, {"numpy": "2"})
 JOB = Job(7, 0, 2, ImageSpec(4, 4), (), "uint8", ())
@@ -80,7 +94,7 @@ def serving(greeting: Conversation) -> Conversation:
     """Welcomed, and told of job 7."""
     greeting.tick()
     assert greeting.hear(Welcome()) == []
-    assert greeting.hear(OpenJob(JOB.to_wire())) == []
+    greeting.hear(OpenJob(JOB.to_wire(), 10))
     return greeting
 
 
@@ -215,7 +229,7 @@ def test_a_closed_job_is_unknown_and_its_tasks_go_on(serving: Conversation) -> N
 
 def test_tickets_for_a_job_that_cannot_be_built_here_fail_with_the_reason(serving: Conversation) -> None:
     wire = JOB.to_wire() | {"job_id": 8, "transforms": [["RandomSneeze", {}]]}
-    assert serving.hear(OpenJob(wire)) == []
+    assert serving.hear(OpenJob(wire, 10)) == []
     (action,) = serving.hear(ticket(5, job_id=8))
     assert isinstance(action, Say)
     failure = action.message
@@ -229,7 +243,7 @@ def test_tickets_for_a_job_that_cannot_be_built_here_fail_with_the_reason(servin
 @pytest.mark.parametrize("wire", [{}, {"job_id": "seven"}, {"job_id": None}])
 def test_a_job_without_a_number_breaks_the_protocol(serving: Conversation, wire: dict[str, object]) -> None:
     with pytest.raises(RemoteProtocolError, match="job_id"):
-        serving.hear(OpenJob(wire))
+        serving.hear(OpenJob(wire, 10))
 
 
 @pytest.mark.parametrize("message", [HELLO, Cancelled(1), JobUnknown(7, 1)])
@@ -252,7 +266,7 @@ def test_answers_of_an_old_session_are_not_sent(serving: Conversation) -> None:
     serving.session.restart()
     serving.tick()
     serving.hear(Welcome())
-    serving.hear(OpenJob(JOB.to_wire()))
+    serving.hear(OpenJob(JOB.to_wire(), 10))
     (new,) = serving.take_up(1)
     assert not serving.session.answered(old)
     assert serving.session.answered(new)
@@ -269,3 +283,34 @@ def test_a_lease_in_hand_is_marked_and_answered_when_its_slot_is_left_alone(serv
     assert serving.tick(HEARTBEAT_S) == [Say(Heartbeat((1, 2)))], "it still holds the lease"
     assert serving.session.answered(second)
     assert serving.hear(Cancel(2)) == [Say(Cancelled(2))]
+
+
+# --- shared memory ------------------------------------------------------------------------------
+
+
+def test_an_arena_is_made_for_each_job_that_can_be_built(greeting: Conversation) -> None:
+    greeting.tick()
+    greeting.hear(Welcome())
+    (action,) = greeting.hear(OpenJob(JOB.to_wire(), 10))
+    assert isinstance(action, MakeArena)
+    assert (action.known.job, action.num_slots) == (JOB, 10)
+    assert not action.known.shared
+
+
+def test_batches_are_left_in_the_arena_only_when_the_trainer_has_mapped_it(
+    serving: Conversation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEEDLINE_SHM", str(tmp_path))
+    known = serving.session.jobs[JOB.job_id]
+    for attached in (True, False):
+        known.arena = Arena(arena_name(b"t", b"p", JOB.job_id), 64, 2)
+        assert len(list(tmp_path.iterdir())) == 1
+        assert serving.hear(ArenaAnswer(JOB.job_id, attached)) == []
+        assert list(tmp_path.iterdir()) == []
+        assert (known.shared, known.arena is not None) == (attached, attached)
+
+
+def test_an_answer_about_no_arena_is_ignored(serving: Conversation) -> None:
+    assert serving.hear(ArenaAnswer(JOB.job_id, attached=True)) == []
+    assert not serving.session.jobs[JOB.job_id].shared
+    assert serving.hear(ArenaAnswer(99, attached=True)) == []

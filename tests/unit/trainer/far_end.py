@@ -28,6 +28,7 @@ from common.protocol import (
     new_id,
 )
 from common.waker import Waker
+from trainer.arenas import Arenas
 from trainer.delivery import Delivery, Releases
 from trainer.dispatcher import Dispatcher
 from trainer.exchange import Exchange
@@ -123,6 +124,7 @@ class Pool:
             self._send,
             Releases(Waker()),
             self.welcomed.append,
+            Arenas(share_memory=True),
         )
 
     def _send(self, routing_id: bytes, frames: list[Buffer]) -> bool:

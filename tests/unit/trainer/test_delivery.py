@@ -11,7 +11,7 @@ import pytest
 
 from common.batch import ALIGNMENT_BYTES, ArraySpec, BatchLayout
 from common.waker import Waker
-from trainer.delivery import Delivery, Releases, aligned_owner
+from trainer.delivery import Delivery, Frame, Releases, aligned_owner
 from trainer.slots import SlotId
 
 LAYOUT = BatchLayout(
@@ -31,7 +31,7 @@ class Consumer:
         self.sent["x"][:] = rng.integers(0, 256, self.sent["x"].shape)
         self.sent["y"][:] = rng.random(self.sent["y"].shape)
         self.sent["weight"][:] = [1, 2, 3]
-        self.arrays = Delivery(LAYOUT, memoryview(frame), copy, self.release).arrays()
+        self.arrays = Delivery(LAYOUT, Frame(memoryview(frame)), copy, self.release).arrays()
 
     def release(self) -> None:
         """Count."""
