@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import cv2
 import keras
+import numpy as np
 import pytest
 from bare_trainer import BareTrainer
 from children import connected, producers_elsewhere, wait_for, wait_for_producers
@@ -196,50 +196,30 @@ def test_a_batch_that_kills_every_producer_fails_after_four_and_names_its_sample
     tmp_path: Path,
 ) -> None:
     write_images(tmp_path, 2)
-    poison = tmp_path / "poison.png"
-    os.mkfifo(poison)
+    large = np.random.default_rng(1).integers(0, 256, (5000, 5000, 3), np.uint8)
+    # Seconds to decode, so that a producer is still at it when it is killed.
+    assert cv2.imwrite(str(tmp_path / "large.png"), large, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     with ProducerPool(workers=1) as pool:
         wait_for_producers(pool, 1)
-        trainer = BareTrainer(pool, tmp_path, ["0000.png", "poison.png", "0001.png"], batch_size=2)
-        killed = kill_who_reads(poison, pool, times=4)
+        trainer = BareTrainer(pool, tmp_path, ["large.png", "0000.png", "0001.png"], batch_size=2)
+        killed = threading.Thread(target=kill_as_they_come, args=(pool, 4))
+        killed.start()
         with pytest.raises(BatchError) as caught:
             trainer.fetch(0)
         killed.join()
-        for part in ("4 producers died", str(poison), "0000.png", "status -9"):
+        for part in ("4 producers died", "large.png", "0000.png", "status -9"):
             assert part in str(caught.value)
-        assert trainer.fetch(1) == [2]
-        unblock_readers(poison, tmp_path / "0000.png")
+        assert trainer.fetch(1) == [1]
 
 
-def kill_who_reads(fifo: Path, pool: ProducerPool, times: int) -> threading.Thread:
-    """Kill the embedded producers as soon as one of them opens the file, so many times."""
-    ends: list[int] = []
-
-    def opened() -> bool:
-        with suppress(OSError):  # nobody has it open to read
-            ends.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
-        return bool(ends)
-
-    def run() -> None:
-        for _ in range(times):
-            wait_for("the file to be opened", opened)
-            victims = connected(pool)
-            for victim in victims.values():
-                victim.kill()
-            wait_for("the victims to be missed", lambda v=victims: not set(v) & set(pool.producers))
-            # Closed any earlier, the file would be an empty one.
-            os.close(ends.pop())
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
-
-
-def unblock_readers(fifo: Path, image: Path) -> None:
-    """Let whoever waits for the file go on, and whoever comes later read an image."""
-    end = os.open(fifo, os.O_RDWR)
-    image.replace(fifo)
-    os.close(end)
+def kill_as_they_come(pool: ProducerPool, times: int) -> None:
+    """Kill every embedded producer as soon as it is connected: it has its tickets by then."""
+    for _ in range(times):
+        wait_for("a producer", lambda: bool(connected(pool)))
+        victims = connected(pool)
+        for victim in victims.values():
+            victim.kill()
+        wait_for("the victims to be missed", lambda v=victims: not set(v) & set(pool.producers))
 
 
 def test_a_failure_of_the_pool_itself_ends_all_waits_at_once_and_for_good(
