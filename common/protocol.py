@@ -114,13 +114,17 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Answer to a ticket: the batch is in its shared slot, or is the one buffer of `data`."""
+    """Answer to a ticket: the batch is in its shared slot, or is the one buffer of `data`.
+
+    `stages_us` is `common.stages.Stages`, in its order; nothing else depends on it.
+    """
 
     tag: ClassVar[str] = "batch"
     job_id: int
     lease_id: int
     build_us: int
     data: tuple[Buffer, ...]
+    stages_us: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from common.draws import Purpose, uniforms
 from common.errors import DecodeError, ReadError
 from common.job import Job
 from common.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
+from common.stages import Stage, StageClock
 from producer.decode import load, read_bytes
 from producer.roots import DataRoots
 from producer.transforms import Pipeline
@@ -32,11 +33,15 @@ class BatchBuilder:
         What to build.
     roots : DataRoots
         Where files may lie.
+    clock : StageClock, optional
+        Told what the time goes into.
     """
 
-    def __init__(self, job: Job, roots: DataRoots) -> None:
+    def __init__(self, job: Job, roots: DataRoots, clock: StageClock | None = None) -> None:
         self.job = job
         self._roots = roots
+        self._clock = clock or StageClock()
+        self._is_plain = not job.transforms and job.x.dtype == job.image.dtype
         size = (job.image.height, job.image.width)
         self._pipeline = Pipeline(job.transforms, size, job.image.channels, job.image.dtype, job.x.dtype)
         self._slots: dict[int, npt.NDArray[np.uint8]] = {}
@@ -80,11 +85,13 @@ class BatchBuilder:
             self._build_sample(ticket.epoch, sample, out)
         for spec, values in zip(self.job.targets, ticket.targets, strict=True):
             arrays[spec.name].reshape(-1)[:] = np.frombuffer(values, spec.dtype)
+        self._clock.lap(Stage.TRANSFORM)
         return buffer
 
     def _build_sample(self, epoch: int, sample: Sample, out: npt.NDArray[Any]) -> None:
         path = sample.paths[0]
         data = read_bytes(path, self._roots.find(path))
+        self._clock.lap(Stage.READ)
         draws = uniforms(
             Purpose.TRANSFORM,
             self.job.seed,
@@ -93,10 +100,11 @@ class BatchBuilder:
             row=sample.row,
             occurrence=sample.occurrence,
         )
-        if self.job.transforms or self.job.x.dtype != self.job.image.dtype:
-            self._pipeline.apply(load(data, path, self.job.image), draws, out)
-        else:
-            load(data, path, self.job.image, out)
+        image = load(data, path, self.job.image, out if self._is_plain else None)
+        self._clock.lap(Stage.DECODE)
+        if not self._is_plain:
+            self._pipeline.apply(image, draws, out)
+            self._clock.lap(Stage.TRANSFORM)
 
     def _slot(self, index: int) -> npt.NDArray[np.uint8]:
         """Slots are reused: the trainer leases one again only when it has all of its last batch."""

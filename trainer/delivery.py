@@ -99,12 +99,15 @@ class Delivery:
         The slot is to be free as soon as the bytes are out of it, not when the arrays are gone.
     release : callable
         Gives the slot back; to be called once.
+    since : float
+        When it was handed out, on the pool's clock.
     """
 
     layout: BatchLayout
     payload: Payload
     copy: bool
     release: Callable[[], None]
+    since: float = 0.0
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The batch's arrays by name, aligned to 64 bytes and writable. Called once, by the consumer.

@@ -159,12 +159,13 @@ class Dispatcher:
         if work is None:
             self._books.slots.apply(lease.slot, SlotEvent.FREE)
             return self._feed(now, peer)
-        work.answer_s.append(now - lease.leased_at)
+        answer_s = now - lease.leased_at
+        work.answer_s.append(answer_s)
         self._leases.end(work, lease)
         self._books.slots.apply(lease.slot, SlotEvent.FILL)
         work.ledger.apply(lease.key, StepEvent.ANSWER)
         work.ready[lease.key] = lease.slot
-        self._books.out.append(Keep(lease.slot))
+        self._books.out.append(Keep(lease.slot, answer_s))
         if lease.key in work.demands:
             self._answers.deliver(work, lease.key)
         return self._feed(now, peer)

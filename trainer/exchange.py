@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
-from common.errors import ClosedError, FeedlineError, InterruptedWaitError, ProtocolError, RemoteProtocolError
+from common.errors import (
+    ClosedError,
+    FeedlineError,
+    InterruptedWaitError,
+    LocalProtocolError,
+    ProtocolError,
+    RemoteProtocolError,
+)
 from common.protocol import (
     HEARTBEAT_S,
     ArenaAnswer,
@@ -35,6 +42,7 @@ from common.protocol import (
     Welcome,
     decode,
 )
+from common.stages import Stages
 from trainer.arenas import Arenas
 from trainer.delivery import Delivery, Payload, Releases
 from trainer.dispatch.instructions import (
@@ -56,6 +64,7 @@ from trainer.plan import StepKey
 from trainer.post import Post
 from trainer.roster import Connection, Roster
 from trainer.slots import SlotId
+from trainer.stats import ProducerCounts, ProducerStats
 from trainer.waiters import Waiter, Waiters
 
 logger = logging.getLogger(__name__)
@@ -110,7 +119,8 @@ class Exchange:
         self._jobs: dict[int, JobSource] = {}
         self._waiters = Waiters()
         self._kept: dict[SlotId, Payload] = {}
-        self._arriving: tuple[Buffer, ...] = ()
+        self._arriving: Batch | None = None
+        self._counts = ProducerCounts()
         self._arenas = arenas
         self._beat_at = 0.0
         self.interrupted_until = 0.0
@@ -120,6 +130,11 @@ class Exchange:
     def producer_names(self) -> list[str]:
         """Names of the producers that are there."""
         return [connection.hello.name for connection in self._roster.connections.values()]
+
+    @property
+    def producer_stats(self) -> tuple[ProducerStats, ...]:
+        """What each producer that is there has done so far."""
+        return self._counts.of(self._roster.connections)
 
     # --- from consumers -----------------------------------------------------------------------
 
@@ -249,6 +264,7 @@ class Exchange:
         self._warn_of_mixture(hello)
         self._post.answer(routing_id, answer.session, Welcome())
         self._on_welcome(hello.pid)
+        self._counts.joined(ids.producer_id, hello.name, hello.pid)
         self._act(self._dispatcher.producer_joined(ids.producer_id, hello.name, now), now)
 
     def _warn_of_mixture(self, hello: Hello) -> None:
@@ -284,15 +300,15 @@ class Exchange:
             failure = Failure(batch.job_id, batch.lease_id, FailureKind.BUILD, "", text, "")
             self._act(self._dispatcher.batch_failed(producer_id, batch.lease_id, failure, now), now)
             return
-        self._arriving = batch.data
+        self._arriving = batch
         self._act(self._dispatcher.batch_came(producer_id, batch.lease_id, now), now)
-        self._arriving = ()
+        self._arriving = None
 
     def _act(self, instructions: Iterable[Instruction], now: float) -> None:
         for instruction in instructions:
             match instruction:
-                case Keep(slot):
-                    self._kept[slot] = self._arenas.payload(slot, self._arriving)
+                case Keep(slot, answer_s):
+                    self._keep(slot, answer_s)
                 case Discard(slot):
                     del self._kept[slot]
                 case Deliver():
@@ -303,6 +319,14 @@ class Exchange:
                     logger.log(level, text)
                 case _:
                     self._write(instruction)
+
+    def _keep(self, slot: SlotId, answer_s: float) -> None:
+        """Note where the bytes of the batch that just came are."""
+        batch = self._arriving
+        if batch is None:
+            raise LocalProtocolError(f"nothing came that could be kept under {slot}")
+        self._kept[slot] = self._arenas.payload(slot, batch.data)
+        self._counts.batch(slot.producer_id, Stages.from_wire(batch.stages_us), answer_s)
 
     def _write(self, instruction: Sending) -> None:
         """Turn an instruction to send something into the message."""
@@ -328,7 +352,7 @@ class Exchange:
             text = f"{order.key} has {payload.num_bytes} bytes instead of {layout.num_bytes}"
             self._waiters.refuse(order.job_id, order.key, RemoteProtocolError(text))
             return
-        delivery = Delivery(layout, payload, order.copy, release)
+        delivery = Delivery(layout, payload, order.copy, release, now)
         first, *others = self._waiters.take(order.job_id, order.key)
         first.give(delivery)
         for other in others:
