@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 
 from common.errors import ConfigurationError
 from common.protocol import LOST_AFTER_S, Failure, FailureKind
@@ -59,6 +60,7 @@ class Dispatcher:
         self._leases = Leases(self._books, self._answers)
         self._feeder = Feeder(self._books, self._leases)
         self._idle: set[bytes] = set()
+        self._numbers = count()
         self._last_tick: float | None = None
 
     # --- jobs ---------------------------------------------------------------------------------
@@ -116,7 +118,8 @@ class Dispatcher:
 
     def producer_joined(self, producer_id: bytes, name: str, now: float) -> list[Instruction]:
         """A producer was welcomed."""
-        self._books.peers[producer_id] = Peer(producer_id, name, now)
+        peer = self._books.peers[producer_id] = Peer(producer_id, name, now, next(self._numbers))
+        self._books.count_leases(peer)
         self._books.out += [SendJob(producer_id, job_id) for job_id in self._books.works]
         self._allot()
         return self._feed(now)
@@ -301,6 +304,7 @@ class Dispatcher:
     def _remove(self, peer: Peer, last_words: str, *, by_itself: bool = False) -> None:
         """A producer is gone. Only the lease it worked on can be what killed it."""
         del self._books.peers[peer.producer_id]
+        self._books.short.pop(peer.producer_id, None)
         self._idle.discard(peer.producer_id)
         self._allot()
         suspect = None if by_itself else next((x for x in peer.leases.values() if not x.void), None)

@@ -70,6 +70,9 @@ from trainer.waiters import Waiter, Waiters
 logger = logging.getLogger(__name__)
 
 
+TICK_S = 0.1
+"""Deadlines are looked at no more often than this: there are seconds in all of them."""
+
 INTERRUPT_S = 1.0
 """Waits that begin so soon after a Ctrl-C end at once, as those do that it met."""
 
@@ -123,6 +126,7 @@ class Exchange:
         self._counts = ProducerCounts()
         self._arenas = arenas
         self._beat_at = 0.0
+        self._ticked_at = -TICK_S
         self.interrupted_until = 0.0
         self.doom: FeedlineError | None = None
 
@@ -238,13 +242,19 @@ class Exchange:
         if now - self._beat_at >= HEARTBEAT_S:
             self._beat_at = now
             self._post.tell_all(Heartbeat())
+        if now - self._ticked_at >= TICK_S:
+            self._ticked_at = now
+            self._review(now)
+        while self._post.unreachable:
+            self.lost(self._post.unreachable.pop(), "its connection was cut", now)
+
+    def _review(self, now: float) -> None:
+        """Look at everybody's deadlines."""
         self._act(self._dispatcher.tick(now), now)
         silent = set(self._roster.connections) - self._dispatcher.producer_ids
         for producer_id in silent:
             del self._roster.connections[producer_id]
             self._arenas.drop_producer(producer_id)
-        while self._post.unreachable:
-            self.lost(self._post.unreachable.pop(), "its connection was cut", now)
 
     def say_goodbye(self) -> None:
         """The pool is closing."""
