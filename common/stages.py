@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 
 
@@ -40,12 +41,12 @@ class Stages:
 
     def to_wire(self) -> tuple[int, ...]:
         """Plain values for a message."""
-        return astuple(self)
+        return self.idle_us, self.queued_us, self.read_us, self.decode_us, self.transform_us
 
     @classmethod
     def from_wire(cls, wire: Sequence[int]) -> Stages:
         """Undo `to_wire`; anything else is all zero: nothing depends on these numbers."""
-        return cls(*wire) if len(wire) == len(fields(cls)) else cls()
+        return cls(*wire) if len(wire) == len(Stage) else cls()
 
     @property
     def build_us(self) -> int:
@@ -54,7 +55,7 @@ class Stages:
 
     def __add__(self, other: Stages) -> Stages:
         """Both together."""
-        return Stages(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Stages(*map(operator.add, self.to_wire(), other.to_wire()))
 
 
 class StageClock:

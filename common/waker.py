@@ -17,21 +17,27 @@ class Waker:
         self._read_fd, self._write_fd = os.pipe()
         os.set_blocking(self._read_fd, False)
         os.set_blocking(self._write_fd, False)
+        self._is_awake = False
 
     def fileno(self) -> int:
         """The file descriptor to poll for reading."""
         return self._read_fd
 
     def wake(self) -> None:
-        """Make the pipe readable. Never blocks: a full pipe wakes just as well."""
-        with suppress(BlockingIOError):
-            os.write(self._write_fd, b"\0")
+        """Make the pipe readable, unless it is. Never blocks: a full pipe wakes just as well."""
+        if not self._is_awake:
+            self._is_awake = True
+            with suppress(BlockingIOError):
+                os.write(self._write_fd, b"\0")
 
     def clear(self) -> None:
-        """Take out what `wake` put in. Called by the thread that was woken."""
+        """Take out what `wake` put in. Called by the thread that was woken, before it looks for its work.
+
+        In this order: who finds it awake has put the work where it is about to be looked for.
+        """
         with suppress(BlockingIOError):
-            while os.read(self._read_fd, 4096):
-                pass
+            os.read(self._read_fd, 4096)
+        self._is_awake = False
 
     def __del__(self) -> None:
         os.close(self._read_fd)

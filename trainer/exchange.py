@@ -64,7 +64,7 @@ from trainer.plan import StepKey
 from trainer.post import Post
 from trainer.roster import Connection, Roster
 from trainer.slots import SlotId
-from trainer.stats import ProducerCounts, ProducerStats
+from trainer.stats import ProducerStats
 from trainer.waiters import Waiter, Waiters
 
 logger = logging.getLogger(__name__)
@@ -123,7 +123,6 @@ class Exchange:
         self._waiters = Waiters()
         self._kept: dict[SlotId, Payload] = {}
         self._arriving: Batch | None = None
-        self._counts = ProducerCounts()
         self._arenas = arenas
         self._beat_at = 0.0
         self._ticked_at = -TICK_S
@@ -138,7 +137,7 @@ class Exchange:
     @property
     def producer_stats(self) -> tuple[ProducerStats, ...]:
         """What each producer that is there has done so far."""
-        return self._counts.of(self._roster.connections)
+        return tuple(connection.count.shown() for connection in self._roster.connections.values())
 
     # --- from consumers -----------------------------------------------------------------------
 
@@ -274,7 +273,6 @@ class Exchange:
         self._warn_of_mixture(hello)
         self._post.answer(routing_id, answer.session, Welcome())
         self._on_welcome(hello.pid)
-        self._counts.joined(ids.producer_id, hello.name, hello.pid)
         self._act(self._dispatcher.producer_joined(ids.producer_id, hello.name, now), now)
 
     def _warn_of_mixture(self, hello: Hello) -> None:
@@ -336,7 +334,8 @@ class Exchange:
         if batch is None:
             raise LocalProtocolError(f"nothing came that could be kept under {slot}")
         self._kept[slot] = self._arenas.payload(slot, batch.data)
-        self._counts.batch(slot.producer_id, Stages.from_wire(batch.stages_us), answer_s)
+        count = self._roster.connections[slot.producer_id].count
+        count.batch(Stages.from_wire(batch.stages_us), answer_s)
 
     def _write(self, instruction: Sending) -> None:
         """Turn an instruction to send something into the message."""

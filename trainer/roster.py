@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from common.protocol import VERSION, Hello, Refusal, Refuse, Session
+from trainer.stats import ProducerCount
 
 
 @dataclass(slots=True)
@@ -16,11 +17,14 @@ class Connection:
     ----------
     routing_id : bytes
         Where the ROUTER finds it; changes when its connection was cut and is back.
+    count : ProducerCount
+        What it has done.
     """
 
     session: Session
     routing_id: bytes
     hello: Hello
+    count: ProducerCount
 
 
 @dataclass(slots=True)
@@ -54,7 +58,8 @@ class Roster:
         self.libraries = self.libraries or hello.libraries
         if self.strict_versions and hello.libraries != self.libraries:
             return Refuse(Refusal.MIXED_VERSIONS, self.difference(hello))
-        connection = Connection(Session(ids.producer_id, self.pool_id), routing_id, hello)
+        session = Session(ids.producer_id, self.pool_id)
+        connection = Connection(session, routing_id, hello, ProducerCount(hello.name, hello.pid))
         self.connections[ids.producer_id] = connection
         return connection
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from common.stages import Stages
 
@@ -34,16 +33,6 @@ class ProducerStats:
     stages: Stages = field(default_factory=Stages)
     transfer_s: float = 0.0
 
-    def with_batch(self, stages: Stages, answer_s: float) -> ProducerStats:
-        """One batch more, `answer_s` seconds after its ticket was sent."""
-        way_s = max(0.0, answer_s - (stages.build_us + stages.queued_us) / 1e6)
-        return replace(
-            self,
-            num_batches=self.num_batches + 1,
-            stages=self.stages + stages,
-            transfer_s=self.transfer_s + way_s,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
@@ -69,24 +58,24 @@ class PoolStats:
 
 
 @dataclass(slots=True)
-class ProducerCounts:
-    """Counts by producer. Used by the pool's thread alone."""
+class ProducerCount:
+    """Counts for one producer: what `ProducerStats` shows, to be added to a thousand times a second."""
 
-    _by_id: dict[bytes, ProducerStats] = field(default_factory=dict)
+    name: str
+    pid: int
+    num_batches: int = 0
+    stages: Stages = field(default_factory=Stages)
+    transfer_s: float = 0.0
 
-    def joined(self, producer_id: bytes, name: str, pid: int) -> None:
-        """Begin to count for a producer."""
-        self._by_id[producer_id] = ProducerStats(name, pid)
+    def batch(self, stages: Stages, answer_s: float) -> None:
+        """One batch more that was wanted, `answer_s` seconds after its ticket was sent."""
+        self.num_batches += 1
+        self.stages += stages
+        self.transfer_s += max(0.0, answer_s - (stages.build_us + stages.queued_us) / 1e6)
 
-    def batch(self, producer_id: bytes, stages: Stages, answer_s: float) -> None:
-        """A batch came that was wanted."""
-        if producer_id in self._by_id:
-            self._by_id[producer_id] = self._by_id[producer_id].with_batch(stages, answer_s)
-
-    def of(self, connected: Mapping[bytes, object]) -> tuple[ProducerStats, ...]:
-        """The counts of those that are connected; the others' are dropped."""
-        self._by_id = {i: stats for i, stats in self._by_id.items() if i in connected}
-        return tuple(self._by_id.values())
+    def shown(self) -> ProducerStats:
+        """The counts as they are now."""
+        return ProducerStats(self.name, self.pid, self.num_batches, self.stages, self.transfer_s)
 
 
 class HandOver:
