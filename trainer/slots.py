@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import TypeAlias
 
 from common.errors import LocalProtocolError
@@ -25,7 +25,7 @@ MIN_SLOTS = 2
 """One to build into, one to wait in: with fewer a producer would idle after every batch."""
 
 
-class SlotState(Enum):
+class SlotState(StrEnum):
     """Who has a slot in hand."""
 
     FREE = "free"
@@ -35,7 +35,7 @@ class SlotState(Enum):
     QUARANTINED = "quarantined"
 
 
-class SlotEvent(Enum):
+class SlotEvent(StrEnum):
     """What can happen to a slot."""
 
     LEASE = "lease"
