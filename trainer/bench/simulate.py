@@ -1,4 +1,4 @@
-"""A trainer and hundreds of producers that decode nothing: what does serving them take?
+"""A trainer and hundreds of producers that decode nothing: what serving them takes.
 
 Every sample carries its row as a label, which travels in the ticket and comes back in the batch: so a
 sample that was lost or doubled shows.

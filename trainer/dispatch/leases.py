@@ -95,8 +95,7 @@ class Leases:
         self.expire(lease)
         self._books.note(
             logging.WARNING,
-            f"producer {peer.name} has not answered for {age_s:.0f} s: "
-            f"{lease.key} goes to another",
+            f"producer {peer.name} has not answered for {age_s:.0f} s: {lease.key} goes to another",
         )
 
     def lose(self, peer: Peer, lease: Lease, last_words: str, *, counts: bool) -> None:
