@@ -137,7 +137,10 @@ class Exchange:
     @property
     def producer_stats(self) -> tuple[ProducerStats, ...]:
         """What each producer that is there has done so far."""
-        return tuple(connection.count.shown() for connection in self._roster.connections.values())
+        return tuple(
+            connection.count.shown(connection.hello.name, connection.hello.pid)
+            for connection in self._roster.connections.values()
+        )
 
     # --- from consumers -----------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ class Connection:
     session: Session
     routing_id: bytes
     hello: Hello
-    count: ProducerCount
+    count: ProducerCount = field(default_factory=ProducerCount, compare=False)
 
 
 @dataclass(slots=True)
@@ -58,8 +58,7 @@ class Roster:
         self.libraries = self.libraries or hello.libraries
         if self.strict_versions and hello.libraries != self.libraries:
             return Refuse(Refusal.MIXED_VERSIONS, self.difference(hello))
-        session = Session(ids.producer_id, self.pool_id)
-        connection = Connection(session, routing_id, hello, ProducerCount(hello.name, hello.pid))
+        connection = Connection(Session(ids.producer_id, self.pool_id), routing_id, hello)
         self.connections[ids.producer_id] = connection
         return connection
 

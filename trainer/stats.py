@@ -61,8 +61,6 @@ class PoolStats:
 class ProducerCount:
     """Counts for one producer: what `ProducerStats` shows, to be added to a thousand times a second."""
 
-    name: str
-    pid: int
     num_batches: int = 0
     stages: Stages = field(default_factory=Stages)
     transfer_s: float = 0.0
@@ -73,9 +71,9 @@ class ProducerCount:
         self.stages += stages
         self.transfer_s += max(0.0, answer_s - (stages.build_us + stages.queued_us) / 1e6)
 
-    def shown(self) -> ProducerStats:
+    def shown(self, name: str, pid: int) -> ProducerStats:
         """The counts as they are now."""
-        return ProducerStats(self.name, self.pid, self.num_batches, self.stages, self.transfer_s)
+        return ProducerStats(name, pid, self.num_batches, self.stages, self.transfer_s)
 
 
 class HandOver:

@@ -46,7 +46,8 @@ def brightened(image: Pixels, share: float, out: Pixels | None = None) -> Pixels
 class ReusedBuffers:
     """All of the work into the same memory again and again: nothing can be faster with OpenCV.
 
-    OpenCV 5 has no ``imdecode(dst=)``: `malloc` is told to keep what is freed, see `common.processes.KEEP_MEMORY`.
+    OpenCV 5 has no ``imdecode(dst=)``: malloc is told to keep what is freed, see `KEEP_MEMORY` in
+    `common.processes`.
 
     Parameters
     ----------

@@ -195,7 +195,7 @@ def _simulate(args: argparse.Namespace) -> int:
         f"{settings.num_producers} simulated producers, tickets of {settings.batch_size} samples",
         f"tickets a second       {load.tickets_per_s:10,.0f}",
         f"GB a second            {load.gb_per_s:10,.2f}",
-        f"trainer, µs a ticket   {load.cpu_us_per_ticket:10,.0f}   pool's thread {load.thread_us_per_ticket:,.0f}",
+        f"CPU µs a ticket        {load.cpu_us_per_ticket:10,.0f}   its pool {load.thread_us_per_ticket:,.0f}",
         f"samples lost, doubled  {load.num_lost:10,}   {load.num_doubled:,}",
     ):
         print(f"  {text}")
