@@ -16,7 +16,6 @@ from common.batch import empty_buffer
 from trainer.bench.case import Case
 from trainer.bench.fitting import trivial_model
 from trainer.bench.processes import descendants, memory_mb
-from trainer.bench.runner import start_module
 from trainer.dataset import ImageDataset
 from trainer.sequence import BatchSequence
 
@@ -83,14 +82,6 @@ PROBES: dict[str, Callable[[Case], dict[str, Any]]] = {
     "keras-overhead": keras_overhead,
     "first-batch": first_batch,
 }
-
-
-def probe(what: str, case: Case) -> dict[str, Any]:
-    """Take one figure, in a process of its own."""
-    process = start_module("trainer.bench.probes", what, case.to_json(), text=True)
-    output, _ = process.communicate()
-    answer: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return answer
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ class ContenderProcess:
         return answer
 
 
-def start_module(module: str, *arguments: str, text: bool = False) -> subprocess.Popen[Any]:
+def start_module(module: str, *arguments: str, **popen: Any) -> subprocess.Popen[Any]:
     """Start one of our modules as a process that we talk to by pipes."""
     root = str(Path(__file__).parent.parent.parent)
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
@@ -143,8 +143,8 @@ def start_module(module: str, *arguments: str, text: bool = False) -> subprocess
         [sys.executable, "-P", "-m", module, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        text=text,
+        env=os.environ | {"PYTHONPATH": path},
+        **popen,
     )
 
 

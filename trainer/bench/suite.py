@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common.errors import FeedlineError
 from trainer.bench.case import Case
 from trainer.bench.checks import Check, at_least, at_most, case_checks, step_checks
 from trainer.bench.corpora import RECIPES, corpus_folder
 from trainer.bench.figures import Figure, rates
-from trainer.bench.probes import probe
-from trainer.bench.runner import Plan, Result, Say, run
+from trainer.bench.runner import Plan, Result, Say, run, start_module
 from trainer.bench.simulate import Simulation, simulate
 from trainer.bench.sockets import bare_gb_per_s
 
@@ -151,3 +153,19 @@ class Suite:
             "results": [result.to_json() for result in self.results],
             "checks": [check.to_json() for check in self.checks],
         }
+
+
+def probe(what: str, case: Case) -> dict[str, Any]:
+    """Take one figure of `trainer.bench.probes`, in a process of its own.
+
+    Raises
+    ------
+    FeedlineError
+        It failed; with what it wrote.
+    """
+    process = start_module("trainer.bench.probes", what, case.to_json(), text=True, stderr=subprocess.PIPE)
+    output, words = process.communicate()
+    if process.returncode:
+        raise FeedlineError(f"the probe {what} ended with status {process.returncode}:\n{words}")
+    answer: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return answer

@@ -84,8 +84,9 @@ def run(args: argparse.Namespace) -> int:
     document = _race(args) if args.corpus or args.make else _suite(args)
     _print(document)
     if args.json is not None:
-        args.json.write_text(json.dumps(document, indent=1))
+        _write(args.json, document)
     if args.plot is not None:
+        args.plot.parent.mkdir(parents=True, exist_ok=True)
         from trainer.bench.plots import draw
 
         draw(document["results"], args.plot)
@@ -200,7 +201,7 @@ def _simulate(args: argparse.Namespace) -> int:
     ):
         print(f"  {text}")
     if args.json is not None:
-        args.json.write_text(json.dumps(load.to_json()))
+        _write(args.json, load.to_json())
     return 1 if load.num_lost or load.num_doubled else 0
 
 
@@ -237,6 +238,11 @@ def _report(path: Path) -> int:
         ) from error
     print(markdown(document), end="")
     return 0
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=1))
 
 
 def _say(text: str) -> None:

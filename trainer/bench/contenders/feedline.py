@@ -37,9 +37,9 @@ class Feedline(Contender):
 
     @property
     def queue_batches(self) -> int:
-        """Every slot of every producer may hold a batch; a cache fills in the first epoch."""
+        """Every slot of every producer may hold a batch, and two more may have been idled over."""
         filling = self.case.num_steps if self.case.cache else 0
-        return filling + min(MAX_QUEUE_SIZE * self.case.workers, 2 * self.case.num_steps)
+        return filling + (MAX_QUEUE_SIZE + 2) * self.case.workers
 
     @property
     def fit_source(self) -> Any:
