@@ -83,6 +83,9 @@ class ImageSpec:
     dtype : str
         ``"uint8"``, or ``"uint16"`` to keep the depth of 16-bit files. A job that wants ``float32``
         decodes to one of these and converts in its transforms.
+    jpeg_scaling : bool
+        Decode a JPEG at 1/2, 1/4 or 1/8 of its size where that still has as many pixels as are asked for.
+        Faster; the pixels differ from those of a full decode.
 
     Raises
     ------
@@ -96,6 +99,7 @@ class ImageSpec:
     interpolation: str = Interpolation.BILINEAR
     fit: str = Fit.STRETCH
     dtype: str = "uint8"
+    jpeg_scaling: bool = False
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
@@ -108,6 +112,8 @@ class ImageSpec:
                 f"an image is decoded to one of {DECODED_DTYPES}, got dtype={self.dtype!r}: "
                 "floats are made from uint8 by the transforms"
             )
+        if not isinstance(self.jpeg_scaling, bool):
+            raise ConfigurationError(f"jpeg_scaling must be True or False, got {self.jpeg_scaling!r}")
 
     @property
     def channels(self) -> int:
@@ -133,6 +139,7 @@ class ImageSpec:
             str(self.interpolation),
             str(self.fit),
             self.dtype,
+            self.jpeg_scaling,
         ]
 
     @classmethod
@@ -145,9 +152,9 @@ class ImageSpec:
             If the values are not those of an image.
         """
         try:
-            height, width, color_mode, interpolation, fit, dtype = wire
-            return cls(height, width, color_mode, interpolation, fit, dtype)
+            height, width, color_mode, interpolation, fit, dtype, jpeg_scaling = wire
+            return cls(height, width, color_mode, interpolation, fit, dtype, jpeg_scaling)
         except (TypeError, ValueError) as error:
             raise RemoteProtocolError(
-                f"expected the six values of an image, got {wire!r}: {error}"
+                f"expected the seven values of an image, got {wire!r}: {error}"
             ) from error

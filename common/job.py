@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from common.batch import ArraySpec, BatchLayout
-from common.errors import FeedlineError, RemoteProtocolError
+from common.errors import ConfigurationError, FeedlineError, RemoteProtocolError
 from common.image import ImageSpec
 from common.transforms import Transform, from_wire, output_dtype, output_size, to_wire
+
+_SEEDS = range(-(1 << 63), 1 << 64)
+"""What msgpack can carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,11 @@ class Job:
         What the user asked for; `x` says what comes out.
     targets : tuple of ArraySpec
         Labels and weights. Their values travel in tickets and are copied into the batch.
+
+    Raises
+    ------
+    ConfigurationError
+        A value that no job can have, quoted.
     """
 
     job_id: int
@@ -41,6 +50,18 @@ class Job:
     transforms: tuple[Transform, ...]
     dtype: str
     targets: tuple[ArraySpec, ...]
+
+    def __post_init__(self) -> None:
+        """Bring every value into one form, or refuse it."""
+        for name in ("job_id", "seed", "batch_size"):
+            object.__setattr__(self, name, _whole(name, getattr(self, name)))
+        if self.batch_size < 1:
+            raise ConfigurationError(f"batch_size must be at least 1, got {self.batch_size}")
+        if self.seed not in _SEEDS:
+            raise ConfigurationError(f"seed must be a number of 64 bits, got {self.seed}")
+        names = [spec.name for spec in (self.x, *self.targets)]
+        if len(set(names)) < len(names):
+            raise ConfigurationError(f"the arrays of a batch need names of their own, got {names}")
 
     @property
     def x(self) -> ArraySpec:
@@ -79,14 +100,24 @@ class Job:
             A field is missing, unknown or has a value that no job can have.
         """
         try:
+            unknown = set(wire) - {field.name for field in fields(cls)}
+            if unknown:
+                raise ConfigurationError(f"unknown fields {sorted(map(str, unknown))}")
             return cls(
-                job_id=int(wire["job_id"]),
-                seed=int(wire["seed"]),
-                batch_size=int(wire["batch_size"]),
+                job_id=wire["job_id"],
+                seed=wire["seed"],
+                batch_size=wire["batch_size"],
                 image=ImageSpec.from_wire(wire["image"]),
                 transforms=tuple(from_wire(wire["transforms"])),
-                dtype=str(wire["dtype"]),
+                dtype=wire["dtype"],
                 targets=tuple(ArraySpec.from_wire(spec) for spec in wire["targets"]),
             )
         except (KeyError, TypeError, ValueError, FeedlineError) as error:
             raise RemoteProtocolError(f"not a job this version can build: {error}") from error
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ConfigurationError(f"{name} must be a whole number, got {value!r}") from None

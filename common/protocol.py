@@ -113,7 +113,7 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Answer to a ticket: the batch is in its shared slot, or is the one buffer of `data`.
+    """Answer to a ticket: the batch is in its shared slot, or is `data`.
 
     `stages_us` is `common.stages.Stages`, in its order; nothing else depends on it.
     """
@@ -122,7 +122,7 @@ class Batch:
     job_id: int
     lease_id: int
     build_us: int
-    data: tuple[Buffer, ...]
+    data: Buffer | None
     stages_us: tuple[int, ...] = ()
 
 
@@ -344,10 +344,13 @@ def _split(message: Message) -> tuple[dict[str, Any], list[Buffer]]:
     buffers: list[Buffer] = []
     for name, type_name in _FIELDS[type(message)]:
         value = getattr(message, name)
-        if type_name == "tuple[Buffer, ...]":
-            buffers.extend(value)
-        else:
-            plain[name] = _WRITERS[type_name](value)
+        match type_name:
+            case "Buffer | None":
+                buffers.extend([] if value is None else [value])
+            case "tuple[Buffer, ...]":
+                buffers.extend(value)
+            case _:
+                plain[name] = _written(type(message), type_name, name, value)
     return plain, buffers
 
 
@@ -355,14 +358,24 @@ def _join(kind: type[Message], plain: dict[str, Any], buffers: list[Buffer]) -> 
     """Undo `_split`, checking every field against its type; empties `plain`."""
     values: dict[str, Any] = {}
     for name, type_name in _FIELDS[kind]:
-        if type_name == "tuple[Buffer, ...]":
-            values[name], buffers = tuple(buffers), []
-        else:
-            values[name] = _checked(kind, type_name, name, plain)
+        match type_name:
+            case "Buffer | None":
+                values[name], buffers = (buffers[0] if buffers else None), buffers[1:]
+            case "tuple[Buffer, ...]":
+                values[name], buffers = tuple(buffers), []
+            case _:
+                values[name] = _checked(kind, type_name, name, plain)
     if plain or buffers:
         strange = f"{sorted(map(str, plain))!r:.300} and {len(buffers)} buffers"
         raise RemoteProtocolError(f"{kind.tag} has what it should not: fields {strange}")
     return kind(**values)
+
+
+def _written(kind: type[Message], type_name: str, name: str, value: Any) -> Any:
+    try:
+        return _WRITERS[type_name](value)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise RemoteProtocolError(f"field {name!r} of {kind.tag} is not a {type_name}: {error}") from error
 
 
 def _checked(kind: type[Message], type_name: str, name: str, plain: dict[str, Any]) -> Any:

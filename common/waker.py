@@ -9,36 +9,50 @@ from contextlib import suppress
 class Waker:
     """A pipe whose readable end goes into a poller.
 
-    It is closed when the last reference is gone and not before: a finalizer that wakes a pool long
-    after its end must not write into a file that got the same number since.
+    A finalizer may wake a pool long after its end, and must not write into a file that got the same
+    number since. So whoever is about to use the pipe holds a reference to it; it is closed with the last.
     """
 
     def __init__(self) -> None:
-        self._read_fd, self._write_fd = os.pipe()
-        os.set_blocking(self._read_fd, False)
-        os.set_blocking(self._write_fd, False)
+        self._pipe: _Pipe | None = _Pipe()
         self._is_awake = False
 
     def fileno(self) -> int:
-        """The file descriptor to poll for reading."""
-        return self._read_fd
+        """The file descriptor to poll for reading; -1 when it is closed."""
+        return -1 if self._pipe is None else self._pipe.read_fd
 
     def wake(self) -> None:
-        """Make the pipe readable, unless it is. Never blocks: a full pipe wakes just as well."""
-        if not self._is_awake:
+        """Make the pipe readable, unless it is, or is closed. Never blocks: a full one wakes just as well."""
+        pipe = self._pipe
+        if pipe is not None and not self._is_awake:
             self._is_awake = True
             with suppress(BlockingIOError):
-                os.write(self._write_fd, b"\0")
+                os.write(pipe.write_fd, b"\0")
 
     def clear(self) -> None:
         """Take out what `wake` put in. Called by the thread that was woken, before it looks for its work.
 
         In this order: who finds it awake has put the work where it is about to be looked for.
         """
-        with suppress(BlockingIOError):
-            os.read(self._read_fd, 4096)
+        pipe = self._pipe
+        if pipe is not None:
+            with suppress(BlockingIOError):
+                os.read(pipe.read_fd, 4096)
         self._is_awake = False
 
+    def close(self) -> None:
+        """Nobody needs to be woken any more. May be repeated; losing the last reference does it too."""
+        self._pipe = None
+
+
+class _Pipe:
+    """Its two ends, for as long as somebody has it."""
+
+    def __init__(self) -> None:
+        self.read_fd, self.write_fd = os.pipe()
+        os.set_blocking(self.read_fd, False)
+        os.set_blocking(self.write_fd, False)
+
     def __del__(self) -> None:
-        os.close(self._read_fd)
-        os.close(self._write_fd)
+        os.close(self.read_fd)
+        os.close(self.write_fd)

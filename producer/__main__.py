@@ -70,12 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = parser()
     settings = command.parse_args(arguments)
     configure_logging(settings.log_format)
-    from common.endpoints import check_endpoint
+    from common.endpoints import check_connect
     from common.errors import FeedlineError
+    from producer.roots import DataRoots
 
     try:
         for endpoint in settings.connect:
-            check_endpoint(endpoint, insecure=settings.insecure)
+            check_connect(endpoint, insecure=settings.insecure)
+        DataRoots(settings.data_root)
         return _produce(settings) if settings.unsupervised else _supervise(settings)
     except FeedlineError as error:
         command.exit(2, f"feedline-producer: {error}\n")

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from common.batch import empty_buffer
-from common.draws import Purpose, uniforms
+from common.draws import Purpose, UniformStream
 from common.errors import DecodeError, ReadError
 from common.job import Job
 from common.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
-from common.stages import Stage, StageClock
-from producer.decode import load, read_bytes
+from common.stages import Stage
+from producer.clock import StageClock
+from producer.decode import Pixels, load
+from producer.files import FileReader
 from producer.roots import DataRoots
-from producer.transforms import Pipeline
+from producer.transforms import Action, Pipeline
+
+NUM_READ_AHEAD = 8
+"""At least so many files are being fetched while one is decoded, and at most twice as many."""
 
 
 class CancelledBuildError(Exception):
@@ -39,9 +43,11 @@ class BatchBuilder:
 
     def __init__(self, job: Job, roots: DataRoots, clock: StageClock | None = None) -> None:
         self.job = job
-        self._roots = roots
         self._clock = clock or StageClock()
-        self._is_plain = not job.transforms and job.x.dtype == job.image.dtype
+        self._keeps_dtype = job.x.dtype == job.image.dtype
+        self._files = FileReader(roots)
+        self._draws = UniformStream(Purpose.TRANSFORM, job.seed)
+        self._fitted = np.empty(job.image.shape, job.image.dtype)
         size = (job.image.height, job.image.width)
         self._pipeline = Pipeline(job.transforms, size, job.image.channels, job.image.dtype, job.x.dtype)
         self._slots: dict[int, npt.NDArray[np.uint8]] = {}
@@ -79,32 +85,45 @@ class BatchBuilder:
         slot = self._slot(ticket.slot) if memory is None else memory
         buffer = slot[: layout.num_bytes]
         arrays = layout.views(buffer)
-        for out, sample in zip(arrays["x"], ticket.samples, strict=True):
-            if is_cancelled():
-                raise CancelledBuildError
-            self._build_sample(ticket.epoch, sample, out)
+        try:
+            self._build_samples(ticket, is_cancelled, arrays["x"])
+        finally:
+            self._files.forget()
         for spec, values in zip(self.job.targets, ticket.targets, strict=True):
             arrays[spec.name].reshape(-1)[:] = np.frombuffer(values, spec.dtype)
         self._clock.lap(Stage.TRANSFORM)
         return buffer
 
-    def _build_sample(self, epoch: int, sample: Sample, out: npt.NDArray[Any]) -> None:
-        path = sample.paths[0]
-        data = read_bytes(path, self._roots.find(path))
+    def _build_samples(self, ticket: Ticket, is_cancelled: Callable[[], bool], x: Pixels) -> None:
+        recipes = [self._prepare(ticket.epoch, sample) for sample in ticket.samples]
+        self._clock.lap(Stage.TRANSFORM)
+        for index, (out, sample, recipe) in enumerate(zip(x, ticket.samples, recipes, strict=True)):
+            if is_cancelled():
+                raise CancelledBuildError
+            if index % NUM_READ_AHEAD == 0:
+                self._read_ahead(ticket.samples[index : index + 2 * NUM_READ_AHEAD])
+            self._build_sample(sample.paths[0], recipe, out)
+
+    def _prepare(self, epoch: int, sample: Sample) -> list[Action]:
+        num_draws = self._pipeline.num_draws
+        draws = self._draws.draw(epoch, num_draws, row=sample.row, occurrence=sample.occurrence)
+        return self._pipeline.prepare(draws)
+
+    def _read_ahead(self, samples: Iterable[Sample]) -> None:
+        for sample in samples:
+            self._files.expect(sample.paths[0])
+
+    def _build_sample(self, path: str, recipe: list[Action], out: Pixels) -> None:
+        data = self._files.read(path)
         self._clock.lap(Stage.READ)
-        draws = uniforms(
-            Purpose.TRANSFORM,
-            self.job.seed,
-            epoch,
-            self._pipeline.num_draws,
-            row=sample.row,
-            occurrence=sample.occurrence,
-        )
-        image = load(data, path, self.job.image, out if self._is_plain else None)
+        if not recipe and self._keeps_dtype:
+            load(data, path, self.job.image, out)
+            self._clock.lap(Stage.DECODE)
+            return
+        image = load(data, path, self.job.image, scratch=self._fitted)
         self._clock.lap(Stage.DECODE)
-        if not self._is_plain:
-            self._pipeline.apply(image, draws, out)
-            self._clock.lap(Stage.TRANSFORM)
+        self._pipeline.run(recipe, image, out)
+        self._clock.lap(Stage.TRANSFORM)
 
     def _slot(self, index: int) -> npt.NDArray[np.uint8]:
         """Slots are reused: the trainer leases one again only when it has all of its last batch."""
@@ -123,8 +142,10 @@ def failure_of(ticket: Ticket, error: Exception) -> Failure:
             kind, path, text = FailureKind.DECODE, error.path, error.reason
         case _:
             kind, path, text = FailureKind.BUILD, _paths(ticket), f"{type(error).__name__}: {error}"
-    trace = "".join(traceback.format_exception(error))
-    return Failure(ticket.job_id, ticket.lease_id, kind, path, text, trace[-MAX_TEXT_CHARS:])
+    trace = "".join(traceback.format_exception(error))[-MAX_TEXT_CHARS:]
+    # A failure that is too long to be sent would be no answer at all.
+    path, text = path[:MAX_TEXT_CHARS], text[:MAX_TEXT_CHARS]
+    return Failure(ticket.job_id, ticket.lease_id, kind, path, text, trace)
 
 
 def _paths(ticket: Ticket) -> str:

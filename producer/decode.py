@@ -1,29 +1,29 @@
 """Bytes of a file → pixels of the size a job asks for.
 
-`load` is what a producer calls; `read_bytes`, `decode` and `fit` are its parts. `DECODERS` says who
-decodes which format. Colours are RGB, alpha comes last, and Exif orientation is applied in every mode.
+`load` is what a producer calls; `decode` and `fit` are its parts. `DECODERS` says who decodes which
+format. Colours are RGB, alpha comes last, and Exif orientation is applied in every mode.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import DecodeError, ReadError
+from common.errors import DecodeError
 from common.image import ColorMode, Fit, ImageSpec, Interpolation
-from producer.formats import damage, format_of, orientation
+from producer import png
+from producer.formats import damage, format_of, jpeg_size, orientation
 
 Pixels = npt.NDArray[Any]
-Decoder = Callable[[bytes, str, str], Pixels | None]
-"""(bytes, color_mode, dtype) → pixels of shape (height, width[, channels]), or None: not decodable."""
+Decoder = Callable[[bytes, str, str, int], Pixels | None]
+"""(bytes, color_mode, dtype, reduction) → pixels of shape (height, width[, channels]), or None: not
+decodable."""
 
-_RESIZE = {
+_RESIZE: dict[str, int] = {
     # OpenCV's plain NEAREST looks up the pixel's corner; Keras, and this one, its centre.
     Interpolation.NEAREST: cv2.INTER_NEAREST_EXACT,
     Interpolation.BILINEAR: cv2.INTER_LINEAR,
@@ -32,38 +32,24 @@ _RESIZE = {
 }
 
 
-def read_bytes(path: str, file: str | os.PathLike[str] | None = None) -> bytes:
-    """Read a whole file.
-
-    Parameters
-    ----------
-    path : str
-        The file as the dataset names it, for the message.
-    file : path, optional
-        Where it lies, if not at `path`.
-
-    Raises
-    ------
-    ReadError
-        If it cannot be read, or is empty.
-    """
-    try:
-        data = Path(path if file is None else file).read_bytes()
-    except OSError as error:
-        raise ReadError(path, f"cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise ReadError(path, f"is not a path: {error}") from error
-    if not data:
-        raise ReadError(path, "is empty (0 bytes)")
-    return data
+_REDUCED = {
+    1: 0,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
+"""OpenCV's flag to reduce a JPEG while decoding; despite their names, in colour if that is asked for."""
 
 
-def load(data: bytes, path: str, spec: ImageSpec, out: Pixels | None = None) -> Pixels:
+def load(
+    data: bytes, path: str, spec: ImageSpec, out: Pixels | None = None, scratch: Pixels | None = None
+) -> Pixels:
     """Decode and fit: see `decode` and `fit`."""
-    return fit(decode(data, path, spec.color_mode, spec.dtype), spec, out)
+    reduction = jpeg_reduction(data, spec) if spec.jpeg_scaling else 1
+    return fit(decode(data, path, spec.color_mode, spec.dtype, reduction), spec, out, scratch)
 
 
-def decode(data: bytes, path: str, color_mode: str, dtype: str) -> Pixels:
+def decode(data: bytes, path: str, color_mode: str, dtype: str, reduction: int = 1) -> Pixels:
     """Decode a whole image.
 
     Parameters
@@ -77,6 +63,8 @@ def decode(data: bytes, path: str, color_mode: str, dtype: str) -> Pixels:
     dtype : str
         ``"uint8"`` keeps the upper 8 of 16 bits. ``"uint16"`` keeps 16-bit values, and also keeps
         8-bit values as they are, in 0..255: a folder should not mix the two.
+    reduction : int
+        2, 4 or 8 decodes a JPEG at that part of its height and width, rounded up; 1 leaves it.
 
     Returns
     -------
@@ -92,36 +80,62 @@ def decode(data: bytes, path: str, color_mode: str, dtype: str) -> Pixels:
     if missing:
         raise DecodeError(path, missing)
     try:
-        pixels = DECODERS.get(format_of(data), decode_with_opencv)(data, color_mode, dtype)
+        pixels = DECODERS.get(format_of(data), decode_with_opencv)(data, color_mode, dtype, reduction)
     except cv2.error as error:
         raise DecodeError(path, f"{_description(data)} ({error.err or error})") from error
     if pixels is None:
         raise DecodeError(path, _description(data))
     if pixels.dtype not in (np.uint8, np.uint16):
         raise DecodeError(path, f"holds {pixels.dtype} values; only 8 and 16 bits a channel can be used")
-    return np.atleast_3d(pixels).astype(dtype, copy=False)
+    if pixels.dtype != dtype:
+        pixels = pixels.astype(dtype)
+    return pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
 
 
-def decode_with_opencv(data: bytes, color_mode: str, dtype: str) -> Pixels | None:
-    """Decode any format that OpenCV knows, with its transparency."""
+def decode_with_opencv(data: bytes, color_mode: str, dtype: str, _: int = 1) -> Pixels | None:
+    """Decode any format that OpenCV knows, with its transparency, at full size."""
     if color_mode == ColorMode.RGBA:
         return _decode_rgba(data, dtype)
     return _decode_opaque(data, color_mode, dtype)
 
 
-def decode_jpeg(data: bytes, color_mode: str, dtype: str) -> Pixels | None:
+def decode_jpeg(data: bytes, color_mode: str, dtype: str, reduction: int = 1) -> Pixels | None:
     """Decode a JPEG, which has no transparency."""
-    pixels = _decode_opaque(data, color_mode, dtype)
+    pixels = _decode_opaque(data, color_mode, dtype, reduction)
     if color_mode == ColorMode.RGBA and pixels is not None:
         return cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
     return pixels
 
 
+def decode_png(data: bytes, color_mode: str, dtype: str, _: int = 1) -> Pixels | None:
+    """Decode a PNG, by Wuffs if it vouches for the pixels."""
+    pixels = png.decode_png(data, color_mode, dtype)
+    return decode_with_opencv(data, color_mode, dtype) if pixels is None else pixels
+
+
 DECODERS: dict[str | None, Decoder] = {"JPEG": decode_jpeg}
 """Who decodes a format, by its name in `producer.formats`; `decode_with_opencv` does all others."""
 
+if png.AVAILABLE:
+    DECODERS["PNG"] = decode_png
 
-def fit(image: Pixels, spec: ImageSpec, out: Pixels | None = None) -> Pixels:
+
+def jpeg_reduction(data: bytes, spec: ImageSpec) -> int:
+    """By how much a JPEG can be reduced while it is decoded: 8, 4, 2, or 1 for not at all.
+
+    What is then resized has at least the height and the width of `spec`.
+    """
+    size = jpeg_size(data) if format_of(data) == "JPEG" else None
+    if size is None:
+        return 1
+    for reduction in (8, 4, 2):
+        height, width = _size_with_ratio(-(-size[0] // reduction), -(-size[1] // reduction), spec)
+        if height >= spec.height and width >= spec.width:
+            return reduction
+    return 1
+
+
+def fit(image: Pixels, spec: ImageSpec, out: Pixels | None = None, scratch: Pixels | None = None) -> Pixels:
     """Resize to the size of `spec`, as Keras' ``image_dataset_from_directory`` does.
 
     Parameters
@@ -132,46 +146,62 @@ def fit(image: Pixels, spec: ImageSpec, out: Pixels | None = None) -> Pixels:
         Size, interpolation and what happens to another ratio of sides.
     out : ndarray, optional
         Where to write, shape `spec.shape`, the dtype of `image`, C-contiguous.
+    scratch : ndarray, optional
+        As `out`, but only written to if `image` must be resized: saves memory of its own, and the copy
+        of an image that fits.
 
     Returns
     -------
     ndarray
-        `out` if it is given, else an array of its own, or `image` itself if it fits.
+        Shape `spec.shape`, C-contiguous: `out` if it is given; else `scratch`, `image` itself if it fits,
+        or an array of its own.
     """
     pixels = _with_ratio(_as_opencv(image), spec)
+    place = scratch if out is None else out
     if pixels.shape[:2] != spec.size:
+        dst = None if place is None else _as_opencv(place)
         pixels = cv2.resize(
-            pixels,
-            (spec.width, spec.height),
-            dst=None if out is None else _as_opencv(out),
-            interpolation=_RESIZE[Interpolation(spec.interpolation)],
+            pixels, (spec.width, spec.height), dst=dst, interpolation=_RESIZE[spec.interpolation]
         )
+        if place is not None:
+            return place
     elif out is not None:
         np.copyto(_as_opencv(out), pixels)
-    return np.ascontiguousarray(pixels).reshape(spec.shape) if out is None else out
+        return out
+    return np.ascontiguousarray(pixels).reshape(spec.shape)
 
 
 def _with_ratio(pixels: Pixels, spec: ImageSpec) -> Pixels:
-    """Crop or pad to the ratio of sides of `spec`; the arithmetic is that of Keras' ``smart_resize``."""
+    """Crop or pad to the ratio of sides of `spec`."""
+    if spec.fit == Fit.STRETCH:
+        return pixels
     height, width = pixels.shape[:2]
+    new_height, new_width = _size_with_ratio(height, width, spec)
+    if spec.fit == Fit.CROP:
+        top, left = (height - new_height) // 2, (width - new_width) // 2
+        return pixels[top : top + new_height, left : left + new_width]
+    above, before = (new_height - height) // 2, (new_width - width) // 2
+    return cv2.copyMakeBorder(pixels, above, above, before, before, cv2.BORDER_CONSTANT, value=0)
+
+
+def _size_with_ratio(height: int, width: int, spec: ImageSpec) -> tuple[int, int]:
+    """(height, width) after cropping or padding; the arithmetic is that of Keras' ``smart_resize``."""
     right_height = int(width * spec.height / spec.width)
     right_width = int(height * spec.width / spec.height)
     if spec.fit == Fit.CROP:
-        kept_height, kept_width = max(min(height, right_height), 1), max(min(width, right_width), 1)
-        top, left = (height - kept_height) // 2, (width - kept_width) // 2
-        return pixels[top : top + kept_height, left : left + kept_width]
+        return max(min(height, right_height), 1), max(min(width, right_width), 1)
     if spec.fit == Fit.PAD:
         # The same on both sides, as in Keras: an odd row or column is left out.
         above, before = max(right_height - height, 0) // 2, max(right_width - width, 0) // 2
-        return cv2.copyMakeBorder(pixels, above, above, before, before, cv2.BORDER_CONSTANT, value=0)
-    return pixels
+        return height + 2 * above, width + 2 * before
+    return height, width
 
 
-def _decode_opaque(data: bytes, color_mode: str, dtype: str) -> Pixels | None:
+def _decode_opaque(data: bytes, color_mode: str, dtype: str, reduction: int = 1) -> Pixels | None:
     flags = cv2.IMREAD_GRAYSCALE if color_mode == ColorMode.GRAYSCALE else cv2.IMREAD_COLOR_RGB
     if dtype == "uint16":
         flags |= cv2.IMREAD_ANYDEPTH
-    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    return cv2.imdecode(np.frombuffer(data, np.uint8), flags | _REDUCED[reduction])
 
 
 def _decode_rgba(data: bytes, dtype: str) -> Pixels | None:

@@ -20,9 +20,10 @@ import numpy.typing as npt
 from common.errors import FeedlineError, RemoteProtocolError
 from common.job import Job
 from common.protocol import Batch, Cancelled, FromProducer
-from common.stages import Stage, StageClock
+from common.stages import Stage
 from common.waker import Waker
 from producer.build import BatchBuilder, CancelledBuildError, failure_of
+from producer.clock import StageClock
 from producer.roots import DataRoots
 from producer.session import Task
 
@@ -98,7 +99,7 @@ class Builder:
                 logger.exception(f"batch {ticket.step} of epoch {ticket.epoch} failed")
             return failure_of(ticket, error)
         stages = self._clock.take()
-        pixels = (data,) if memory is None else ()
+        pixels = data if memory is None else None
         return Batch(ticket.job_id, ticket.lease_id, stages.build_us, pixels, stages.to_wire())
 
     @staticmethod

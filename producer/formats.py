@@ -6,12 +6,16 @@ container specification (RIFF chunks), and CIPA DC-008 (Exif; its directory is t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 _MAGIC = (
     (0, b"\xff\xd8\xff", "JPEG"),
-    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
+    (0, PNG_SIGNATURE, "PNG"),
     (8, b"WEBP", "WebP"),
     (0, b"GIF8", "GIF"),
     (0, b"BM", "BMP"),
@@ -28,6 +32,10 @@ _MAGIC = (
 
 _ORIENTATION_TAG = 0x0112
 
+_APP1 = 0xE1
+_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+"""JPEG's start-of-frame markers; the three in between are tables and an extension."""
+
 
 def format_of(data: bytes) -> str | None:
     """Name the format of `data` by its first bytes, or None if they are not known here."""
@@ -42,35 +50,56 @@ def damage(data: bytes) -> str | None:
 
     Only what costs microseconds: an end mark, or a length, that the format promises.
     """
-    checks = {"JPEG": _jpeg_damage, "PNG": _png_damage, "WebP": _webp_damage}
-    check = checks.get(format_of(data) or "")
+    check = _CHECKS.get(format_of(data))
     return check(data) if check else None
 
 
 def orientation(data: bytes) -> int:
     """How a PNG or WebP file is turned: Exif's 1 to 8, 1 where nothing is said."""
-    for name, start, end in _chunks(data):
+    for name, start, end in chunks(data):
         if name in {b"eXIf", b"EXIF"}:
             return _exif_orientation(data[start:end])
     return 1
 
 
+def jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """(height, width) in pixels of a JPEG as it is seen, after its Exif orientation; None if it has none."""
+    turned = 1
+    for marker, start, end in _segments(data):
+        if marker == _APP1 and data.startswith(b"Exif\0\0", start):
+            turned = _exif_orientation(data[start + 6 : end])
+        elif marker in _FRAMES and end - start >= 5:
+            height, width = (int.from_bytes(data[at : at + 2], "big") for at in (start + 1, start + 3))
+            return (width, height) if turned >= 5 else (height, width)
+    return None
+
+
 def _jpeg_damage(data: bytes) -> str | None:
-    # Thumbnails have end marks of their own, but lie in front of the scan.
-    if data.rfind(b"\xff\xd9", _start_of_scan(data)) < 0:
+    # Thumbnails have end marks of their own, but lie in front of the scan: a file that ends in one has no
+    # scan, and is refused by the decoder.
+    if not data.endswith(b"\xff\xd9") and data.rfind(b"\xff\xd9", _start_of_scan(data)) < 0:
         return f"the JPEG is cut off: no end-of-image mark in its {len(data)} bytes"
     return None
 
 
 def _start_of_scan(data: bytes) -> int:
+    return max((end for _, _, end in _segments(data)), default=2)
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of each segment's content in front of the scan of a JPEG."""
     position = 2
-    while data[position : position + 1] == b"\xff" and data[position + 1 : position + 2] != b"\xda":
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return position
+    while (
+        data[position : position + 1] == b"\xff" and (marker := data[position + 1 : position + 2]) != b"\xda"
+    ):
+        end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+        yield ord(marker or b"\0"), position + 4, end
+        position = end
 
 
 def _png_damage(data: bytes) -> str | None:
-    if any(name == b"IEND" for name, _, _ in _chunks(data)):
+    # A file that was cut off inside a chunk which ends like this is refused by the decoder.
+    if data.endswith(_PNG_END) or any(name == b"IEND" for name, _, _ in chunks(data)):
         return None
     return f"the PNG is cut off: no IEND chunk in its {len(data)} bytes"
 
@@ -82,7 +111,14 @@ def _webp_damage(data: bytes) -> str | None:
     return None
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+_CHECKS: dict[str | None, Callable[[bytes], str | None]] = {
+    "JPEG": _jpeg_damage,
+    "PNG": _png_damage,
+    "WebP": _webp_damage,
+}
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Name, start and end of each chunk's content that is there whole, in a PNG or a WebP."""
     is_png = format_of(data) == "PNG"
     position = 8 if is_png else 12

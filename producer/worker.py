@@ -21,6 +21,7 @@ import numpy as np
 import zmq
 
 from common.arena import Arena, arena_name, sweep
+from common.endpoints import is_ipv6
 from common.errors import ProtocolError
 from common.job import Job
 from common.protocol import VERSION, ArenaOffer, FromProducer, Goodbye, Hello, decode, encode
@@ -135,6 +136,7 @@ class Link:
         socket = self._context.socket(zmq.DEALER)
         socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
+        socket.setsockopt(zmq.IPV6, is_ipv6(self.endpoint))
         socket.connect(self.endpoint)
         return socket
 
@@ -153,15 +155,17 @@ class Talker(threading.Thread):
     def __init__(self, settings: WorkerSettings, desk: Desk) -> None:
         super().__init__(name="feedline-talker")
         self.error = ""
+        self._is_orphan = False
         self._settings = settings
         self._desk = desk
 
     def run(self) -> None:
         """Talk until the builder is done."""
+        links: list[Link] = []
         with zmq.Context() as context:
-            links = [Link(context, endpoint, self._settings.name) for endpoint in self._settings.endpoints]
             try:
-                while not self._desk.done.is_set():
+                links.extend(Link(context, end, self._settings.name) for end in self._settings.endpoints)
+                while not (self._desk.done.is_set() or self._is_orphan):
                     self._round(links)
                 self._send_answers(links)
             except Exception:
@@ -171,6 +175,9 @@ class Talker(threading.Thread):
             finally:
                 for link in links:
                     link.close("stopped")
+        if self._is_orphan:
+            # Nobody wants the batch in hand, and its file may be on a disk that never answers.
+            os._exit(1)
 
     def _round(self, links: list[Link]) -> None:
         poller = zmq.Poller()
@@ -227,6 +234,7 @@ class Talker(threading.Thread):
         parent = self._settings.parent_pid
         if parent is not None and os.getppid() != parent:
             logger.info("the process that started this producer is gone")
+            self._is_orphan = True
             return True
         for link in links:
             if link.session.phase is Phase.ENDED and not (link.refusal or self._settings.exit_with_trainer):

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from common.errors import FeedlineError
+from common.errors import FeedlineError, InterruptedWaitError
 from trainer.commands import bench, demo
 
 
@@ -60,14 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     try:
         return COMMANDS[args.command].run(args)
+    except (KeyboardInterrupt, InterruptedWaitError):
+        return _say(args.command, "interrupted", INTERRUPTED)
     except FeedlineError as error:
         return _say(args.command, plain_sentence(error), FAILED)
     except ModuleNotFoundError as error:
         if _is_ours(error.name):
             raise
         return _say(args.command, f"{error.name} is missing: pip install 'feedline[trainer]'", FAILED)
-    except KeyboardInterrupt:
-        return _say(args.command, "interrupted", INTERRUPTED)
 
 
 def make_parser() -> argparse.ArgumentParser:

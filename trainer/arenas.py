@@ -42,9 +42,9 @@ class Arenas:
         """Whether memory is shared with a producer for a job."""
         return (producer_id, job_id) in self._views
 
-    def payload(self, slot: SlotId, buffers: tuple[Buffer, ...]) -> Payload:
+    def payload(self, slot: SlotId, frame: Buffer | None) -> Payload:
         """Where the bytes of a batch that came are: in its frame, or in its shared slot."""
-        return Frame(buffers[0]) if buffers else SharedSlot(self._views[slot.owner], slot.index)
+        return SharedSlot(self._views[slot.owner], slot.index) if frame is None else Frame(frame)
 
     def drop_producer(self, producer_id: bytes) -> None:
         """A producer is gone; memory that is still read stays mapped."""

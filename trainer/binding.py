@@ -13,15 +13,15 @@ When it does not, index i is step i.
 - ``on_epoch_begin``;
 - an ``on_epoch_end`` that closes no begun epoch;
 - ``iter(sequence)``;
-- a request for an index already asked for, or the first of a new iterator, while Keras has no epoch
-  begun (manual loops).
+- a request for an index already asked for, or the first of a new iterator, if Keras has begun no
+  epoch in this one, or has ended it (manual loops).
 
 An ``on_epoch_end`` that closes no begun epoch, before any was begun in this one, forgets what was
 asked (the peeks) and keeps the bindings.
 
 *Iterators.* Keras reads ``num_batches`` whenever one of its iterators begins. What was asked before
-by another one, such as a fit that was stopped, does not help to make an epoch whole: else it would
-end while ``steps_per_epoch`` holds the new iterator midway, and the rest would come from the next.
+it, such as by a fit that was stopped, does not help to make an epoch whole: else the epoch would end
+while ``steps_per_epoch`` holds the new iterator midway, and the rest would come from the next one.
 """
 
 from __future__ import annotations
@@ -38,6 +38,13 @@ class IndexBinding:
         Length of the sequence, at least 1.
     in_plan_order : bool
         Bind indices at their first request (a shuffled sequence), or index i to step i.
+
+    Attributes
+    ----------
+    epoch : int
+        The present one.
+    is_jumping : bool
+        The last request, in an epoch begun by Keras, did not follow the one before.
     """
 
     def __init__(self, num_steps: int, *, in_plan_order: bool) -> None:
@@ -48,12 +55,17 @@ class IndexBinding:
         self._asked: set[int] = set()
         self._begun_any = False
         self._begun_now = False
+        self._last = -1
+        self.is_jumping = False
+        self._is_keras_in_it = False
         self._new_iterator = False
         self._was_whole = False
 
     def request(self, index: int) -> StepKey:
         """`__getitem__(index)`, 0 <= index < num_steps."""
-        if (self._new_iterator or index in self._asked) and not self._begun_now:
+        self.is_jumping = self._begun_now and index not in {0, self._last + 1}
+        self._last = index
+        if (self._new_iterator or index in self._asked) and not self._is_keras_in_it:
             self._advance_if_whole()
         if self._new_iterator:
             self._was_whole, self._new_iterator = self._is_whole, False
@@ -64,12 +76,13 @@ class IndexBinding:
     def epoch_begins(self) -> None:
         """Keras' `on_epoch_begin`."""
         self._advance_if_whole()
-        self._begun_any = self._begun_now = True
+        self._begun_any = self._begun_now = self._is_keras_in_it = True
 
     def epoch_ends(self) -> list[StepKey]:
         """Keras' `on_epoch_end`; returns the peeked steps that will be asked for again."""
         if self._begun_now:
             self._begun_now = False
+            self._is_keras_in_it = not self._is_whole
             return []
         if self._begun_any:
             self._advance_if_whole()
@@ -85,6 +98,7 @@ class IndexBinding:
     def iteration_begins(self) -> None:
         """`iter(sequence)`."""
         self._advance_if_whole()
+        self._new_iterator = True
 
     def reset(self) -> None:
         """Give up the epoch, however far it got: the next request opens a new one."""
@@ -103,7 +117,7 @@ class IndexBinding:
         self.epoch += 1
         self._steps.clear()
         self._asked.clear()
-        self._begun_any = self._begun_now = self._was_whole = False
+        self._begun_any = self._begun_now = self._is_keras_in_it = self._was_whole = False
 
     def _bind(self, index: int) -> int:
         if not self._in_plan_order:

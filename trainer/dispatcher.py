@@ -61,6 +61,7 @@ class Dispatcher:
         self._feeder = Feeder(self._books, self._leases)
         self._idle: set[bytes] = set()
         self._numbers = count()
+        self._named: set[bytes] = set()
         self._last_tick: float | None = None
 
     # --- jobs ---------------------------------------------------------------------------------
@@ -81,8 +82,7 @@ class Dispatcher:
         ConfigurationError
             The budget has no room for `MIN_SLOTS` batches of every job.
         """
-        others = sum(work.need.slot_bytes for work in self._books.works.values())
-        least = MIN_SLOTS * (need.slot_bytes + others)
+        least = MIN_SLOTS * need.slot_bytes + self._least_bytes
         if least > self._budget_bytes:
             raise ConfigurationError(
                 f"memory_budget={self._budget_bytes:,} bytes has no room for {MIN_SLOTS} batches of"
@@ -109,7 +109,11 @@ class Dispatcher:
         return self._feed(now)
 
     def budget_changed(self, budget_bytes: int, now: float) -> list[Instruction]:
-        """There is more or less room; slots above the new shares go when they become free."""
+        """There is more or less room, but never less than open jobs need.
+
+        Slots above the new shares go when they become free.
+        """
+        budget_bytes = max(budget_bytes, self._least_bytes)
         self._budget_bytes = self._books.slots.budget_bytes = budget_bytes
         self._allot()
         return self._feed(now)
@@ -171,6 +175,8 @@ class Dispatcher:
         self._books.out.append(Keep(lease.slot, answer_s))
         if lease.key in work.demands:
             self._answers.deliver(work, lease.key)
+        elif lease.key.epoch < work.ledger.first_epoch:
+            self._feeder.drop_ready(work, lease.key)
         return self._feed(now, peer)
 
     def batch_failed(
@@ -184,6 +190,8 @@ class Dispatcher:
         work = self._leases.wanting(lease)
         if failure.kind is FailureKind.READ:
             self._leases.count_unread(peer, failure)
+            if peer.barred:
+                self._allot()
         if work is None or (lease.void and lease.key in work.leased):
             return self._feed(now)
         self._leases.end(work, lease)
@@ -227,9 +235,9 @@ class Dispatcher:
         match work.ledger.state(key):
             case StepState.READY:
                 self._answers.deliver(work, key)
-            case StepState.FAILED if work.ledger.record(key).error:
+            case StepState.FAILED:
                 self._answers.tell_error(work, key)
-            case StepState.DELIVERED | StepState.FAILED:
+            case StepState.DELIVERED:
                 work.ledger.ask_again(key)
             case _:
                 pass
@@ -278,6 +286,8 @@ class Dispatcher:
         for work in self._books.works.values():
             for key, demand in list(work.demands.items()):
                 self._answers.review(work, key, demand, now)
+        if self._idle:
+            self._allot()
         return self._feed(now)
 
     @property
@@ -292,6 +302,11 @@ class Dispatcher:
 
     # --- inside -------------------------------------------------------------------------------
 
+    @property
+    def _least_bytes(self) -> int:
+        """What the open jobs need at least."""
+        return MIN_SLOTS * sum(work.need.slot_bytes for work in self._books.works.values())
+
     def _feed(self, now: float, only: Peer | None = None) -> list[Instruction]:
         """Give tickets to whoever can take some, then hand out all instructions."""
         for work in self._books.works.values():
@@ -305,13 +320,12 @@ class Dispatcher:
         """A producer is gone. Only the lease it worked on can be what killed it."""
         del self._books.peers[peer.producer_id]
         self._books.short.pop(peer.producer_id, None)
-        self._idle.discard(peer.producer_id)
+        self._named.discard(peer.producer_id)
         self._allot()
-        suspect = None if by_itself else next((x for x in peer.leases.values() if not x.void), None)
+        suspect = None if by_itself else next(iter(peer.leases.values()), None)
         for lease in peer.leases.values():
             self._books.slots.apply(lease.slot, SlotEvent.FREE)
-            if not lease.void:
-                self._leases.lose(peer, lease, last_words, counts=lease is suspect)
+            self._leases.lose(peer, lease, last_words, counts=lease is suspect)
 
     def _retire_before(self, work: Work, epoch: int) -> None:
         """A later epoch was asked for: what is left of earlier ones is not wanted."""
@@ -323,14 +337,13 @@ class Dispatcher:
         work.ledger.retire_before(epoch, keep=set(work.demands))
 
     def _allot(self) -> None:
+        """Divide the budget; where it does not serve all, whoever is stuck or cannot read comes last."""
         needs = {job_id: work.need for job_id, work in self._books.works.items()}
-        idle = set(self._books.slots.allot(list(self._books.peers), needs))
-        new = [
-            self._books.peers[producer_id].name
-            for producer_id in self._books.peers
-            if producer_id in idle - self._idle
-        ]
-        self._idle = idle
+        takers = [peer for peer in self._books.peers.values() if not peer.barred]
+        takers.sort(key=lambda peer: (peer.is_stuck, peer.num_unread))
+        self._idle = set(self._books.slots.allot([peer.producer_id for peer in takers], needs))
+        new = [peer.name for peer in takers if peer.producer_id in self._idle - self._named]
+        self._named |= self._idle
         if new:
             self._books.note(
                 logging.WARNING,

@@ -54,7 +54,6 @@ from trainer.dispatch.instructions import (
     Reject,
     SendCancel,
     SendCloseJob,
-    Sending,
     SendJob,
     SendTicket,
 )
@@ -187,8 +186,10 @@ class Exchange:
 
     def withdraw_all(self, error: FeedlineError, now: float) -> None:
         """End all waits with `error`."""
-        for job_id, key in self._waiters.steps():
+        steps = self._waiters.steps()
+        for job_id, key in steps:
             self._waiters.refuse(job_id, key, error)
+        for job_id, key in steps:
             self._act(self._dispatcher.withdrawn(job_id, key, now), now)
 
     def interrupt(self, now: float) -> None:
@@ -306,7 +307,7 @@ class Exchange:
                 logger.warning(f"producer {connection.hello.name} said {message.tag}: ignored")
 
     def _take_batch(self, producer_id: bytes, batch: Batch, now: float) -> None:
-        if not batch.data and not self._arenas.has(producer_id, batch.job_id):
+        if batch.data is None and not self._arenas.has(producer_id, batch.job_id):
             text = "it came without bytes, and no memory is shared"
             failure = Failure(batch.job_id, batch.lease_id, FailureKind.BUILD, "", text, "")
             self._act(self._dispatcher.batch_failed(producer_id, batch.lease_id, failure, now), now)
@@ -328,6 +329,8 @@ class Exchange:
                     self._waiters.refuse(job_id, key, error)
                 case Note(level, text):
                     logger.log(level, text)
+                case SendTicket():
+                    self._send_ticket(instruction, now)
                 case _:
                     self._write(instruction)
 
@@ -340,12 +343,20 @@ class Exchange:
         count = self._roster.connections[slot.producer_id].count
         count.batch(Stages.from_wire(batch.stages_us), answer_s)
 
-    def _write(self, instruction: Sending) -> None:
+    def _send_ticket(self, order: SendTicket, now: float) -> None:
+        """Order a batch; a ticket that cannot be sent, for its paths' sake, fails as the batch would."""
+        slot = order.slot
+        try:
+            ticket = self._jobs[slot.job_id].ticket(order.lease_id, order.key, slot.index)
+            self._post.tell(slot.producer_id, ticket)
+        except LocalProtocolError as error:
+            files = ", ".join(self._jobs[slot.job_id].samples_of(order.key)[:8])
+            failure = Failure(slot.job_id, order.lease_id, FailureKind.BUILD, files, str(error), "")
+            self._act(self._dispatcher.batch_failed(slot.producer_id, order.lease_id, failure, now), now)
+
+    def _write(self, instruction: SendCancel | SendJob | SendCloseJob) -> None:
         """Turn an instruction to send something into the message."""
         match instruction:
-            case SendTicket(lease_id, key, slot):
-                ticket = self._jobs[slot.job_id].ticket(lease_id, key, slot.index)
-                self._post.tell(slot.producer_id, ticket)
             case SendCancel(producer_id, lease_id):
                 self._post.tell(producer_id, Cancel(lease_id))
             case SendJob(producer_id, job_id):

@@ -6,7 +6,9 @@ calls, which it makes one after another. The only file of the trainer that impor
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import platform
 import threading
 import time
@@ -19,7 +21,7 @@ from typing import Any
 import zmq
 
 from common.arena import sweep
-from common.endpoints import check_endpoint, leaves_machine
+from common.endpoints import check_endpoint, check_free, is_ipv6, leaves_machine
 from common.errors import ClosedError, ConfigurationError, FeedlineError, ProducerCrashError
 from common.protocol import MAX_HEADER_BYTES, Buffer, new_id
 from common.waker import Waker
@@ -79,26 +81,38 @@ class PoolThread(threading.Thread):
     ----------
     settings : PoolSettings
         Where to listen, and with what limits.
+
+    Attributes
+    ----------
+    says_goodbye : bool
+        Whether producers are told when it ends, and those that end with their trainer do.
     """
 
     def __init__(self, settings: PoolSettings) -> None:
         super().__init__(name="feedline-pool", daemon=True)
         sweep()
         endpoint, budget_bytes = settings.endpoint, settings.memory_budget
+        self._pid = os.getpid()
         self._folder = PrivateFolder() if endpoint is None else None
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
             self._socket = self._bind(endpoint, budget_bytes)
         except BaseException:
             self._context.term()
+            if self._folder is not None:
+                self._folder.remove()
             raise
         self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._producers = EmbeddedProducers(self.endpoint)
         self._waker = Waker()
+        # A pool or sequence that is collected as garbage posts from wherever the collector runs.
+        self._lock = threading.RLock()
         self._calls: deque[Callable[[float], object]] = deque()
+        self.says_goodbye = True
         self._stopping = False
         self._poller, self._polled_children = self._make_poller([]), list[int]()
         self._watch_at = 0.0
+        self._error: FeedlineError | None = None
         grace_s = READ_GRACE_S if self._folder is None else 0.0
         self.exchange = Exchange(
             Dispatcher(budget_bytes, self._advice(), grace_s),
@@ -110,13 +124,25 @@ class PoolThread(threading.Thread):
         )
 
     def post(self, call: Callable[[float], object]) -> None:
-        """Have the thread make a call, with the time as its argument. From any thread."""
-        self._calls.append(call)
+        """Have the thread make a call, with the time as its argument. From any thread.
+
+        Raises
+        ------
+        FeedlineError
+            The thread has ended; says why.
+        """
+        with self._lock:
+            error = self._error
+            if error is None:
+                self._calls.append(call)
+        if error is not None:
+            raise type(error)(str(error))
         self._waker.wake()
 
     def interrupt(self) -> None:
         """Ctrl-C: end all waits. From the thread that watches for signals."""
-        self.post(self.exchange.interrupt)
+        with suppress(FeedlineError):
+            self.post(self.exchange.interrupt)
 
     def resize(self, workers: int, now: float) -> None:
         """Have so many embedded producers."""
@@ -124,11 +150,16 @@ class PoolThread(threading.Thread):
         self._producers.resize(workers, now)
 
     def stop(self) -> None:
-        """End the thread. From any thread; returns when it has ended."""
+        """Begin to end. From any thread; never waits, because the garbage collector calls it, too."""
         self._stopping = True
         self._waker.wake()
-        if threading.current_thread() is not self:
-            self.join()
+
+    def close(self) -> None:
+        """End, and wait until everything is given back. Does nothing in a forked child."""
+        if os.getpid() == self._pid:
+            self.stop()
+            if threading.current_thread() is not self:
+                self.join()
 
     def run(self) -> None:
         """Serve until `stop`."""
@@ -199,11 +230,14 @@ class PoolThread(threading.Thread):
 
     def _shut(self, error: FeedlineError) -> None:
         self._stopping = True
+        with self._lock:
+            self._error = self.exchange.doom = error
         now = time.monotonic()
         try:
             self._make_calls(now)
             self.exchange.withdraw_all(error, now)
-            self.exchange.say_goodbye()
+            if self.says_goodbye:
+                self.exchange.say_goodbye()
         except Exception:
             logger.exception("the pool could not say goodbye")
         self._socket.close(linger=FLUSH_MS)
@@ -211,17 +245,22 @@ class PoolThread(threading.Thread):
         self._context.term()
         if self._folder is not None:
             self._folder.remove()
+        self._waker.close()
+        atexit.unregister(self.close)
 
     def _bind(self, endpoint: str | None, budget_bytes: int) -> zmq.Socket[bytes]:
-        if endpoint is not None and leaves_machine(endpoint):
-            logger.warning(f"{endpoint} is open to the network: nothing is encrypted or authenticated")
+        if endpoint is not None:
+            check_free(endpoint)
+            if leaves_machine(endpoint):
+                logger.warning(f"{endpoint} is open to the network: nothing is encrypted or authenticated")
         socket = self._context.socket(zmq.ROUTER)
         # A message to a producer whose connection is gone is an error, not silence.
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         socket.setsockopt(zmq.MAXMSGSIZE, max(budget_bytes, MAX_HEADER_BYTES))
         address = endpoint or (self._folder.endpoint if self._folder else "")
+        socket.setsockopt(zmq.IPV6, is_ipv6(address))
         try:
-            socket.bind(address.replace("localhost", "127.0.0.1"))
+            socket.bind(address.replace("tcp://localhost", "tcp://127.0.0.1"))
         except zmq.ZMQError as error:
             socket.close()
             raise ConfigurationError(f"cannot listen on {address}: {error.strerror}") from error

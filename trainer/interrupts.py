@@ -5,6 +5,10 @@ thread, for a batch. Python's handler for SIGINT runs in the main thread when th
 Python, which is when the batch came: too late. But the C part of Python's signal handling writes
 the signal's number into a file descriptor at once (`signal.set_wakeup_fd`); a thread that reads it
 tells the pools, which end their waits, and KeyboardInterrupt follows in the main thread.
+
+It follows at the first line of Python there, which is in the midst of TensorFlow's C++ making an
+error of the wait that ended: an exception raised then comes out as a RuntimeError about a mismatch.
+So Python's own handler is replaced by one that lets TensorFlow finish first.
 """
 
 from __future__ import annotations
@@ -12,11 +16,46 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 
 logger = logging.getLogger(__name__)
+
+_FRAGILE = "tensorflow.python.framework.errors_impl"
+"""Where TensorFlow makes its errors, called by C++ that expects nothing to come up meanwhile."""
+
+
+def raise_keyboard_interrupt(number: int, frame: FrameType | None) -> None:
+    """Handle SIGINT as Python does, but not while TensorFlow makes an error: then as soon as it is made."""
+    caller = _caller_of_fragile(frame)
+    if caller is None:
+        signal.default_int_handler(number, frame)
+    else:
+        _raise_in(caller)
+
+
+def _caller_of_fragile(frame: FrameType | None) -> FrameType | None:
+    """The frame that is to get the error that TensorFlow makes; None if it makes none."""
+    caller = None
+    while frame is not None:
+        if frame.f_globals.get("__name__") == _FRAGILE:
+            caller = frame.f_back
+        frame = frame.f_back
+    return caller
+
+
+def _raise_in(frame: FrameType) -> None:
+    """Raise KeyboardInterrupt in a frame when it is next its turn: with a trace function, as debuggers do."""
+
+    def raise_it(*_: object) -> None:
+        sys.settrace(None)
+        raise KeyboardInterrupt
+
+    frame.f_trace = raise_it
+    sys.settrace(lambda *_: None)
 
 
 class InterruptWatch:
@@ -27,7 +66,8 @@ class InterruptWatch:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # A pool that is collected as garbage leaves from wherever the collector runs: also from in here.
+        self._lock = threading.RLock()
         self._subscribers: dict[int, Callable[[], None]] = {}
         self._thread: threading.Thread | None = None
         self._fds = (-1, -1)
@@ -37,19 +77,40 @@ class InterruptWatch:
         """Call `on_interrupt` from a thread of ours at every SIGINT, until `unsubscribe`."""
         with self._lock:
             self._subscribers[key] = on_interrupt
+            self.arm()
             if self._thread is None:
                 self._install()
+            else:
+                self._install_again()
 
     def unsubscribe(self, key: int) -> None:
         """Undo `subscribe`."""
         with self._lock:
             self._subscribers.pop(key, None)
+            if not self._subscribers:
+                self._disarm()
             thread = self._thread
             if self._subscribers or thread is None or not self._uninstall():
                 return
         thread.join()
         for fd in self._fds:
             os.close(fd)
+
+    @staticmethod
+    def arm() -> None:
+        """Put our handler where Python's own is: Jupyter puts that back for every cell.
+
+        Called in the main thread before every wait. A user's own handler stays where it is.
+        """
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            with suppress(ValueError):
+                signal.signal(signal.SIGINT, raise_keyboard_interrupt)
+
+    @staticmethod
+    def _disarm() -> None:
+        if signal.getsignal(signal.SIGINT) is raise_keyboard_interrupt:
+            with suppress(ValueError):
+                signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _install(self) -> None:
         read_fd, write_fd = os.pipe()
@@ -66,10 +127,17 @@ class InterruptWatch:
         self._thread = threading.Thread(target=self._watch, name="feedline-interrupts", daemon=True)
         self._thread.start()
 
+    def _install_again(self) -> None:
+        """Somebody, such as asyncio, may have replaced ours since."""
+        with suppress(ValueError):
+            present = signal.set_wakeup_fd(self._fds[1], warn_on_full_buffer=False)
+            if present != self._fds[1]:
+                self._previous_fd = present
+
     def _uninstall(self) -> bool:
         """Put the previous descriptor back; not possible outside the main thread, or if ours was replaced."""
         try:
-            present = signal.set_wakeup_fd(self._previous_fd)
+            present = self._restore()
         except ValueError:
             return False
         if present != self._fds[1]:
@@ -79,6 +147,25 @@ class InterruptWatch:
         os.write(self._fds[1], b"\0")
         return True
 
+    def _restore(self) -> int:
+        try:
+            return signal.set_wakeup_fd(self._previous_fd)
+        except OSError:
+            # Whoever had set it has closed it in the meantime.
+            return signal.set_wakeup_fd(-1)
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: its signals are none of the parent's business, and its pools are closed."""
+        fds, is_installed = self._fds, self._thread is not None
+        if is_installed:
+            with suppress(ValueError):
+                present = self._restore()
+                if present != fds[1]:
+                    signal.set_wakeup_fd(present)
+            for fd in fds:
+                os.close(fd)
+        self.__init__()  # type: ignore[misc]  # the lock may be held by a thread that is not here
+
     def _watch(self) -> None:
         while numbers := os.read(self._fds[0], 4096):
             if 0 in numbers:
@@ -87,10 +174,16 @@ class InterruptWatch:
                 with suppress(OSError):
                     os.write(self._previous_fd, numbers)
             # Who has a handler of their own decides what Ctrl-C means; waits are not ours to end.
-            if signal.SIGINT in numbers and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            is_ours = signal.getsignal(signal.SIGINT) in (
+                signal.default_int_handler,
+                raise_keyboard_interrupt,
+            )
+            if signal.SIGINT in numbers and is_ours:
                 for on_interrupt in list(self._subscribers.values()):
                     on_interrupt()
 
 
 WATCH = InterruptWatch()
 """The one of this process."""
+
+os.register_at_fork(after_in_child=WATCH.leave_to_parent)

@@ -82,7 +82,7 @@ def ticket_paths(paths: Sequence[str], directory: str | None, *, embedded: bool)
         A path that is for others lies outside `directory`.
     """
     if embedded:
-        base = Path(directory or ".").absolute()
+        base = str(Path(directory or ".").absolute()).rstrip("/")
         return [path if path.startswith("/") else f"{base}/{path}" for path in paths]
     return [_relative(path, directory) for path in paths]
 

@@ -4,9 +4,11 @@
 
     PLANNED --lease--> LEASED --answer--> READY --deliver--> DELIVERED
        ^                 |  |               |                    |
-       |<------lose------+  +--fail-> FAILED|                    |
+       |<------lose------+  +--fail-> FAILED| --deliver----------+
        |<-----take back---------------------+                    |
-       |<-----ask again------------------------------------------+  (also from FAILED)
+       |<-----ask again------------------------------------------+
+
+What is delivered from FAILED is the reason why; until then nobody was told.
 
 A step in PLANNED may also be answered or fail: its lease expired, and the answer came all the same.
 An event that is not in `TRANSITIONS` raises `LocalProtocolError` and changes nothing.
@@ -56,7 +58,7 @@ TRANSITIONS: dict[tuple[StepState, StepEvent], StepState] = {
     (StepState.READY, StepEvent.TAKE_BACK): StepState.PLANNED,
     (StepState.READY, StepEvent.DELIVER): StepState.DELIVERED,
     (StepState.DELIVERED, StepEvent.ASK_AGAIN): StepState.PLANNED,
-    (StepState.FAILED, StepEvent.ASK_AGAIN): StepState.PLANNED,
+    (StepState.FAILED, StepEvent.DELIVER): StepState.DELIVERED,
 }
 
 
@@ -151,6 +153,11 @@ class Ledger:
         """Steps that are LEASED or READY: what prefetch has in hand."""
         return self._counts[StepState.LEASED] + self._counts[StepState.READY]
 
+    @property
+    def num_failed(self) -> int:
+        """Steps that failed and whose reason nobody was told yet."""
+        return self._counts[StepState.FAILED]
+
     def in_state(self, state: StepState) -> Iterator[StepKey]:
         """All steps in a state that has records."""
         return (key for key, record in self._records.items() if record.state is state)
@@ -158,8 +165,13 @@ class Ledger:
     def next_planned(self) -> StepKey:
         """The earliest PLANNED step in plan order; epochs follow each other without end."""
         while self._returned:
-            if self.state(self._returned[0]) is StepState.PLANNED and self._returned[0] < self._frontier:
-                return self._returned[0]
+            first = self._returned[0]
+            if (
+                self.first_epoch <= first.epoch
+                and first < self._frontier
+                and self.state(first) is StepState.PLANNED
+            ):
+                return first
             heapq.heappop(self._returned)
         while self.state(self._frontier) is not StepState.PLANNED:
             self._frontier = self._after(self._frontier)
@@ -167,6 +179,9 @@ class Ledger:
 
     def retire_before(self, epoch: int, keep: set[StepKey]) -> None:
         """Forget the records of all epochs before `epoch` but those in `keep`."""
+        for key in keep:
+            # One to which nothing happened yet would count as delivered without a record.
+            self.record(key)
         old = [key for key in self._records if key.epoch < epoch and key not in keep]
         for key in old:
             self._counts[self._records.pop(key).state] -= 1

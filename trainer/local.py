@@ -21,12 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from common.errors import ProducerCrashError
+from common.endpoints import MAX_IPC_BYTES
+from common.errors import ConfigurationError, ProducerCrashError
 from common.processes import Restarts, start_producer
 
 logger = logging.getLogger(__name__)
 
-TERMINATE_AFTER_S, KILL_AFTER_S = 2.0, 8.0
+TERMINATE_AFTER_S, KILL_AFTER_S = 2.0, 4.0
 """How long after the goodbye a child is told to stop, and killed."""
 
 POLL_S = 0.005
@@ -47,11 +48,18 @@ class PrivateFolder:
 
     def __init__(self) -> None:
         self._prefix = f"feedline-{os.getuid()}-"
-        self._parent = Path(tempfile.gettempdir())
-        self._sweep()
-        self.path = Path(tempfile.mkdtemp(prefix=self._prefix, dir=self._parent))
-        self._lock = (self.path / "lock").open("w")
+        try:
+            self._parent = self._short_parent()
+            self._sweep()
+            self.path = Path(tempfile.mkdtemp(prefix=self._prefix, dir=self._parent))
+            self._lock = (self.path / "lock.new").open("w")
+        except OSError as error:
+            raise ConfigurationError(
+                f"no folder for the socket of embedded producers: {error}; set TMPDIR to one that exists"
+            ) from error
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        # It gets its name when it is locked: nobody may find it free.
+        (self.path / "lock.new").rename(self.path / "lock")
 
     @property
     def endpoint(self) -> str:
@@ -62,6 +70,12 @@ class PrivateFolder:
         """Remove it with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
+
+    def _short_parent(self) -> Path:
+        """The folder for temporary files, unless its name is too long for a socket's."""
+        parent = tempfile.gettempdir()
+        longest = os.fsencode(f"{parent}/{self._prefix}12345678/pool")
+        return Path(parent if len(longest) <= MAX_IPC_BYTES else "/tmp")  # noqa: S108 - ours is of mode 0700
 
     def _sweep(self) -> None:
         for folder in self._parent.glob(f"{self._prefix}*"):
@@ -208,19 +222,30 @@ class EmbeddedProducers:
             return
         if child.welcomed:
             self._restarts.proved()
+        pause_s = self._pause(child.epitaph, now)
+        logger.warning(
+            f"embedded producer {child.process.pid} died with status {child.process.returncode},"
+            f" another one starts in {pause_s:g} s"
+        )
+
+    def _pause(self, epitaph: str, now: float) -> float:
+        """Put the next start off; returns the seconds until then."""
         pause_s = self._restarts.died()
         if pause_s is None:
             self._num_wanted = 0
             raise ProducerCrashError(
-                f"embedded producers die as soon as they start, {self._restarts.limit} in a row;"
-                f" {child.epitaph}"
+                f"embedded producers die as soon as they start, {self._restarts.limit} in a row; {epitaph}"
             )
         self._start_at = now + pause_s
-        logger.warning(f"an embedded producer died, another one starts in {pause_s:g} s: {child.epitaph}")
+        return pause_s
 
     def _fill(self, now: float) -> None:
         while len(self._wanted) < self._num_wanted and now >= self._start_at:
-            self.children.append(self._start())
+            try:
+                self.children.append(self._start())
+            except OSError as error:
+                logger.warning(f"no embedded producer could be started: {error}")
+                self._pause(f"the last one could not be started: {error}", now)
 
     def _start(self) -> Child:
         self._num_started += 1

@@ -22,12 +22,12 @@ import numpy.typing as npt
 
 from common.errors import ClosedError, ConfigurationError
 from common.processes import usable_cores
-from trainer.delivery import Delivery
+from trainer.delivery import Delivery, HandOver
 from trainer.hub import PoolSettings, PoolThread
 from trainer.interrupts import WATCH
 from trainer.jobs import JobSource
 from trainer.plan import StepKey
-from trainer.stats import HandOver, PoolStats
+from trainer.stats import PoolStats
 from trainer.waiters import Waiter
 
 MEMORY_BUDGET_BYTES = 1 << 30
@@ -74,7 +74,8 @@ class ProducerPool:
     -----
     All methods may be called from any thread. Close it, or use ``with``; losing the last reference
     and the interpreter's exit close it too. In a forked child it belongs to the parent, and raises
-    `ClosedError`.
+    `ClosedError`. When an exception leaves the ``with`` block, producers elsewhere are not told goodbye:
+    they wait for the trainer that is started next, also with ``--exit-with-trainer``.
 
     Examples
     --------
@@ -103,7 +104,7 @@ class ProducerPool:
         self._end = weakref.finalize(self, _end, self._thread, self._pid)
         self._end.atexit = False
         # Not left to `weakref`: what was registered last runs first, so before TensorFlow's own.
-        atexit.register(self._end)
+        atexit.register(self._thread.close)
         WATCH.subscribe(id(self._thread), self._thread.interrupt)
         if self.embedded:
             self.resize(workers or usable_cores())
@@ -123,6 +124,11 @@ class ProducerPool:
         if not self.embedded:
             raise ConfigurationError(f"producers of {self.endpoint} are started elsewhere, not by the pool")
         self._call(partial(self._thread.resize, workers))
+
+    def shrink(self, workers: int, memory_budget: int) -> None:
+        """`resize` and `set_memory_budget` without waiting for it: for finalizers."""
+        self._post(partial(self._thread.resize, workers))
+        self._post(partial(self._thread.exchange.set_budget, memory_budget))
 
     def set_memory_budget(self, memory_budget: int) -> None:
         """Allow so many bytes from now on; slots above it go when they become free."""
@@ -175,6 +181,7 @@ class ProducerPool:
         if threading.current_thread() is threading.main_thread():
             # Python runs its signal handlers here: whatever Ctrl-C there was has been dealt with.
             self._thread.exchange.interrupted_until = 0.0
+            WATCH.arm()
         future: Future[Delivery] = Future()
         self._post(partial(self._thread.exchange.demand, job_id, key, Waiter(future, timeout_s)))
         try:
@@ -201,7 +208,11 @@ class ProducerPool:
 
     def close(self) -> None:
         """Say goodbye to all producers, end embedded ones, and give everything back. May be repeated."""
-        atexit.unregister(self._end)
+        self.leave()
+        self._thread.close()
+
+    def leave(self) -> None:
+        """Begin to close, without waiting for it: for finalizers, which run inside whatever goes on."""
         self._end()
 
     def __enter__(self) -> Self:
@@ -210,6 +221,8 @@ class ProducerPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Producers that end with their trainer are to stay for the one that is started after a failure.
+        self._thread.says_goodbye = error is None or self.embedded
         self.close()
 
     def __repr__(self) -> str:
@@ -255,7 +268,7 @@ def _check(endpoint: str | None, workers: int | None) -> None:
 
 
 def _end(thread: PoolThread, pid: int) -> None:
-    """Close a pool; in a forked child, where its thread does not exist, leave it to the parent."""
+    """Begin to close a pool; in a forked child, where its thread does not exist, leave it to the parent."""
     if os.getpid() == pid:
         WATCH.unsubscribe(id(thread))
         thread.stop()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import operator
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self, SupportsIndex
@@ -17,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.batch import ArraySpec
-from common.errors import ClosedError, ConfigurationError
+from common.errors import ClosedError, ConfigurationError, FeedlineError
 from common.image import Fit, ImageSpec
 from common.job import Job
 from common.processes import usable_cores
@@ -71,13 +73,17 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         Of the resize.
     crop_to_aspect_ratio, pad_to_aspect_ratio : bool
         Keep the ratio of the sides, by cropping the centre or adding zeros; else stretch.
+    jpeg_scaling : bool
+        Decode JPEG files at 1/2, 1/4 or 1/8 of their size, the smallest that is not below `image_size`, and
+        resize from there: faster for large photographs, and other pixels than without.
     transforms : sequence of Transform
         From `common.transforms`, applied in this order.
     dtype : {"uint8", "uint16", "float32"}
         Of the images; values stay 0..255 (0..65535) unless a `Rescaling` says otherwise, which makes
         float32.
     shuffle : bool
-        A new order each epoch. Pass ``shuffle=False`` to ``fit`` together with ``shuffle=False`` here.
+        A new order each epoch, whatever ``fit`` is told. With False, tell ``fit`` so too: it shuffles
+        batches by default, and prefetch cannot know how.
     seed : int
         Of orders and random draws.
     drop_remainder : bool
@@ -120,6 +126,7 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         interpolation: str = "bilinear",
         crop_to_aspect_ratio: bool = False,
         pad_to_aspect_ratio: bool = False,
+        jpeg_scaling: bool = False,
         transforms: Sequence[Transform] = (),
         dtype: str = "uint8",
         shuffle: bool = True,
@@ -144,9 +151,9 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
             len(dataset), batch_size, shuffle, seed, drop_remainder, shard_index, shard_count
         )
         fit = Fit.of(crop_to_aspect_ratio=crop_to_aspect_ratio, pad_to_aspect_ratio=pad_to_aspect_ratio)
-        height, width = image_size
+        height, width = _size(image_size)
         depth = "uint16" if dtype == "uint16" else "uint8"
-        image = ImageSpec(height, width, color_mode, interpolation, fit, depth)
+        image = ImageSpec(height, width, color_mode, interpolation, fit, depth, jpeg_scaling)
         arrays = _target_arrays(dataset)
         targets = tuple(ArraySpec(name, a.shape[1:], a.dtype.name) for name, a in arrays.items())
         self._targets = tuple(arrays)
@@ -154,10 +161,12 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         self._lock = threading.Lock()
         self._timeout_s = timeout_s
         self._stats = DeliveryStats()
+        self._failure: FeedlineError | None = None
+        self._warned = False
         self._pool, self._close = _join(pool, workers, memory_budget)
-        job = Job(self._pool.new_job_id(), seed, batch_size, image, tuple(transforms), dtype, targets)
-        self._job_id = job.job_id
         try:
+            job = Job(self._pool.new_job_id(), seed, batch_size, image, tuple(transforms), dtype, targets)
+            self._job_id = job.job_id
             paths = ticket_paths(dataset.paths, dataset.directory, embedded=self._pool.embedded)
             name = f"sequence {job.job_id}"
             values = tuple(arrays.values())
@@ -188,8 +197,13 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
             raise ClosedError("this BatchSequence is closed: make another one")
         with self._lock:
             key = self._binding.request(position % len(self))
+            self._warn_of_jumps()
         began = time.perf_counter()
-        arrays = self._pool.fetch(self._job_id, key, self._timeout_s)
+        try:
+            arrays = self._pool.fetch(self._job_id, key, self._timeout_s)
+        except FeedlineError as error:
+            self._failure = error
+            raise
         self._count(len(arrays["x"]), time.perf_counter() - began)
         return self._as_keras(arrays)
 
@@ -232,6 +246,11 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         return self._stats
 
     @property
+    def failure(self) -> FeedlineError | None:
+        """The last error that ``__getitem__`` raised; TensorFlow hands on its text but not its type."""
+        return self._failure
+
+    @property
     def pool(self) -> ProducerPool:
         """The pool that serves it."""
         return self._pool
@@ -239,6 +258,8 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
     def close(self) -> None:
         """Stop prefetching and free all slots; ends the embedded producers if nobody else uses them."""
         self._end()
+        if not self._pool.is_open:
+            self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -264,6 +285,15 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         y = targets[0] if len(targets) == 1 else targets
         return (x, y) if weights is None else (x, y, weights)
 
+    def _warn_of_jumps(self) -> None:
+        """`fit` shuffles unless told not to: prefetch then has the wrong batches ready."""
+        if self._binding.is_jumping and not self._plan.shuffle and not self._warned:
+            self._warned = True
+            logger.warning(
+                "Keras asks for the batches of an unshuffled BatchSequence in random order, so they are not"
+                " ready when it does: pass shuffle=False to fit, or shuffle=True here"
+            )
+
     def _count(self, num_samples: int, wait_s: float) -> None:
         with self._lock:
             old = self._stats
@@ -283,10 +313,18 @@ def _check(dataset: ImageDataset, max_queue_size: int, timeout_s: float) -> None
         )
     if max_queue_size < MIN_SLOTS:
         raise ConfigurationError(f"max_queue_size must be at least {MIN_SLOTS}, got {max_queue_size}")
-    if not timeout_s > 0:
+    if not 0 < timeout_s < math.inf:
         raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {timeout_s}")
     if dataset.weights is not None and not (dataset.targets or dataset.target_is_input):
         raise ConfigurationError("Keras takes sample weights only together with labels; the dataset has none")
+
+
+def _size(image_size: tuple[int, int]) -> tuple[int, int]:
+    try:
+        height, width = image_size
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"image_size must be (height, width), got {image_size!r}") from None
+    return height, width
 
 
 def _target_arrays(dataset: ImageDataset) -> dict[str, npt.NDArray[Any]]:
@@ -304,7 +342,8 @@ def _join(
     """The pool to use, and how to leave it."""
     if pool is None:
         request = Request(
-            usable_cores() if workers is None else workers, memory_budget or MEMORY_BUDGET_BYTES
+            usable_cores() if workers is None else workers,
+            MEMORY_BUDGET_BYTES if memory_budget is None else memory_budget,
         )
         number, shared = SHARED.acquire(request)
         return shared, lambda: SHARED.release(number)
@@ -315,6 +354,8 @@ def _join(
 
 
 def _end(pool: ProducerPool, job_id: int, close: Callable[[], None]) -> None:
+    """Leave the pool; in a forked child, where it is not open, that means nothing."""
     if pool.is_open:
-        pool.close_job(job_id)
-        close()
+        with suppress(FeedlineError):
+            pool.close_job(job_id)
+    close()

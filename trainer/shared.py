@@ -11,6 +11,7 @@ import os
 import threading
 from dataclasses import dataclass
 
+from common.errors import ConfigurationError
 from trainer.pool import ProducerPool
 
 
@@ -29,12 +30,19 @@ class Request:
     workers: int
     budget_bytes: int
 
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ConfigurationError(f"workers must be at least 1, got {self.workers}")
+        if self.budget_bytes < 1:
+            raise ConfigurationError(f"memory_budget must be a number of bytes, got {self.budget_bytes}")
+
 
 class SharedPool:
     """Counts requests. Thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # A sequence that is collected as garbage releases from wherever the collector runs: also in here.
+        self._lock = threading.RLock()
         self._tickets = itertools.count()
         self._requests: dict[int, Request] = {}
         self._pool: ProducerPool | None = None
@@ -55,26 +63,31 @@ class SharedPool:
                 raise
 
     def release(self, number: int) -> None:
-        """Take part no more."""
+        """Take part no more. Waits for nothing: a finalizer may call it."""
         with self._lock:
-            if self._requests.pop(number, None) is None or self._pool is None:
+            if self._requests.pop(number, None) is None or self._pool is None or not self._pool.is_open:
                 return
             if self._requests:
-                self._fitted()
+                self._pool.shrink(*self._largest)
             else:
-                self._pool.close()
+                self._pool.leave()
                 self._pool = None
 
     def _fitted(self) -> ProducerPool:
         """The pool, in the size and with the budget that the requests ask for."""
-        workers = max(request.workers for request in self._requests.values())
-        budget = max(request.budget_bytes for request in self._requests.values())
+        workers, budget = self._largest
         if self._pool is None or not self._pool.is_open:
             self._pool = ProducerPool(workers=workers, memory_budget=budget)
         else:
             self._pool.resize(workers)
             self._pool.set_memory_budget(budget)
         return self._pool
+
+    @property
+    def _largest(self) -> tuple[int, int]:
+        """The workers and the budget that are enough for every request."""
+        requests = self._requests.values()
+        return max(r.workers for r in requests), max(r.budget_bytes for r in requests)
 
 
 SHARED = SharedPool()

@@ -119,6 +119,13 @@ class SlotTable:
     ----------
     budget_bytes : int
         All slots together never take more.
+
+    Attributes
+    ----------
+    used_bytes : int
+        What all slots there are take.
+    is_starving : bool
+        Whether an owner that should have slots has none to work with, and no room for one.
     """
 
     def __init__(self, budget_bytes: int) -> None:
@@ -127,14 +134,16 @@ class SlotTable:
         self._targets: dict[Owner, int] = {}
         self._slot_bytes: dict[int, int] = {}
         self._num_free: dict[bytes, int] = {}
+        self._held_bytes = 0
         self.used_bytes = 0
+        self.is_starving = False
 
     def allot(self, producers: list[bytes], needs: Mapping[int, SlotNeed]) -> list[bytes]:
         """Set who shall have how many slots; returns the producers that get none.
 
         Slots in use above the new share go when they become free, and only then come those that
         others gained: the budget holds at every moment. Call it when a producer or job comes or
-        goes; `producers` are in the order in which they joined.
+        goes; when the budget does not serve all `producers`, it serves the first.
         """
         num_served, counts = share(self.budget_bytes, len(producers), needs)
         self._slot_bytes.update({job_id: need.slot_bytes for job_id, need in needs.items()})
@@ -172,7 +181,10 @@ class SlotTable:
             raise LocalProtocolError(f"slot {slot} is {before.value}: it cannot {event.value}")
         self._states[slot.owner][slot.index] = after
         self._count_free(slot.producer_id, (after is SlotState.FREE) - (before is SlotState.FREE))
-        if after is SlotState.FREE and self._drop_if_surplus(slot):
+        self._held_bytes += self._slot_bytes[slot.job_id] * (
+            (after is SlotState.HELD) - (before is SlotState.HELD)
+        )
+        if after is SlotState.FREE and (self._drop_if_surplus(slot) or self.is_starving):
             self._grow()
 
     @property
@@ -188,12 +200,19 @@ class SlotTable:
         return SlotId(*owner, min(free)) if free else None
 
     def must_copy(self, slot: SlotId) -> bool:
-        """Whether a delivery has to leave its slot at once, for its owner to have enough to go on."""
-        if slot.owner not in self._targets:
-            return False
+        """Whether a delivery has to leave its slot at once.
+
+        Consumers may keep batches for ever. So they never get all slots of an owner, and never more
+        than half of the budget: the other half has room for a slot of every job (see `share`).
+        """
         states = self._states[slot.owner]
         workable = sum(state not in {SlotState.HELD, SlotState.QUARANTINED} for state in states.values())
-        return workable - 1 < max(1, min(MIN_SLOTS, len(states) - 1))
+        keeps_enough = workable - 1 >= max(1, min(MIN_SLOTS, len(states) - 1))
+        return not keeps_enough or self._held_bytes + self._slot_bytes[slot.job_id] > self.budget_bytes // 2
+
+    def can_spare(self, slot: SlotId) -> bool:
+        """Whether the slot's owner could go on without it, for the sake of one that has none."""
+        return slot.owner not in self._targets or self._num_at_work(slot.owner) > 1
 
     def of_owner(self, owner: Owner) -> Iterator[tuple[SlotId, SlotState]]:
         """All slots of one owner."""
@@ -204,9 +223,14 @@ class SlotTable:
         return (item for owner in list(self._states) for item in self.of_owner(owner))
 
     def _drop_if_surplus(self, slot: SlotId) -> bool:
-        """Drop a free slot above its owner's share."""
+        """Drop a free slot above its owner's share, unless consumers hold all its others."""
+        if self._count(slot.owner) <= self._targets.get(slot.owner, 0) or not self.can_spare(slot):
+            return False
+        return self._drop_if_free(slot)
+
+    def _drop_if_free(self, slot: SlotId) -> bool:
         states = self._states[slot.owner]
-        if states[slot.index] is not SlotState.FREE or len(states) <= self._targets.get(slot.owner, 0):
+        if states[slot.index] is not SlotState.FREE:
             return False
         del states[slot.index]
         self._count_free(slot.producer_id, -1)
@@ -221,11 +245,24 @@ class SlotTable:
         When a poor owner's slot does not fit yet, richer ones wait too: else small slots would
         eat the room that a large one needs, and its job would starve.
         """
-        while due := [owner for owner, target in self._targets.items() if self._count(owner) < target]:
-            fewest = min(map(self._count, due))
-            added = [self._add(owner) for owner in due if self._count(owner) == fewest]
-            if not all(added):
+        while due := [owner for owner in self._targets if self._is_due(owner)]:
+            fewest = min(map(self._num_at_work, due))
+            added = [self._add(owner) for owner in due if self._num_at_work(owner) == fewest]
+            self.is_starving = fewest == 0 and not all(added)
+            if not all(added) and not (self.is_starving and self._drop_spare()):
                 return
+        self.is_starving = False
+
+    def _is_due(self, owner: Owner) -> bool:
+        return self._count(owner) < self._targets[owner] or not self._num_at_work(owner)
+
+    def _drop_spare(self) -> bool:
+        """Drop a free slot that its owner can spare."""
+        return any(self.can_spare(slot) and self._drop_if_free(slot) for slot, _ in list(self))
+
+    def _num_at_work(self, owner: Owner) -> int:
+        """Slots of an owner that no consumer holds."""
+        return sum(state is not SlotState.HELD for state in self._states.get(owner, {}).values())
 
     def _count(self, owner: Owner) -> int:
         return len(self._states.get(owner, ()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 
 from common.stages import Stages
@@ -74,18 +73,3 @@ class ProducerCount:
     def shown(self, name: str, pid: int) -> ProducerStats:
         """The counts as they are now."""
         return ProducerStats(name, pid, self.num_batches, self.stages, self.transfer_s)
-
-
-class HandOver:
-    """Counts deliveries. Thread-safe: any thread may take a batch."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.num_delivered = 0
-        self.seconds = 0.0
-
-    def count(self, seconds: float) -> None:
-        """One more, that took so long."""
-        with self._lock:
-            self.num_delivered += 1
-            self.seconds += seconds

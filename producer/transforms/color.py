@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
@@ -15,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from common.transforms import RandomBrightness, RandomContrast, Rescaling
+from producer.transforms.geometry import Action
 
 Draws = npt.NDArray[np.float64]
 Means = Callable[[], npt.NDArray[np.float64]]
+Pixels = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +65,28 @@ def channel_means(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return np.array(cv2.mean(pixels)[:channels])
 
 
-def apply_line(line: Line, pixels: npt.NDArray[Any], out: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def no_means() -> npt.NDArray[np.float64]:
+    """The `Means` of a curve that must not need any."""
+    raise AssertionError("a transform that needs means is missing from NEED_MEANS")
+
+
+def apply_line(line: Line, pixels: Pixels, out: Pixels) -> Pixels:
     """Write the curve of `pixels`, (height, width[, channels]), to `out` of that shape, and return `out`.
 
     A result that is not float32 is rounded, and clipped to its dtype.
     """
-    if pixels.dtype != np.uint8:
-        return _apply_to_values(line, pixels, out)
-    if out.dtype == np.uint8 and _only_shifts(line):
-        _shift(_rows(pixels), round(float(line.offset)), _rows(out))
-    else:
-        _look_up(line, pixels, out)
-    return out
+    return prepare_line(line)(pixels, out)
+
+
+def prepare_line(line: Line) -> Action:
+    """`apply_line` with all that does not depend on pixels done."""
+    if not _only_shifts(line):
+        return partial(_apply, line)
+    delta = round(float(line.offset))
+    # OpenCV is five times as fast when the number is a uint8, too. It takes four equal numbers for one,
+    # or for an image of 4 x 1: then it wants to be told the dtype, and the result is the same.
+    number = np.full(4, min(abs(delta), 255), np.float64)
+    return partial(_shift, line, cv2.add if delta >= 0 else cv2.subtract, number)
 
 
 def _only_shifts(line: Line) -> bool:
@@ -81,14 +94,21 @@ def _only_shifts(line: Line) -> bool:
     return line.scale == 1.0 and np.ndim(line.offset) == 0 and line.lowest <= 0.0 and line.highest >= 255.0
 
 
-def _shift(pixels: npt.NDArray[Any], delta: int, out: npt.NDArray[Any]) -> None:
-    # OpenCV is five times as fast when the number is a uint8, too. It takes four equal numbers for one,
-    # or for an image of 4 x 1: then it wants to be told the dtype, and the result is the same.
-    operate = cv2.add if delta >= 0 else cv2.subtract
-    operate(pixels, np.full(4, min(abs(delta), 255), np.float64), dst=out, dtype=cv2.CV_8U)
+def _shift(line: Line, operate: Any, number: npt.NDArray[np.float64], pixels: Pixels, out: Pixels) -> Pixels:
+    if not pixels.dtype == out.dtype == np.uint8:
+        return _apply(line, pixels, out)
+    operate(_rows(pixels), number, dst=_rows(out), dtype=cv2.CV_8U)
+    return out
 
 
-def _look_up(line: Line, pixels: npt.NDArray[np.uint8], out: npt.NDArray[Any]) -> None:
+def _apply(line: Line, pixels: Pixels, out: Pixels) -> Pixels:
+    if pixels.dtype != np.uint8:
+        return _apply_to_values(line, pixels, out)
+    _look_up(line, pixels, out)
+    return out
+
+
+def _look_up(line: Line, pixels: npt.NDArray[np.uint8], out: Pixels) -> None:
     # 256 results are computed, and each pixel looks up its own: a fourth of the time of arithmetic.
     table = np.empty((256, np.size(line.offset)), out.dtype)
     _apply_to_values(line, _ALL_UINT8, table)

@@ -9,7 +9,9 @@ is lost at an edge in between.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -27,6 +29,10 @@ from common.transforms import (
 
 Draws = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]
+Pixels = npt.NDArray[Any]
+
+Action: TypeAlias = Callable[[Pixels, Pixels], Pixels]
+"""(pixels, out) → the result, which is `out` after it was written to, or (a part of) `pixels`."""
 
 _IDENTITY = np.eye(3)
 
@@ -38,6 +44,17 @@ _BORDERS = {
 }
 
 _SAMPLING = {Interpolation.NEAREST: cv2.INTER_NEAREST, Interpolation.BILINEAR: cv2.INTER_LINEAR}
+
+
+def mirror(declarations: Sequence[RandomFlip], draws: Draws) -> Action:
+    """What flips alone come to: no matrix is needed."""
+    reversed_x = reversed_y = False
+    for declaration, draw in zip(declarations, draws[:, np.newaxis], strict=True):
+        flips = declaration.flips(draw)
+        reversed_x ^= flips and declaration.mode != FlipMode.VERTICAL
+        reversed_y ^= flips and declaration.mode != FlipMode.HORIZONTAL
+    code = _FLIP_CODES.get((reversed_x, reversed_y))
+    return _unchanged if code is None else partial(_flip, code)
 
 
 def flip(declaration: RandomFlip, draws: Draws, size: tuple[int, int]) -> Matrix:
@@ -94,29 +111,33 @@ class Sampler:
         self._flags = _SAMPLING[getattr(declaration, "interpolation", Interpolation.BILINEAR)]
         self._fill = (float(getattr(declaration, "fill_value", 0.0)),) * 4
 
-    def sample(self, pixels: npt.NDArray[Any], matrix: Matrix, out: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Write the pixels that `matrix` looks up to `out`, which has the shape of `pixels`.
-
-        Returns
-        -------
-        ndarray
-            `out`, or `pixels` when the matrix moves nothing.
-        """
-        height, width = pixels.shape[:2]
-        mirrored = _mirrored_axes(matrix, height, width)
+    def prepare(self, matrix: Matrix, size: tuple[int, int]) -> Action:
+        """What looks up, in images of `size`, the pixels that `matrix` says; see `Action`."""
+        mirrored = _mirrored_axes(matrix, *size)
         if mirrored is None:
-            return cv2.warpAffine(
-                pixels,
-                matrix[:2],
-                (width, height),
-                dst=out,
-                flags=self._flags | cv2.WARP_INVERSE_MAP,
-                borderMode=self._border,
-                borderValue=self._fill,
-            )
+            return partial(self._warp, matrix[:2], (size[1], size[0]))
         if mirrored == (False, False):
-            return pixels
-        return cv2.flip(pixels, _FLIP_CODES[mirrored], dst=out)
+            return _unchanged
+        return partial(_flip, _FLIP_CODES[mirrored])
+
+    def _warp(self, matrix: Matrix, size: tuple[int, int], pixels: Pixels, out: Pixels) -> Pixels:
+        return cv2.warpAffine(
+            pixels,
+            matrix,
+            size,
+            dst=out,
+            flags=self._flags | cv2.WARP_INVERSE_MAP,
+            borderMode=self._border,
+            borderValue=self._fill,
+        )
+
+
+def _unchanged(pixels: Pixels, _: Pixels) -> Pixels:
+    return pixels
+
+
+def _flip(code: int, pixels: Pixels, out: Pixels) -> Pixels:
+    return cv2.flip(pixels, code, dst=out)
 
 
 _FLIP_CODES = {(True, False): 1, (False, True): 0, (True, True): -1}

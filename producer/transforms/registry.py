@@ -54,3 +54,6 @@ LINES: dict[type[Transform], Callable[[Any, Draws, Means], Line]] = {
     RandomContrast: color.contrast,
     Rescaling: color.rescaling,
 }
+
+NEED_MEANS: frozenset[type[Transform]] = frozenset({RandomContrast})
+"""Those of `LINES` that call `means`: their curve is known only when the pixels are."""

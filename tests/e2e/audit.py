@@ -23,7 +23,7 @@ from trainer import BatchSequence, ImageDataset, ProducerPool
 
 IMAGES = Path("/data/audit")
 FINISH = Path("/tmp/finish")
-SIDE = 1280
+SIDE = 960
 
 
 def say(event: str, **what: Any) -> None:
@@ -46,9 +46,9 @@ def paint(num_rows: int) -> None:
 class Audit(keras.callbacks.Callback):
     """What the model was trained on in the epoch that runs."""
 
-    def __init__(self, pool: ProducerPool) -> None:
+    def __init__(self, sequence: BatchSequence) -> None:
         super().__init__()
-        self.pool = pool
+        self.sequence = sequence
         self.rows: list[int] = []
         self.num_mismatched = 0
 
@@ -60,8 +60,14 @@ class Audit(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, _logs: dict[str, Any] | None = None) -> None:
         """Report, and stop if that is wanted."""
-        counts = {"rows": self.rows, "num_mismatched": self.num_mismatched}
-        say("epoch", epoch=epoch, producers=self.pool.producers, **counts)
+        say(
+            "epoch",
+            epoch=epoch,
+            producers=self.sequence.pool.producers,
+            wait_s=round(self.sequence.stats.wait_s, 2),
+            num_mismatched=self.num_mismatched,
+            rows=self.rows,
+        )
         self.rows, self.num_mismatched = [], 0
         self.model.stop_training = FINISH.exists()
 
@@ -90,8 +96,8 @@ def main(num_rows: int) -> None:
     model.compile("sgd", "mae", run_eagerly=True)
     with ProducerPool("tcp://0.0.0.0:5555", insecure=True) as pool:
         say("start")
-        model.audit = Audit(pool)
         train = BatchSequence(data, batch_size=8, image_size=(16, 16), shuffle=True, seed=7, pool=pool)
+        model.audit = Audit(train)
         model.fit(train, epochs=1000, callbacks=[model.audit], verbose=0)
     say("end")
 

@@ -17,6 +17,9 @@ from typing import Any, TypeVar
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
 
+POLL_S = 0.5
+"""Pause between two questions: each starts a few processes, which training would feel."""
+
 
 @contextmanager
 def stack(*files: str) -> Iterator[Stack]:
@@ -36,6 +39,7 @@ class Stack:
     """One project, driven by the commands that a person would type."""
 
     def __init__(self, project: str, files: tuple[str, ...]) -> None:
+        self.project = project
         self._compose = [*_compose_command(), "-p", project]
         for file in files:
             self._compose += ["-f", str(ROOT / file)]
@@ -48,13 +52,18 @@ class Stack:
         """Bring the stack up, or change the number of producers of one that runs."""
         self.compose("up", "-d", "--no-recreate", "--scale", f"producer={num_producers}")
 
-    def containers(self, service: str) -> list[str]:
+    def containers(self, service: str, *filters: str) -> list[str]:
         """Name a service's containers, running or not."""
-        return self.compose("ps", "-a", "-q", service).split()
+        labels = [
+            f"label=com.docker.compose.project={self.project}",
+            f"label=com.docker.compose.service={service}",
+        ]
+        chosen = [f"--filter={one}" for one in (*labels, *filters)]
+        return sorted(_run(["docker", "ps", "--all", "--quiet", "--no-trunc", *chosen]).split())
 
     def running(self, service: str) -> list[str]:
         """Name a service's containers that run."""
-        return [name for name in self.containers(service) if inspect(name)["State"]["Running"]]
+        return self.containers(service, "status=running")
 
     def events(self) -> list[dict[str, Any]]:
         """Read what audit.py has said so far, over all the trainer's starts."""
@@ -65,10 +74,9 @@ class Stack:
     def story(self) -> str:
         """Tell the state and the last lines of each container."""
         parts = []
-        for name in self.compose("ps", "-a", "-q").split():
-            state = json.dumps(inspect(name)["State"])
+        for name in self.containers("trainer") + self.containers("producer"):
             tail = "\n".join(line[:300] for line in logs(name).splitlines()[-40:])
-            parts.append(f"--- {inspect(name)['Name']} {state}\n{tail}")
+            parts.append(f"--- {inspect(name)['Name']} {json.dumps(inspect(name)['State'])[:400]}\n{tail}")
         return "\n".join(parts)
 
 
@@ -100,7 +108,7 @@ def wait_for(what: str, probe: Callable[[], T], timeout_s: float = 120) -> T:
     while not (answer := probe()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {timeout_s} s")
-        time.sleep(0.2)
+        time.sleep(POLL_S)
     return answer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def test_every_epoch_is_whole_whatever_happens_to_producers_and_trainer() -> Non
     with stack("tests/e2e/compose.audit.yml") as audit:
         audit.scale(1)
         train_an_epoch(audit, num_producers=1)
+        wait_for("health", lambda: health(audit) == {"healthy"})
         audit.scale(4)
         train_an_epoch(audit, num_producers=4)
 
@@ -73,6 +75,12 @@ def train_an_epoch(audit: Stack, num_producers: int) -> None:
         )
 
     wait_for(f"an epoch with {num_producers} producers", is_over)
+
+
+def health(audit: Stack) -> set[str]:
+    """Ask what the health checks found."""
+    names = audit.running("trainer") + audit.running("producer")
+    return {inspect(name)["State"]["Health"]["Status"] for name in names}
 
 
 def kill_the_worker_in(producer: str) -> None:
@@ -118,5 +126,6 @@ def assert_whole(epochs: list[dict[str, Any]]) -> None:
     for event in epochs:
         assert sorted(event["rows"]) == list(range(NUM_ROWS)), event["epoch"]
         assert event["num_mismatched"] == 0, event["epoch"]
-    orders = {tuple(event["rows"]) for event in epochs}
-    assert len(orders) == len(epochs)
+    assert len({tuple(event["rows"]) for event in epochs}) == len(epochs)
+    # producers were the slow side in each epoch, so those that were killed had work in hand
+    assert all(later["wait_s"] - earlier["wait_s"] > 0.1 for earlier, later in pairwise(epochs))

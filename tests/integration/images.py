@@ -25,7 +25,9 @@ def colour_of(row: int) -> npt.NDArray[np.uint8]:
     return np.array([16 * (row >> shift & 15) + 8 for shift in (8, 4, 0)], np.uint8)
 
 
-def write_images(folder: Path, num_rows: int, extension: str = "png", size: tuple[int, int] = SIZE) -> list[str]:
+def write_images(
+    folder: Path, num_rows: int, extension: str = "png", size: tuple[int, int] = SIZE
+) -> list[str]:
     """Write the images of rows 0, 1, 2 ...; returns their names in `folder`."""
     assert num_rows <= MAX_ROWS
     names = [f"{row:04}.{extension}" for row in range(num_rows)]

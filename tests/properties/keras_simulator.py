@@ -29,37 +29,27 @@ class Backend(Enum):
     TORCH = "torch"
 
     @property
-    def peeks(self) -> bool:
-        """Calls [0] and [1] for a spec and throws them away."""
+    def is_tensorflow(self) -> bool:
+        """Peeks at [0] and [1] for a spec, and reads ahead in threads of its own."""
         return self in {Backend.TENSORFLOW, Backend.MIRRORED}
 
     @property
-    def begins_a_fake_epoch(self) -> bool:
-        """Begins an epoch to build the model, takes one batch and never goes on."""
-        return self is not Backend.TENSORFLOW
-
-
-@dataclass(slots=True)
-class Sweep:
-    """What one iterator gave to the training: over several Keras epochs with `steps_per_epoch`."""
-
-    length: int
-    consumed: list[StepKey] = field(default_factory=list)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the iterator was used to its end."""
-        return len(self.consumed) == self.length
+    def is_jax(self) -> bool:
+        """Builds the model in `predict`, too."""
+        return self in {Backend.JAX, Backend.JAX_GPU}
 
 
 class Sequence:
     """The part of `BatchSequence` that matters here: it passes on what it is told."""
 
-    def __init__(self, length: int, *, in_plan_order: bool) -> None:
+    def __init__(self, length: int, *, in_plan_order: bool = True) -> None:
         self.length = length
         self.binding = IndexBinding(length, in_plan_order=in_plan_order)
 
-    def __len__(self) -> int:
+    @property
+    def num_batches(self) -> int:
+        """Keras reads this when an iterator begins, and now and then for nothing."""
+        self.binding.iterator_may_begin()
         return self.length
 
     def __getitem__(self, index: int) -> StepKey:
@@ -70,76 +60,6 @@ class Sequence:
         return (self[index] for index in range(self.length))
 
 
-class ReadingAhead:
-    """An iterator that asks for more than it gives: `tf.data` prefetch, or JAX's one batch ahead."""
-
-    def __init__(self, indices: list[int], sequence: Sequence, backend: Backend, rng: random.Random) -> None:
-        self._indices = iter(indices)
-        self._sequence = sequence
-        self._backend = backend
-        self._rng = rng
-        self._ready: deque[StepKey] = deque()
-        self._started = False
-        self.sweep = Sweep(len(indices))
-
-    def __next__(self) -> StepKey:
-        self._started = True
-        self._ask(1 - len(self._ready) + (self._backend is Backend.JAX_GPU))
-        self.run_on()
-        self.sweep.consumed.append(self._ready.popleft())
-        self.run_on()
-        return self.sweep.consumed[-1]
-
-    def run_on(self) -> None:
-        """TensorFlow's threads may go on at any time once they began, and read ahead by a few."""
-        if self._started and self._backend.peeks:
-            self._ask(self._rng.randint(0, READ_AHEAD - min(READ_AHEAD, len(self._ready))))
-
-    def _ask(self, num: int) -> None:
-        for _, index in zip(range(num), self._indices, strict=False):
-            self._ready.append(self._sequence[index])
-
-
-class EpochIterator:
-    """Keras' class of this name, together with its data adapter."""
-
-    def __init__(self, keras: Keras, sequence: Sequence, steps: int | None, *, shuffle: bool) -> None:
-        self.keras, self.sequence, self.steps, self.shuffle = keras, sequence, steps, shuffle
-        self._iterator: ReadingAhead | None = None
-        self._seen = 0
-        for index in range(min(2, len(sequence))) if keras.backend.peeks else ():
-            sequence[index]
-
-    def _new_iterator(self) -> ReadingAhead:
-        indices = list(range(len(self.sequence)))
-        if self.shuffle:
-            self.keras.rng.shuffle(indices)
-        iterator = ReadingAhead(indices, self.sequence, self.keras.backend, self.keras.rng)
-        self.keras.sweeps.append(iterator.sweep)
-        return iterator
-
-    def reset(self) -> None:
-        """Before each use; ends an epoch that was never begun."""
-        self._iterator, self._seen = None, 0
-        self.sequence.binding.epoch_ends()
-
-    def __iter__(self) -> Iterator[ReadingAhead]:
-        """One Keras epoch; whoever breaks out of it early never ends it."""
-        self.sequence.binding.epoch_begins()
-        if self._iterator is None or self.steps is None:
-            self._iterator, self._seen = self._new_iterator(), 0
-        for _ in range(self.steps or len(self.sequence)):
-            if self._seen >= len(self.sequence):
-                break
-            self._seen += 1
-            yield self._iterator
-        self._iterator.run_on()
-        if self._seen >= len(self.sequence):
-            self._iterator, self._seen = self._new_iterator(), 0
-        self.sequence.binding.epoch_ends()
-        self._iterator.run_on()
-
-
 @dataclass(slots=True)
 class Keras:
     """A process that trains.
@@ -147,15 +67,16 @@ class Keras:
     Attributes
     ----------
     built : bool
-        Whether the model is: an unbuilt one costs a fake epoch.
-    sweeps : list of Sweep
-        Of all iterators there ever were, in the order in which they were made.
+        Whether the model is: an unbuilt one costs a fake epoch, but on TensorFlow.
+    sweeps : list of list of StepKey
+        What each iterator gave to the training, in the order in which they began; over several
+        Keras epochs with `steps_per_epoch`.
     """
 
     backend: Backend
     rng: random.Random
     built: bool = False
-    sweeps: list[Sweep] = field(default_factory=list)
+    sweeps: list[list[StepKey]] = field(default_factory=list)
 
     def fit(
         self,
@@ -168,14 +89,11 @@ class Keras:
         validation_steps: int | None = None,
         validation_freq: int = 1,
         stop_after: int | None = None,
-        reset_at_begin: bool = False,
     ) -> None:
-        """`model.fit`; `stop_after` batches a callback sets `stop_training`."""
+        """`model.fit`; after `stop_after` batches a callback sets `stop_training`."""
         iterator = EpochIterator(self, sequence, steps_per_epoch, shuffle=shuffle)
         self._build(iterator)
         iterator.reset()
-        if reset_at_begin:
-            sequence.binding.reset()
         cached, left = None, stop_after
         for epoch in range(epochs):
             for batches in iterator:
@@ -202,24 +120,108 @@ class Keras:
     def predict(self, sequence: Sequence, steps: int | None = None) -> None:
         """`model.predict`: nothing is reset, unless JAX has to build the model."""
         iterator = EpochIterator(self, sequence, steps, shuffle=False)
-        if self.backend in {Backend.JAX, Backend.JAX_GPU} and not self.built:
+        if self.backend.is_jax and not self.built:
             self._build(iterator)
             iterator.reset()
         for batches in iterator:
             next(batches)
 
+    def loop(self, sequence: Sequence) -> None:
+        """`for x, y in sequence`."""
+        self.sweeps.append(list(sequence))
+
+    def index_loop(self, sequence: Sequence) -> None:
+        """`for i in range(len(sequence))` with `sequence[i]`."""
+        self.sweeps.append([sequence[index] for index in range(sequence.length)])
+
     def _build(self, iterator: EpochIterator) -> None:
-        if self.backend.begins_a_fake_epoch and not (self.built and self.backend is not Backend.MIRRORED):
+        """Begin an epoch to see what a batch looks like, and never go on with it."""
+        if self.backend is Backend.MIRRORED or not (self.built or self.backend.is_tensorflow):
             for batches in iterator:
                 next(batches)
+                self.sweeps.pop()
                 break
         self.built = True
 
 
-def complete_epochs(keras: Keras) -> list[int]:
-    """Epochs of all complete sweeps, in order; fails if a sweep mixes epochs or repeats a step."""
-    complete = [sweep for sweep in keras.sweeps if sweep.is_complete]
+class EpochIterator:
+    """Keras' class of this name, together with its data adapter."""
+
+    def __init__(self, keras: Keras, sequence: Sequence, steps: int | None, *, shuffle: bool) -> None:
+        self._keras, self._sequence, self._steps, self._shuffle = keras, sequence, steps, shuffle
+        self._iterator: ReadingAhead | None = None
+        self._seen = 0
+        for index in range(min(2, sequence.num_batches)) if keras.backend.is_tensorflow else ():
+            sequence[index]
+
+    def reset(self) -> None:
+        """Before each use; ends an epoch that was never begun."""
+        self._iterator, self._seen = None, 0
+        assert self._sequence.num_batches
+        self._sequence.binding.epoch_ends()
+
+    def __iter__(self) -> Iterator[ReadingAhead]:
+        """One Keras epoch; whoever breaks out of it early never ends it."""
+        length = self._sequence.length
+        self._sequence.binding.epoch_begins()
+        if self._iterator is None or self._steps is None:
+            self._new_iterator()
+        for _ in range(self._steps or length):
+            if self._seen >= length:
+                break
+            self._seen += 1
+            assert self._iterator is not None
+            yield self._iterator
+        assert self._iterator is not None
+        self._iterator.run_on()
+        if self._seen >= length:
+            self._new_iterator()
+        self._sequence.binding.epoch_ends()
+        self._iterator.run_on()
+
+    def _new_iterator(self) -> None:
+        self._iterator, self._seen = ReadingAhead(self._keras, self._sequence, shuffle=self._shuffle), 0
+
+
+class ReadingAhead:
+    """An iterator that asks for more than it gives: `tf.data` prefetch, or JAX's one batch ahead."""
+
+    def __init__(self, keras: Keras, sequence: Sequence, *, shuffle: bool) -> None:
+        self._keras, self._sequence, self._shuffle = keras, sequence, shuffle
+        self._indices: Iterator[int] | None = None
+        self._ready: deque[StepKey] = deque()
+        self._sweep: list[StepKey] = []
+
+    def __next__(self) -> StepKey:
+        if self._indices is None:
+            self._indices = self._order()
+            self._keras.sweeps.append(self._sweep)
+        self._ask(1 - len(self._ready) + (self._keras.backend is Backend.JAX_GPU))
+        self.run_on()
+        self._sweep.append(self._ready.popleft())
+        self.run_on()
+        return self._sweep[-1]
+
+    def run_on(self) -> None:
+        """TensorFlow's threads may go on at any time once they began, and read ahead by a few."""
+        if self._keras.backend.is_tensorflow and self._indices is not None:
+            self._ask(self._keras.rng.randint(0, READ_AHEAD - min(READ_AHEAD, len(self._ready))))
+
+    def _order(self) -> Iterator[int]:
+        indices = list(range(self._sequence.num_batches))
+        if self._shuffle:
+            self._keras.rng.shuffle(indices)
+        return iter(indices)
+
+    def _ask(self, num: int) -> None:
+        for _, index in zip(range(num), self._indices or (), strict=False):
+            self._ready.append(self._sequence[index])
+
+
+def complete_epochs(keras: Keras, length: int) -> list[int]:
+    """Epochs of all complete sweeps, in order; fails if one mixes epochs, or has not each step once."""
+    complete = [sweep for sweep in keras.sweeps if len(sweep) == length]
     for sweep in complete:
-        assert len({key.epoch for key in sweep.consumed}) == 1, f"epochs are mixed: {sweep.consumed}"
-        assert sorted(key.step for key in sweep.consumed) == list(range(sweep.length)), sweep.consumed
-    return [sweep.consumed[0].epoch for sweep in complete]
+        assert len({key.epoch for key in sweep}) == 1, f"epochs are mixed: {sweep}"
+        assert sorted(key.step for key in sweep) == list(range(length)), f"not each step once: {sweep}"
+    return [sweep[0].epoch for sweep in complete]

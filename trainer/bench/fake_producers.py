@@ -55,13 +55,13 @@ class FakeJob:
     shared: bool = False
     own: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
 
-    def fill(self, ticket: Ticket) -> tuple[Any, ...]:
+    def fill(self, ticket: Ticket) -> Any:
         """Put the targets into the slot; what a batch message is to carry."""
         slot = self._slot(ticket.slot)
         layout = BatchLayout(self.job.layout(1).specs, len(ticket.samples))
         for offset, values in zip(layout.offsets[1:], ticket.targets, strict=True):
             slot[offset : offset + len(values)] = np.frombuffer(values, np.uint8)
-        return () if self.shared else (slot[: layout.num_bytes],)
+        return None if self.shared else slot[: layout.num_bytes]
 
     def _slot(self, index: int) -> npt.NDArray[np.uint8]:
         if index not in self.own:

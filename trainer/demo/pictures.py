@@ -105,7 +105,7 @@ def _bands(figure: Figure, num: int) -> list[SubplotSpec]:
     """Write the heading, and divide what is below it. Margins are in inches: they fit any `num`."""
     width, height = figure.get_size_inches()
     left, top = 0.1 / width, 1 - 0.1 / height
-    heading = "Batches as files and as the model gets them"
+    heading = "The first batches, on disk and as the model gets them"
     figure.suptitle(heading, x=left, y=top, ha="left", va="top", fontweight="bold")
     sides = {"left": 0.6 / width, "right": 1 - left, "bottom": 1 - top, "top": 1 - 0.65 / height}
     grid = figure.add_gridspec(num, hspace=0.16, **sides)

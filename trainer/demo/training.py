@@ -120,20 +120,6 @@ class Outcome:
         return reduce(operator.add, rest or [first])
 
 
-class DemoSequence(BatchSequence):
-    """Remembers why it failed: Keras passes on a text, and not the error."""
-
-    failure: FeedlineError | None = None
-
-    def __getitem__(self, index: Any) -> Any:
-        """Do as the parent does."""
-        try:
-            return super().__getitem__(index)
-        except FeedlineError as error:
-            self.failure = error
-            raise
-
-
 def train(corpus: Corpus, settings: Settings) -> Outcome:
     """Train, validate in each epoch, and predict the validation images in order.
 
@@ -172,11 +158,11 @@ def _options(settings: Settings, stack: ExitStack) -> dict[str, Any]:
     }
 
 
-def _sequence(stack: ExitStack, options: dict[str, Any], data: ImageDataset, **more: Any) -> DemoSequence:
-    return stack.enter_context(DemoSequence(data, **options, **more))
+def _sequence(stack: ExitStack, options: dict[str, Any], data: ImageDataset, **more: Any) -> BatchSequence:
+    return stack.enter_context(BatchSequence(data, **options, **more))
 
 
-def _fit(training: DemoSequence, validation: DemoSequence, settings: Settings) -> tuple[Any, Progress]:
+def _fit(training: BatchSequence, validation: BatchSequence, settings: Settings) -> tuple[Any, Progress]:
     data = training.dataset
     model = small_cnn(settings.image_size, len(data.class_names or []), len(training) * settings.epochs)
     progress = Progress(training, len(data), settings.epochs)
@@ -191,13 +177,13 @@ def _fit(training: DemoSequence, validation: DemoSequence, settings: Settings) -
     return model, progress
 
 
-def _shown(plain: DemoSequence, augmented: DemoSequence) -> list[Shown]:
+def _shown(plain: BatchSequence, augmented: BatchSequence) -> list[Shown]:
     pairs = zip(plain, augmented, strict=True)
     return [Shown(x, augmented_x, y) for (x, y), (augmented_x, _) in islice(pairs, NUM_SHOWN)]
 
 
 @contextmanager
-def _own_errors(*sequences: DemoSequence) -> Iterator[None]:
+def _own_errors(*sequences: BatchSequence) -> Iterator[None]:
     """Raise the error that a sequence raised, instead of the one that Keras made of its text."""
     try:
         yield

@@ -51,6 +51,7 @@ class Answers:
     def tell_error(self, work: Work, key: StepKey) -> None:
         """Raise the step's error in whoever waits for it; the next demand tries again."""
         record = work.ledger.record(key)
+        work.ledger.apply(key, StepEvent.DELIVER)
         del work.demands[key]
         self._books.out.append(Reject(work.job_id, key, BatchError(record.error)))
         record.error = ""
@@ -82,7 +83,7 @@ class Answers:
             del work.demands[key]
             self._books.out.append(Reject(work.job_id, key, StarvedError(text)))
         else:
-            demand.next_note_at += NEXT_NOTE_S
+            demand.next_note_at = now + NEXT_NOTE_S
             self._books.note(logging.WARNING, text)
 
     def _why(self, work: Work, key: StepKey) -> str:

@@ -24,6 +24,9 @@ TICKETS_AHEAD = 2
 UNASKED_AHEAD = 2
 """Batches that a job may have in hand before anything was asked of it."""
 
+FAILED_AHEAD = 2
+"""Failed batches that nobody asked for yet: where all fail, prefetch would go on for ever."""
+
 
 @dataclass(slots=True)
 class Lease:
@@ -35,6 +38,8 @@ class Lease:
         Seconds on the pool's clock.
     void : bool
         Expired or cancelled: the slot is in quarantine until the producer answers.
+    overdue : bool
+        It expired because the producer took too long.
     num_unlisted : int
         Heartbeats of the producer that did not list it, in a row.
     """
@@ -44,6 +49,7 @@ class Lease:
     slot: SlotId
     leased_at: float
     void: bool = False
+    overdue: bool = False
     num_unlisted: int = 0
 
 
@@ -70,6 +76,11 @@ class Peer:
     leases: dict[int, Lease] = field(default_factory=dict)
     num_unread: int = 0
     barred: bool = False
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether an answer is overdue: nothing it is given now would be begun before."""
+        return any(lease.overdue for lease in self.leases.values())
 
 
 @dataclass(slots=True)
@@ -129,6 +140,8 @@ class Work:
     @property
     def wants_more(self) -> bool:
         """Whether prefetch may go on as far as slots allow."""
+        if self.ledger.num_failed >= FAILED_AHEAD:
+            return False
         return self.asked or self.ledger.num_ahead < UNASKED_AHEAD
 
 

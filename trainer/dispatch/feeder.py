@@ -30,6 +30,8 @@ class Feeder:
 
     def feed(self, now: float, only: Peer | None = None) -> None:
         """Give tickets to whoever can take some; to one producer only, if nobody else can."""
+        while self._books.slots.is_starving and self._drop_spare():
+            pass
         if only is not None and not self._has_unleased_demand():
             while self._feed_one(only, TICKETS_AHEAD, now):
                 pass
@@ -50,7 +52,7 @@ class Feeder:
 
     def _feed_one(self, peer: Peer, depth: int, now: float) -> bool:
         """Lease one step to a producer that holds fewer than `depth` leases."""
-        if peer.barred or len(peer.leases) >= min(depth, DEMANDED_AHEAD):
+        if peer.barred or peer.is_stuck or len(peer.leases) >= min(depth, DEMANDED_AHEAD):
             return False
         choice = self._demanded_choice(peer)
         if choice is None and len(peer.leases) < min(depth, TICKETS_AHEAD):
@@ -85,18 +87,30 @@ class Feeder:
         return self._books.slots.free_slot((peer.producer_id, work.job_id))
 
     def _take_back(self, peer: Peer, work: Work) -> SlotId | None:
-        """Give up the ready batch farthest from delivery whose slot helps this producer."""
+        """Give up the ready batch of this producer that is farthest from delivery."""
         for key in sorted(work.ready, reverse=True):
-            slot = work.ready[key]
-            if slot.producer_id == peer.producer_id or slot.producer_id not in self._books.peers:
+            if work.ready[key].producer_id == peer.producer_id:
                 self.drop_ready(work, key)
-                work.ledger.apply(key, StepEvent.TAKE_BACK)
                 return self._free_slot(peer, work)
         return None
+
+    def _drop_spare(self) -> bool:
+        """Give up the ready batch farthest from delivery whose owner can spare its slot."""
+        spare = [
+            (key, work)
+            for work in self._books.works.values()
+            for key, slot in work.ready.items()
+            if self._books.slots.can_spare(slot)
+        ]
+        if spare:
+            key, work = max(spare, key=lambda item: item[0])
+            self.drop_ready(work, key)
+        return bool(spare)
 
     def drop_ready(self, work: Work, key: StepKey) -> None:
         """Give up a ready batch and its slot."""
         slot = work.ready.pop(key)
+        work.ledger.apply(key, StepEvent.TAKE_BACK)
         self._books.slots.apply(slot, SlotEvent.FREE)
         self._books.out.append(Discard(slot))
 

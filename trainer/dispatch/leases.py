@@ -93,6 +93,7 @@ class Leases:
         if lease.void or age_s <= OVERDUE_AFTER_S or age_s <= self._books.works[lease.slot.job_id].overdue_s:
             return
         self.expire(lease)
+        lease.overdue = True
         self._books.note(
             logging.WARNING,
             f"producer {peer.name} has not answered for {age_s:.0f} s: {lease.key} goes to another",
@@ -100,10 +101,14 @@ class Leases:
 
     def lose(self, peer: Peer, lease: Lease, last_words: str, *, counts: bool) -> None:
         """A lease ended with its producer. When it `counts`, it may be what killed the producer."""
-        work = self._books.works[lease.slot.job_id]
-        del work.leased[lease.key]
+        work = self.wanting(lease)
+        if work is None:
+            return
         record = work.ledger.record(lease.key)
         record.num_lost += counts
+        if lease.void and lease.key in work.leased:
+            return
+        work.leased.pop(lease.key, None)
         if record.num_lost <= MAX_LOST:
             self.plan_again(work, lease.key)
             return

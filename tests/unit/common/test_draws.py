@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from common.draws import Purpose, raw, uniforms
+from common.draws import Purpose, UniformStream, raw, uniforms
 
 MASK = (1 << 64) - 1
 
@@ -107,3 +107,11 @@ def test_floats_fill_the_unit_interval_evenly() -> None:
     assert floats.max() < 1.0
     counts = np.histogram(floats, bins=10, range=(0, 1))[0]
     assert np.abs(counts - 10_000).max() < 400
+
+
+def test_a_stream_draws_the_same_whatever_it_drew_before() -> None:
+    stream = UniformStream(Purpose.TRANSFORM, -7)
+    cases = list(product((0, 3, 1 << 40), (0, 1, 5), (0, 9), (0, 2)))
+    for epoch, num, row, occurrence in [*cases, *reversed(cases)]:
+        expected = uniforms(Purpose.TRANSFORM, -7, epoch, num, row=row, occurrence=occurrence)
+        np.testing.assert_array_equal(stream.draw(epoch, num, row=row, occurrence=occurrence), expected)

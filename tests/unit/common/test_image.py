@@ -11,7 +11,7 @@ from common.image import Fit, ImageSpec
 
 
 def test_what_travels_through_msgpack_comes_back_equal() -> None:
-    spec = ImageSpec(np.int64(30), 40, "rgba", "area", "pad", "uint16")  # type: ignore[arg-type]
+    spec = ImageSpec(np.int64(30), 40, "rgba", "area", "pad", "uint16", True)  # type: ignore[arg-type]
     assert ImageSpec.from_wire(msgpack.unpackb(msgpack.packb(spec.to_wire(), strict_types=True))) == spec
 
 
@@ -30,6 +30,7 @@ def test_the_color_mode_says_how_many_channels_there_are(color_mode: str, channe
         ({"color_mode": "bgr"}, r"color_mode.*'grayscale', 'rgb', 'rgba'.*'bgr'"),
         ({"interpolation": "lanczos3"}, r"'nearest', 'bilinear', 'bicubic', 'area'.*'lanczos3'"),
         ({"fit": "squeeze"}, "fit.*'squeeze'"),
+        ({"jpeg_scaling": "half"}, "jpeg_scaling.*'half'"),
         ({"dtype": "int16"}, "'int16'"),
         ({"dtype": "float32"}, "'float32'.*transforms"),
     ],
@@ -52,10 +53,12 @@ def test_keras_two_flags_become_one_fit_and_exclude_each_other() -> None:
     [
         None,
         [1, 2],
-        [8, 8, "rgb", "bilinear", "stretch", "int4"],
-        [8, 8, ["rgb"], "bilinear", "stretch", "uint8"],
+        [8, 8, "rgb", "bilinear", "stretch", "int4", False],
+        [8, 8, ["rgb"], "bilinear", "stretch", "uint8", False],
+        [8, 8, "rgb", "bilinear", "stretch", "uint8", 1],
+        [8, 8, "rgb", "bilinear", "stretch", "uint8"],
     ],
 )
 def test_values_that_are_not_those_of_an_image_are_refused(wire: object) -> None:
-    with pytest.raises(RemoteProtocolError, match="six values"):
+    with pytest.raises(RemoteProtocolError, match="seven values"):
         ImageSpec.from_wire(wire)  # type: ignore[arg-type]

@@ -19,6 +19,8 @@ from common.protocol import (
     MAX_HEADER_BYTES,
     MAX_TEXT_CHARS,
     VERSION,
+    ArenaAnswer,
+    ArenaOffer,
     Batch,
     Cancel,
     Cancelled,
@@ -47,18 +49,25 @@ MESSAGES: list[Message] = [
     Hello(VERSION, "producer-1", "host", 4711, {"numpy": "2.1.0"}),
     Welcome(),
     Refuse(Refusal.VERSION, "speak version 1"),
-    OpenJob({"job_id": 3, "transforms": [["flip", 0.5, None]], "nested": {"a": b"\x00"}}),
+    OpenJob({"job_id": 3, "transforms": [["flip", 0.5, None]], "nested": {"a": b"\x00"}}, 10),
     CloseJob(3),
     Ticket(3, 1, 2, 99, 0, (Sample(("a.jpg", "b.png"), 7), Sample(("ä.jpg",), 8, 2)), (b"1234", b"")),
     Cancel(99),
     Cancelled(99),
     Batch(3, 99, 1234, b"pixels"),
+    Batch(3, 99, 1234, None),
+    ArenaOffer(3, "feedline-1-2-3", b"n" * 16, 4096, 10),
+    ArenaAnswer(3, attached=True),
     Failure(3, 99, FailureKind.DECODE, "a.jpg", "truncated", "Traceback ..."),
     JobUnknown(3, 99),
     Heartbeat(),
     Heartbeat((1, 2, 2**64 - 1)),
     Goodbye("SIGTERM"),
 ]
+
+
+MEANT: dict[str, set[object]] = {"attached": {True}, "nonce": {b"bytes"}}
+"""What is odd in any field but these."""
 
 
 def wire(tag: Any, fields: Any, producer_id: Any = b"p" * 16, pool_id: Any = b"t" * 16) -> list[bytes]:
@@ -263,11 +272,10 @@ def test_samples_of_a_wrong_shape_are_refused(samples: Any) -> None:
         decode(wire(tag, {**fields, "samples": samples}) + buffers)
 
 
-@pytest.mark.parametrize("num_buffers", [0, 2])
-def test_a_batch_carries_exactly_one_buffer(num_buffers: int) -> None:
+def test_a_batch_carries_one_buffer_at_most() -> None:
     header = encode(SESSION, Batch(1, 2, 3, b""))[0]
-    with pytest.raises(RemoteProtocolError, match=f"one buffer, not {num_buffers}"):
-        decode([header] + [b""] * num_buffers)
+    with pytest.raises(RemoteProtocolError, match="1 buffers"):
+        decode([header, b"", b""])
 
 
 def test_a_batch_cannot_hide_its_buffer_in_the_header() -> None:
@@ -378,10 +386,10 @@ def test_any_ticket_comes_back_equal(ticket: Ticket) -> None:
         (Cancel(np.int64(3)), "'lease_id' of cancel"),  # type: ignore[arg-type]
         (Goodbye(None), "'text' of goodbye"),  # type: ignore[arg-type]
         (Heartbeat((1, -1)), "'leases' of heartbeat"),
-        (OpenJob({"job_id": object()}), "job message"),
+        (OpenJob({"job_id": object()}, 2), "job message"),
         (Hello(1, "", "", 1, {"numpy": 2}), "'libraries' of hello"),  # type: ignore[dict-item]
         (Ticket(1, 0, 0, 0, 0, (), (b"",) * MAX_FRAMES), "34 buffers"),
-        (OpenJob({"blob": bytes(MAX_HEADER_BYTES)}), "header bytes"),
+        (OpenJob({"blob": bytes(MAX_HEADER_BYTES)}, 2), "header bytes"),
         (Ticket(1, 0, 0, 0, 0, (Sample(("x" * 99_000,), 0),) * 90, ()), "smaller batches or shorter paths"),
     ],
     ids=name_of,

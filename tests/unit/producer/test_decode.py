@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -13,9 +12,9 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from common.errors import DecodeError, ReadError
+from common.errors import DecodeError
 from common.image import ImageSpec
-from producer.decode import decode, fit, load, read_bytes
+from producer.decode import decode, fit, load
 from producer.formats import format_of
 
 Array = npt.NDArray[Any]
@@ -210,23 +209,6 @@ def test_cropping_keeps_the_middle_and_padding_keeps_everything() -> None:
     np.testing.assert_array_equal(padded[10:30], wide)
     assert (padded[:10] == 0).all()
     assert (padded[30:] == 0).all()
-
-
-def test_a_missing_an_empty_and_an_impossible_file_are_read_errors(tmp_path: Path) -> None:
-    (tmp_path / "empty.png").touch()
-    with pytest.raises(ReadError, match=r"empty\.png: is empty \(0 bytes\)"):
-        read_bytes(str(tmp_path / "empty.png"))
-    with pytest.raises(ReadError, match=r"^train/a\.png: cannot be read: No such file"):
-        read_bytes("train/a.png", tmp_path / "train" / "a.png")
-    with pytest.raises(ReadError, match="cannot be read: Is a directory"):
-        read_bytes(str(tmp_path))
-    with pytest.raises(ReadError, match="is not a path"):
-        read_bytes("a\0b")
-
-
-def test_the_bytes_of_a_file_are_read_as_they_are(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(FILES["PNG"])
-    assert read_bytes("a.png", tmp_path / "a.png") == FILES["PNG"]
 
 
 def test_formats_are_known_by_their_first_bytes() -> None:

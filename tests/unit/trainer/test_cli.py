@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import BatchError, DatasetError
+from common.errors import BatchError, DatasetError, InterruptedWaitError
 from trainer.__main__ import COMMANDS, main, plain_sentence
 from trainer.commands import demo
 
@@ -108,6 +108,7 @@ def test_insecure_without_an_endpoint_is_refused(tmp_path: Path, capsys: pytest.
             "feedline demo: keras is missing: pip install 'feedline[trainer]'\n",
         ),
         (KeyboardInterrupt(), 130, "feedline demo: interrupted\n"),
+        (InterruptedWaitError("Ctrl-C"), 130, "feedline demo: interrupted\n"),
     ],
     ids=lambda value: type(value).__name__,
 )

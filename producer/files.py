@@ -1,0 +1,80 @@
+"""Reading files, a few ahead of the one that is decoded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from common.errors import ReadError
+from producer.roots import DataRoots
+
+
+class FileReader:
+    """Reads whole files, each found once under the data roots. Used by one thread.
+
+    Parameters
+    ----------
+    roots : DataRoots
+        Where files may lie.
+    """
+
+    def __init__(self, roots: DataRoots) -> None:
+        self._roots = roots
+        self._expected: dict[str, int] = {}
+
+    def expect(self, path: str) -> None:
+        """Have the kernel fetch a file that `read` will soon ask for; returns before it is there.
+
+        What is wrong with the file is told by `read`.
+        """
+        if path in self._expected:
+            return
+        try:
+            file = self._roots.open(path)
+        except ReadError:
+            return
+        self._expected[path] = file
+        with contextlib.suppress(OSError):  # a pipe cannot be fetched ahead
+            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_WILLNEED)
+
+    def read(self, path: str) -> bytes:
+        """Read a whole file.
+
+        Parameters
+        ----------
+        path : str
+            The file as a ticket names it.
+
+        Raises
+        ------
+        ReadError
+            If it is not under the data roots, cannot be read, or is empty.
+        """
+        expected = self._expected.pop(path, None)
+        file = self._roots.open(path) if expected is None else expected
+        try:
+            data = _read_all(file)
+        except OSError as error:
+            raise ReadError(path, f"cannot be read: {error.strerror or error}") from error
+        finally:
+            os.close(file)
+        if not data:
+            raise ReadError(path, "is empty (0 bytes)")
+        return data
+
+    def forget(self) -> None:
+        """Close what was expected and not read."""
+        while self._expected:
+            os.close(self._expected.popitem()[1])
+
+
+def _read_all(file: int) -> bytes:
+    # One byte more than there should be: a file that just grows is read to its end.
+    wanted = os.fstat(file).st_size + 1
+    data = os.read(file, wanted)
+    if len(data) == wanted - 1:
+        return data
+    parts = [data]
+    while parts[-1]:
+        parts.append(os.read(file, wanted))
+    return b"".join(parts)

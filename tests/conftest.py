@@ -1,0 +1,115 @@
+"""What every test of the whole has to leave as it found it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import psutil
+import pytest
+
+SETTLE_S = 10.0
+"""What ends by itself, such as a child that was told to leave, may take so long."""
+
+POLL_S = 0.02
+
+OF_THE_KERNEL = ("socket:", "pipe:", "anon_inode:[event")
+"""What sockets, pipes and ZeroMQ's inner workings are called in /proc/self/fd."""
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What a test could leave behind, each thing under a name that tells it from others."""
+
+    threads: frozenset[str]
+    children: frozenset[str]
+    descriptors: frozenset[str]
+    files: frozenset[str]
+    wakeup_fd: frozenset[str]
+
+    @classmethod
+    def found(cls) -> Traces:
+        """Look around in this process and on this machine."""
+        return cls(_threads(), _children(), _descriptors(), _files(), _wakeup_fd())
+
+    def beyond(self, before: Traces) -> str:
+        """Name what is here and was not; empty if there is nothing."""
+        news = [(f.name, sorted(getattr(self, f.name) - getattr(before, f.name))) for f in fields(self)]
+        return "; ".join(f"{name}: {', '.join(new)}" for name, new in news if new)
+
+
+def _threads() -> frozenset[str]:
+    return frozenset(f"{t.name} {t.ident}" for t in threading.enumerate() if t.name.startswith("feedline-"))
+
+
+def _children() -> frozenset[str]:
+    found = set()
+    for child in psutil.Process().children(recursive=True):
+        try:
+            found.add(f"process {child.pid} ({' '.join(child.cmdline()) or child.status()})")
+        except psutil.NoSuchProcess:
+            continue
+    return frozenset(found)
+
+
+def _descriptors() -> frozenset[str]:
+    found = set()
+    for fd in Path("/proc/self/fd").iterdir():
+        try:
+            link = str(fd.readlink())
+        except FileNotFoundError:  # it was the one that listed the others
+            continue
+        if link.startswith(OF_THE_KERNEL) or "/feedline-" in link:
+            found.add(f"{fd.name} -> {link}")
+    return frozenset(found)
+
+
+def _files() -> frozenset[str]:
+    places = [Path(tempfile.gettempdir()), Path(os.environ["FEEDLINE_SHM"])]
+    return frozenset(str(path) for place in places for path in place.glob("feedline-*"))
+
+
+def _wakeup_fd() -> frozenset[str]:
+    fd = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
+    return frozenset([str(fd)])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def places_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep other trainers on this machine, and what they leave behind, out of sight."""
+    tmp_path_factory.getbasetemp()  # where it always is, for whoever wants to look at it after a failure
+    # Short: the path of a Unix socket has 107 characters at most.
+    temp = tempfile.mkdtemp(prefix="fl-")
+    shared_memory = tempfile.mkdtemp(prefix="fl-", dir="/dev/shm")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", temp)
+        patch.setenv("FEEDLINE_SHM", shared_memory)
+        patch.setattr(tempfile, "tempdir", None)
+        yield
+    for folder in (temp, shared_memory):
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test of the whole that leaves a thread, process, socket, pipe, file or signal setting."""
+    if "integration" not in request.path.parts:
+        yield
+        return
+    before = Traces.found()
+    yield
+    until = time.monotonic() + SETTLE_S
+    while left := Traces.found().beyond(before):
+        if time.monotonic() > until:
+            pytest.fail(f"left behind: {left}")
+        gc.collect()
+        time.sleep(POLL_S)

@@ -1,0 +1,57 @@
+"""A real producer with a fault: ``python faulty_producer.py FAULT FLAGS --connect ...``.
+
+hangs
+    It builds its first batch, writes the file FLAGS/hung, and goes on when there is FLAGS/go: its
+    heartbeats go out all the time.
+answers-twice
+    It sends every batch two times.
+none
+    None: it is one process without a supervisor, to be stopped from outside.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from common.protocol import Batch
+from producer import worker
+from producer.__main__ import main
+from producer.build import BatchBuilder
+
+
+def hang(flags: Path) -> None:
+    """Let the first batch take until there is a file."""
+    build = BatchBuilder.build
+
+    def slow_build(self: BatchBuilder, *arguments: Any) -> Any:
+        batch = build(self, *arguments)
+        (flags / "hung").touch()
+        while not (flags / "go").exists():
+            time.sleep(0.01)
+        return batch
+
+    BatchBuilder.build = slow_build  # type: ignore[method-assign]  # that is the fault
+
+
+def answer_twice() -> None:
+    """Send every batch two times."""
+    say = worker.Link.say
+
+    def say_twice(self: worker.Link, message: Any) -> None:
+        for _ in range(2 if isinstance(message, Batch) else 1):
+            say(self, message)
+
+    worker.Link.say = say_twice  # type: ignore[method-assign]  # that is the fault
+
+
+if __name__ == "__main__":
+    fault, folder, *arguments = sys.argv[1:]
+    if fault == "hangs":
+        hang(Path(folder))
+    elif fault == "answers-twice":
+        answer_twice()
+    sys.exit(main([*arguments, "--unsupervised", "--parent-pid", str(os.getppid())]))

@@ -1,0 +1,260 @@
+"""Everything that goes wrong ends in time, with a text that is enough to act on."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+from bare_trainer import BareTrainer
+from children import connected, producers_elsewhere, wait_for, wait_for_producers
+from images import SIZE, write_images
+
+from common.errors import (
+    BatchError,
+    ClosedError,
+    FeedlineError,
+    ProducerCrashError,
+    StarvedError,
+)
+from trainer import BatchSequence, ImageDataset, ProducerPool
+
+PRODUCER = ("-m", "producer", "--workers", "1")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some images, and what only looks like some."""
+    folder = tmp_path_factory.mktemp("mixed")
+    write_images(folder, 4)
+    (name,) = write_images(folder, 1, "jpg", size=(240, 320))
+    whole = (folder / name).read_bytes()
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "text.jpg").write_text("this is no image")
+    (folder / "empty.jpg").touch()
+    (folder / "folder.jpg").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProducerPool]:
+    """One embedded producer for all tests that break nothing but a batch."""
+    with ProducerPool(workers=1) as pool:
+        wait_for_producers(pool, 1)
+        yield pool
+
+
+# --- nobody there -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:*", "tcp://[::1]:*"])
+def test_without_any_producer_the_error_names_the_endpoint_and_the_command(
+    folder: Path, address: str
+) -> None:
+    data = ImageDataset.from_lists(["0000.png"], directory=folder)
+    with (
+        ProducerPool(address) as pool,
+        BatchSequence(data, image_size=SIZE, pool=pool, timeout_s=1) as sequence,
+        pytest.raises(StarvedError) as caught,
+    ):
+        sequence[0]
+    assert "*" not in pool.endpoint
+    for part in (
+        "batch 0 of epoch 0",
+        "no producer is connected",
+        f"feedline-producer --connect {pool.endpoint} --data-root",
+    ):
+        assert part in str(caught.value)
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nowhere.png", "not found"),
+        ("cut.jpg", "is cut off"),
+        ("text.jpg", "is not an image"),
+        ("empty.jpg", "0 bytes"),
+        ("folder.jpg", "directory"),
+        ("0000.png/0001.png", "not found"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_reason_producer_and_traceback(
+    folder: Path, pool: ProducerPool, name: str, reason: str
+) -> None:
+    data = ImageDataset.from_lists(["0000.png", name], directory=folder)
+    with (
+        BatchSequence(data, image_size=SIZE, shuffle=False, pool=pool) as sequence,
+        pytest.raises(BatchError) as caught,
+    ):
+        sequence[0]
+    for part in ("batch 0 of epoch 0", str(folder / name), reason, "embedded/1", "Traceback", "Error"):
+        assert part in str(caught.value)
+
+
+def test_a_repaired_file_gets_a_new_chance(tmp_path: Path, pool: ProducerPool) -> None:
+    data = ImageDataset.from_lists(["0000.png", "0001.png"], [0, 1], directory=tmp_path)
+    with BatchSequence(data, batch_size=1, image_size=SIZE, shuffle=False, pool=pool) as sequence:
+        with pytest.raises(BatchError, match="not found"):
+            sequence[0]
+        write_images(tmp_path, 1)
+        _, y = sequence[0]
+    assert y.tolist() == [0]
+
+
+def test_other_batches_come_in_spite_of_a_broken_one(folder: Path, pool: ProducerPool) -> None:
+    names = ["0000.png", "cut.jpg", "0002.png"]
+    data = ImageDataset.from_lists(names, [0, 1, 2], directory=folder)
+    with BatchSequence(data, batch_size=1, image_size=SIZE, shuffle=False, pool=pool) as sequence:
+        assert sequence[0][1].tolist() == [0]
+        with pytest.raises(BatchError, match=r"cut\.jpg"):
+            sequence[1]
+        assert sequence[2][1].tolist() == [2]
+
+
+def test_in_fit_the_text_alone_names_file_producer_and_traceback(folder: Path, pool: ProducerPool) -> None:
+    """Keras and TensorFlow make an error of their own of it."""
+    names = [*(f"{row:04}.png" for row in range(4)), "cut.jpg"]
+    data = ImageDataset.from_lists(names, range(5), directory=folder)
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with BatchSequence(data, batch_size=1, image_size=SIZE, shuffle=False, pool=pool) as sequence:
+        with pytest.raises(Exception, match=r"cut\.jpg") as caught:
+            model.fit(sequence, shuffle=False, verbose=0)
+        assert isinstance(sequence.failure, BatchError)
+    for part in (str(folder / "cut.jpg"), "embedded/1", "DecodeError", "Traceback"):
+        assert part in str(caught.value)
+
+
+def test_producers_elsewhere_read_nothing_outside_their_roots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.hub.READ_GRACE_S", 0.0)
+    (tmp_path / "root").mkdir()
+    write_images(tmp_path, 2)
+    (tmp_path / "root/link.png").symlink_to("../0000.png")
+    names = ["../0000.png", "link.png", "../root/../0001.png"]
+    with (
+        ProducerPool("tcp://127.0.0.1:*") as pool,
+        producers_elsewhere(*PRODUCER, "--connect", pool.endpoint, "--data-root", str(tmp_path / "root")),
+    ):
+        wait_for_producers(pool, 1)
+        trainer = BareTrainer(pool, tmp_path, names, batch_size=1)
+        for step, name in enumerate(names):
+            with pytest.raises(BatchError, match="leads out of the data roots") as caught:
+                trainer.fetch(step)
+            assert name in str(caught.value)
+
+
+# --- producers that die -------------------------------------------------------------------------
+
+
+def test_producers_that_die_at_once_become_an_error_with_their_last_words(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "sitecustomize.py"
+    site.write_text(
+        "import os, sys; sys.stderr.write('no space left on device\\n'); sys.stderr.flush(); os._exit(3)"
+    )
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        pool = ProducerPool(workers=2)
+        with pool:
+            trainer = BareTrainer(pool, folder, ["0000.png"])
+            for _ in range(2):
+                with pytest.raises(ProducerCrashError, match="no space left on device") as caught:
+                    trainer.fetch(0)
+                assert "status 3" in str(caught.value)
+            patch.delenv("PYTHONPATH")
+            site.unlink()
+            pool.resize(1)
+            assert trainer.fetch(0) == [0]
+
+
+def test_producers_that_cannot_even_be_started_become_an_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: Any, **__: Any) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trainer.local.start_producer", no_memory)
+        with ProducerPool(workers=2) as pool:
+            trainer = BareTrainer(pool, folder, ["0000.png"])
+            with pytest.raises(ProducerCrashError, match="Resource temporarily unavailable"):
+                trainer.fetch(0)
+
+
+def test_a_batch_that_kills_every_producer_fails_after_four_and_names_its_samples(
+    tmp_path: Path,
+) -> None:
+    write_images(tmp_path, 2)
+    poison = tmp_path / "poison.png"
+    os.mkfifo(poison)
+    with ProducerPool(workers=1) as pool:
+        wait_for_producers(pool, 1)
+        trainer = BareTrainer(pool, tmp_path, ["0000.png", "poison.png", "0001.png"], batch_size=2)
+        killed = kill_who_reads(poison, pool, times=4)
+        with pytest.raises(BatchError) as caught:
+            trainer.fetch(0)
+        killed.join()
+        for part in ("4 producers died", str(poison), "0000.png", "status -9"):
+            assert part in str(caught.value)
+        assert trainer.fetch(1) == [2]
+        unblock_readers(poison, tmp_path / "0000.png")
+
+
+def kill_who_reads(fifo: Path, pool: ProducerPool, times: int) -> threading.Thread:
+    """Kill the embedded producers as soon as one of them opens the file, so many times."""
+    ends: list[int] = []
+
+    def opened() -> bool:
+        with suppress(OSError):  # nobody has it open to read
+            ends.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(ends)
+
+    def run() -> None:
+        for _ in range(times):
+            wait_for("the file to be opened", opened)
+            victims = connected(pool)
+            for victim in victims.values():
+                victim.kill()
+            wait_for("the victims to be missed", lambda v=victims: not set(v) & set(pool.producers))
+            # Closed any earlier, the file would be an empty one.
+            os.close(ends.pop())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def unblock_readers(fifo: Path, image: Path) -> None:
+    """Let whoever waits for the file go on, and whoever comes later read an image."""
+    end = os.open(fifo, os.O_RDWR)
+    image.replace(fifo)
+    os.close(end)
+
+
+def test_a_failure_of_the_pool_itself_ends_all_waits_at_once_and_for_good(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ProducerPool("tcp://127.0.0.1:*") as pool:
+        trainer = BareTrainer(pool, folder, ["0000.png"])
+        with monkeypatch.context() as patch:
+            patch.setattr(pool._thread.exchange, "tick", lambda _: 1 / 0)
+            with pytest.raises(FeedlineError, match="the pool's thread failed: ZeroDivisionError"):
+                trainer.fetch(0)
+        assert "the pool's thread failed" in caplog.text
+        caplog.clear()  # its traceback keeps the pool
+        for use in (lambda: trainer.fetch(0), lambda: pool.producers, trainer.close):
+            with pytest.raises(FeedlineError, match="ZeroDivisionError"):
+                use()
+    with pytest.raises(ClosedError):
+        trainer.fetch(0)

@@ -1,0 +1,116 @@
+"""`fit` shuffles by default, in an order that it does not tell: nothing may get lost or come twice.
+
+Runs on whatever backend Keras has; on torch and JAX by way of `test_keras_backends.py`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import pytest
+from children import pool_of
+from images import SIZE, numbered
+from recorder import Recorder, recording_model
+
+from trainer import BatchSequence, ImageDataset, ProducerPool
+from trainer.plan import EpochPlan
+
+NUM_SEEDS = 200
+LENGTHS = (2, 6, 20)
+SECOND_FIT_EVERY = 5 if keras.backend.backend() == "tensorflow" else 1
+"""TensorFlow takes a tenth of a second to begin a fit, the other backends take none."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
+    """Images whose label is their row."""
+    return numbered(tmp_path_factory.mktemp("rows"), max(LENGTHS))
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProducerPool]:
+    """Two producers for all."""
+    with pool_of(2) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def trained() -> Iterator[tuple[keras.Model, Recorder]]:
+    """One model for all: building one takes longer than training it."""
+    if keras.backend.backend() != "tensorflow":
+        yield recording_model()
+        return
+    import tensorflow as tf  # noqa: PLC0415 - costs seconds where it is not the backend
+
+    # A quarter of the time of so short a fit is TensorFlow's search for a faster graph.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    yield recording_model()
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+
+
+def stop_after(model: keras.Model, num_batches: int) -> keras.callbacks.Callback:
+    """Set `stop_training` in the middle of an epoch, as an early stop does."""
+    steps = itertools.count(1)
+
+    def count(_batch: int, **_logs: Any) -> None:
+        model.stop_training = next(steps) == num_batches
+
+    return keras.callbacks.LambdaCallback(on_train_batch_end=count)
+
+
+def sequence_of(data: ImageDataset, length: int, pool: ProducerPool, seed: int) -> BatchSequence:
+    """One row a batch."""
+    return BatchSequence(data.subset(range(length)), batch_size=1, image_size=SIZE, seed=seed, pool=pool)
+
+
+def sweeps(rows: list[int], length: int) -> list[list[int]]:
+    """Cut what was trained into epochs."""
+    return [rows[start : start + length] for start in range(0, len(rows), length)]
+
+
+def planned(length: int, seed: int, epoch: int) -> list[int]:
+    """The rows of an epoch in the order of the plan."""
+    return EpochPlan(length, 1, shuffle=True, seed=seed).order(epoch).tolist()
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_fit_loses_nothing_over_two_hundred_shuffle_seeds_also_after_an_early_stop(
+    length: int, data: ImageDataset, pool: ProducerPool, trained: tuple[keras.Model, Recorder]
+) -> None:
+    """The first epoch is whole although Keras peeked into it; so is the first after an early stop."""
+    model, recorder = trained
+    for seed in range(NUM_SEEDS):
+        random.seed(seed)
+        stop = length + random.randint(1, length)
+        with sequence_of(data, length, pool, seed) as sequence:
+            model.fit(sequence, epochs=3, verbose=0, callbacks=[stop_after(model, stop)])
+            first, stopped = sweeps(recorder.take_rows(), length)
+            assert sorted(first) == list(range(length)), seed
+            assert stopped == planned(length, seed, 1)[: stop - length], seed
+
+            if seed % SECOND_FIT_EVERY == 0:
+                model.fit(sequence, epochs=2, verbose=0)
+                again, last = sweeps(recorder.take_rows(), length)
+                assert sorted(again) == list(range(length)), seed
+                assert last in (planned(length, seed, 2), planned(length, seed, 3)), seed
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")  # a short tail is no accident
+@pytest.mark.parametrize("length", LENGTHS)
+def test_fit_with_steps_per_epoch_loses_nothing_over_many_shuffle_seeds(
+    length: int, data: ImageDataset, pool: ProducerPool, trained: tuple[keras.Model, Recorder]
+) -> None:
+    """An epoch goes on over several of Keras' epochs, whose last one is short."""
+    model, recorder = trained
+    for seed in range(0, NUM_SEEDS, SECOND_FIT_EVERY):
+        random.seed(seed)
+        steps = random.randint(1, length + 1)
+        num_parts = -(-length // steps)
+        with sequence_of(data, length, pool, seed) as sequence:
+            model.fit(sequence, epochs=2 * num_parts, steps_per_epoch=steps, verbose=0)
+            for sweep in sweeps(recorder.take_rows(), length):
+                assert sorted(sweep) == list(range(length)), (seed, steps)

@@ -1,0 +1,151 @@
+"""Arguments that cannot work are refused at once, in one sentence, and leave nothing behind."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from bare_trainer import BareTrainer
+from children import producers_elsewhere, wait_for_producers
+from images import SIZE, write_images
+
+from common.errors import ConfigurationError
+from trainer import BatchSequence, ImageDataset, ProducerPool
+from trainer.shared import SHARED
+
+PRODUCER = ("-m", "producer", "--workers", "1")
+
+SEQUENCES = [
+    ({"workers": 0}, "workers must be at least 1, got 0"),
+    ({"workers": -1}, "workers must be at least 1, got -1"),
+    ({"memory_budget": 0}, "memory_budget must be a number of bytes, got 0"),
+    ({"workers": 1, "memory_budget": 1000}, "memory_budget=1,000 bytes has no room for 2 batches"),
+    ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+    ({"workers": 1, "seed": 2**64}, "seed must be a number of 64 bits"),
+    ({"workers": 1, "seed": None}, "seed must be a whole number, got None"),
+    ({"image_size": 256}, "image_size must be (height, width), got 256"),
+    ({"workers": 1, "dtype": "int9"}, "got 'int9'"),
+    ({"timeout_s": 0}, "timeout_s must be a positive number of seconds, got 0"),
+    ({"timeout_s": float("inf")}, "timeout_s must be a positive number of seconds, got inf"),
+    ({"max_queue_size": 1}, "max_queue_size must be at least 2, got 1"),
+]
+
+POOLS = [
+    ({"workers": 0}, "workers must be at least 1"),
+    ({"memory_budget": 0}, "memory_budget must be"),
+    ({"endpoint": "tcp://127.0.0.1:*", "workers": 1}, "pass one of them"),
+    ({"endpoint": "127.0.0.1:5555"}, "tcp://HOST:PORT or ipc://PATH"),
+    ({"endpoint": "tcp://0.0.0.0:*"}, "insecure=True"),
+    ({"endpoint": "tcp://192.0.2.1:5555", "insecure": True}, "cannot listen on tcp://192.0.2.1:5555"),
+    ({"endpoint": "ipc:///no/such/folder/pool"}, "cannot listen on ipc:///no/such/folder/pool"),
+    ({"endpoint": "ipc:///tmp/" + 110 * "x"}, "at most 107 bytes"),
+]
+
+HERE = ("--connect", "tcp://127.0.0.1:5555")
+COMMANDS = [
+    (("--connect", "trainer:5555", "--data-root", "/"), "tcp://HOST:PORT or ipc://PATH"),
+    (("--connect", "tcp://trainer:5555", "--data-root", "/"), "--insecure"),
+    (("--connect", "tcp://127.0.0.1:*", "--data-root", "/"), "one host and port"),
+    (("--connect", "tcp://127.0.0.1:123456", "--data-root", "/"), "up to 65535"),
+    (("--connect", "ipc://" + 200 * "x", "--data-root", "/"), "at most 107 bytes"),
+    ((*HERE, "--data-root", sys.executable), "is a file"),
+    (HERE, "--data-root"),
+    ((*HERE, "--data-root", "/", "--workers", "0"), "must be at least 1"),
+]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
+    """One image."""
+    folder = tmp_path_factory.mktemp("image")
+    return ImageDataset.from_lists(write_images(folder, 1), directory=folder)
+
+
+def test_a_sequence_that_cannot_work_is_refused_and_leaves_nothing_behind(data: ImageDataset) -> None:
+    for arguments, expected in SEQUENCES:
+        with pytest.raises(ConfigurationError, match=re.escape(expected)):
+            BatchSequence(data, **{"image_size": SIZE, **arguments})
+        # What it asked for is not in the books either, where it would make the next one's pool larger.
+        assert SHARED._requests == {}, arguments
+
+
+def test_a_sequence_with_a_pool_brings_no_producers_or_budget_of_its_own(data: ImageDataset) -> None:
+    with ProducerPool("tcp://127.0.0.1:*") as pool:
+        for arguments in ({"workers": 2}, {"memory_budget": 1 << 20}):
+            with pytest.raises(ConfigurationError, match="leave out"):
+                BatchSequence(data, image_size=SIZE, pool=pool, **arguments)
+
+
+def test_absolute_paths_are_only_for_embedded_producers(data: ImageDataset) -> None:
+    lost = ImageDataset.from_lists([f"{data.directory}/{data.paths[0]}"])
+    with (
+        ProducerPool("tcp://127.0.0.1:*") as pool,
+        pytest.raises(ConfigurationError, match=r"--data-root.*0000\.png"),
+    ):
+        BatchSequence(lost, image_size=SIZE, pool=pool)
+
+
+def test_a_pool_that_cannot_work_is_refused_and_leaves_nothing_behind() -> None:
+    for arguments, expected in POOLS:
+        with pytest.raises(ConfigurationError, match=re.escape(expected)):
+            ProducerPool(**arguments)
+
+
+def test_a_producer_command_that_cannot_work_is_refused_in_one_sentence() -> None:
+    start = [sys.executable, "-m", "producer"]
+    started = [subprocess.Popen([*start, *words], stderr=subprocess.PIPE, text=True) for words, _ in COMMANDS]
+    for process, (_, expected) in zip(started, COMMANDS, strict=True):
+        _, text = process.communicate(timeout=60)
+        assert process.returncode == 2
+        last = text.splitlines()[-1]
+        assert last.startswith("feedline-producer: ")
+        assert expected in last
+        assert "Traceback" not in text
+
+
+def test_a_pool_that_others_can_reach_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    with ProducerPool("tcp://0.0.0.0:*", insecure=True):
+        assert "nothing is encrypted or authenticated" in caplog.text
+
+
+def test_an_endpoint_that_is_taken_stays_its_owners(tmp_path: Path) -> None:
+    """ZeroMQ itself would take an ipc endpoint away from who has it, or remove a file of that name."""
+    short = Path(tempfile.mkdtemp())
+    (short / "model.keras").write_text("precious")
+    for address in ("tcp://127.0.0.1:*", f"ipc://{short}/pool"):
+        with ProducerPool(address) as pool:
+            with pytest.raises(ConfigurationError, match="cannot listen on"):
+                ProducerPool(pool.endpoint)
+            arguments = (*PRODUCER, "--connect", pool.endpoint, "--data-root", str(tmp_path))
+            with producers_elsewhere(*arguments):
+                wait_for_producers(pool, 1)
+    with pytest.raises(ConfigurationError, match="there is a file of this name"):
+        ProducerPool(f"ipc://{short}/model.keras")
+    assert (short / "model.keras").read_text() == "precious"
+
+
+def test_a_socket_that_a_killed_trainer_left_behind_is_taken_over() -> None:
+    path = Path(tempfile.mkdtemp()) / "pool"
+    with socket.socket(socket.AF_UNIX) as abandoned:
+        abandoned.bind(str(path))
+    assert path.is_socket()
+    with ProducerPool(f"ipc://{path}"):
+        pass
+
+
+def test_embedded_producers_need_a_folder_for_their_socket(
+    data: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(ConfigurationError, match="set TMPDIR"):
+        ProducerPool(workers=1)
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with ProducerPool(workers=1) as pool:
+        assert BareTrainer(pool, Path(data.directory or ""), ["0000.png"]).fetch(0) == [0]
