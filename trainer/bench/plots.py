@@ -36,7 +36,7 @@ def draw(results: Results, path: Path) -> None:
     groups = by_case([r for r in done if r["case"]["workers"] == max(workers)])
     with rc_context(STYLE):
         num = len(groups) + (len(workers) > 1)
-        picture = Picture(figsize=(6.6 * num, 1.6 + 0.42 * max(map(len, groups))), dpi=DPI)
+        picture = Picture(figsize=(7.6 * num, 1.6 + 0.42 * max(map(len, groups))), dpi=DPI)
         picture.set_layout_engine("constrained", w_pad=0.15, h_pad=0.12)
         panels = picture.subplots(1, num, squeeze=False)[0]
         for axes, group in zip(panels, groups, strict=False):
@@ -65,7 +65,7 @@ def draw_bars(axes: Axes, group: Results) -> None:
             color=INK,
         )
     axes.set_xlim(0, 1.18 * max(figure.highest for figure in figures))
-    axes.set_xlabel("images per second: median, with the lowest and highest round")
+    axes.set_xlabel("images per second (median; lowest to highest)")
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
     _title(axes, case_title(group[0]["case"]))
@@ -97,8 +97,8 @@ def colour_of(name: str) -> str:
 
 
 def _title(axes: Axes, text: str) -> None:
-    head, _, rest = text.partition(", ")
-    axes.set_title(f"{head}\n{rest}" if rest else head, fontsize=10)
+    head, *rest = text.split(", ")
+    axes.set_title("\n".join(filter(None, [head, ", ".join(rest)])), fontsize=8.5)
 
 
 def _save(picture: Picture, path: Path) -> None:

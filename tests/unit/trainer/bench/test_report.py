@@ -88,10 +88,15 @@ def test_promises_are_judged_for_those_who_took_part() -> None:
     results = [result("limit", 1000), result("feedline", 950), result("keras-mp", 200)]
     verdicts = {check.what: check.met for check in case_checks(results)}
     assert verdicts == {
-        "PNG, of the limit": True,
+        "PNG by OpenCV, of the limit": True,
         "PNG, over keras-mp": False,
         "pool thread, CPU a batch, shared memory": True,
     }
+
+
+def test_more_is_asked_of_the_fast_decoder() -> None:
+    first = case_checks([result("limit", 1000), result("feedline", 1700)], fast=True)[0]
+    assert (first.what, first.met) == ("PNG by Wuffs, of the limit", False)
 
 
 def test_a_busy_device_is_judged_by_its_waits() -> None:
