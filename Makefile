@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet
 # torch is moved by hand: a newer build may bring gigabytes of CUDA with it
 BACKENDS := torch==2.13.0 jax jaxlib
 
-.PHONY: help venv demo test test-all lint format e2e constraints clean
+.PHONY: help venv demo bench test test-all lint format e2e constraints clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,6 +24,9 @@ venv: .venv/.stamp ## install Feedline and its tools into .venv
 
 demo: .venv/.stamp ## train a small CNN on real photographs, fed by two producers
 	$(BIN)/python -m trainer demo
+
+bench: .venv/.stamp ## measure all that the design promises, on this machine, in under 10 minutes
+	$(BIN)/python -m trainer bench --json out/bench.json --plot out/bench.png
 
 test: .venv/.stamp ## the tests on TensorFlow, under 5 minutes
 	$(BIN)/pytest -m "not all_backends and not e2e"

@@ -15,25 +15,30 @@ class Waker:
 
     def __init__(self) -> None:
         self._pipe: _Pipe | None = _Pipe()
+        self._is_awake = False
 
     def fileno(self) -> int:
         """The file descriptor to poll for reading; -1 when it is closed."""
         return -1 if self._pipe is None else self._pipe.read_fd
 
     def wake(self) -> None:
-        """Make the pipe readable, unless it is closed. Never blocks: a full pipe wakes just as well."""
+        """Make the pipe readable, unless it is, or is closed. Never blocks: a full one wakes just as well."""
         pipe = self._pipe
-        if pipe is not None:
+        if pipe is not None and not self._is_awake:
+            self._is_awake = True
             with suppress(BlockingIOError):
                 os.write(pipe.write_fd, b"\0")
 
     def clear(self) -> None:
-        """Take out what `wake` put in. Called by the thread that was woken."""
+        """Take out what `wake` put in. Called by the thread that was woken, before it looks for its work.
+
+        In this order: who finds it awake has put the work where it is about to be looked for.
+        """
         pipe = self._pipe
         if pipe is not None:
             with suppress(BlockingIOError):
-                while os.read(pipe.read_fd, 4096):
-                    pass
+                os.read(pipe.read_fd, 4096)
+        self._is_awake = False
 
     def close(self) -> None:
         """Nobody needs to be woken any more. May be repeated; losing the last reference does it too."""

@@ -13,6 +13,8 @@ from common.draws import Purpose, UniformStream
 from common.errors import DecodeError, ReadError
 from common.job import Job
 from common.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
+from common.stages import Stage
+from producer.clock import StageClock
 from producer.decode import Pixels, load
 from producer.files import FileReader
 from producer.roots import DataRoots
@@ -35,10 +37,14 @@ class BatchBuilder:
         What to build.
     roots : DataRoots
         Where files may lie.
+    clock : StageClock, optional
+        Told what the time goes into.
     """
 
-    def __init__(self, job: Job, roots: DataRoots) -> None:
+    def __init__(self, job: Job, roots: DataRoots, clock: StageClock | None = None) -> None:
         self.job = job
+        self._clock = clock or StageClock()
+        self._keeps_dtype = job.x.dtype == job.image.dtype
         self._files = FileReader(roots)
         self._draws = UniformStream(Purpose.TRANSFORM, job.seed)
         self._fitted = np.empty(job.image.shape, job.image.dtype)
@@ -85,10 +91,12 @@ class BatchBuilder:
             self._files.forget()
         for spec, values in zip(self.job.targets, ticket.targets, strict=True):
             arrays[spec.name].reshape(-1)[:] = np.frombuffer(values, spec.dtype)
+        self._clock.lap(Stage.TRANSFORM)
         return buffer
 
     def _build_samples(self, ticket: Ticket, is_cancelled: Callable[[], bool], x: Pixels) -> None:
         recipes = [self._prepare(ticket.epoch, sample) for sample in ticket.samples]
+        self._clock.lap(Stage.TRANSFORM)
         for index, (out, sample, recipe) in enumerate(zip(x, ticket.samples, recipes, strict=True)):
             if is_cancelled():
                 raise CancelledBuildError
@@ -107,10 +115,15 @@ class BatchBuilder:
 
     def _build_sample(self, path: str, recipe: list[Action], out: Pixels) -> None:
         data = self._files.read(path)
-        if recipe or self.job.x.dtype != self.job.image.dtype:
-            self._pipeline.run(recipe, load(data, path, self.job.image, scratch=self._fitted), out)
-        else:
+        self._clock.lap(Stage.READ)
+        if not recipe and self._keeps_dtype:
             load(data, path, self.job.image, out)
+            self._clock.lap(Stage.DECODE)
+            return
+        image = load(data, path, self.job.image, scratch=self._fitted)
+        self._clock.lap(Stage.DECODE)
+        self._pipeline.run(recipe, image, out)
+        self._clock.lap(Stage.TRANSFORM)
 
     def _slot(self, index: int) -> npt.NDArray[np.uint8]:
         """Slots are reused: the trainer leases one again only when it has all of its last batch."""

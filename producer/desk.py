@@ -20,8 +20,10 @@ import numpy.typing as npt
 from common.errors import FeedlineError, RemoteProtocolError
 from common.job import Job
 from common.protocol import Batch, Cancelled, FromProducer
+from common.stages import Stage
 from common.waker import Waker
 from producer.build import BatchBuilder, CancelledBuildError, failure_of
+from producer.clock import StageClock
 from producer.roots import DataRoots
 from producer.session import Task
 
@@ -74,16 +76,18 @@ class Builder:
     def __init__(self, roots: DataRoots, desk: Desk) -> None:
         self._roots = roots
         self._desk = desk
+        self._clock = StageClock()
 
     def run(self) -> None:
         """Build until None comes, or the batch in hand when `stopping` was set."""
         while (task := self._desk.tasks.get()) is not None and not self._desk.stopping:
+            self._clock.lap(Stage.IDLE)
+            self._clock.add(Stage.QUEUED, time.monotonic() - task.came_at)
             self._desk.answers.append((task, self._answer(task)))
             self._desk.waker.wake()
 
     def _answer(self, task: Task) -> FromProducer:
         ticket = task.ticket
-        start = time.perf_counter()
         try:
             memory = self._shared_slot(task)
             data = self._builder(task).build(ticket, lambda: task.cancelled, memory)
@@ -94,8 +98,9 @@ class Builder:
             if not isinstance(error, FeedlineError):
                 logger.exception(f"batch {ticket.step} of epoch {ticket.epoch} failed")
             return failure_of(ticket, error)
-        build_us = int((time.perf_counter() - start) * 1e6)
-        return Batch(ticket.job_id, ticket.lease_id, build_us, data if memory is None else None)
+        stages = self._clock.take()
+        pixels = data if memory is None else None
+        return Batch(ticket.job_id, ticket.lease_id, stages.build_us, pixels, stages.to_wire())
 
     @staticmethod
     def _shared_slot(task: Task) -> npt.NDArray[np.uint8] | None:
@@ -109,5 +114,5 @@ class Builder:
         if not isinstance(known.builder, BatchBuilder):
             if not isinstance(known.job, Job):
                 raise RemoteProtocolError(known.job)
-            known.builder = BatchBuilder(known.job, self._roots)
+            known.builder = BatchBuilder(known.job, self._roots, self._clock)
         return known.builder

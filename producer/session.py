@@ -88,12 +88,15 @@ class Task:
         In which it was given: an answer to an earlier one is not sent.
     cancelled : bool
         Set by the thread that talks, read by the one that builds.
+    came_at : float
+        When the ticket came, on the session's clock.
     """
 
     session: Session
     known: KnownJob
     ticket: Ticket
     cancelled: bool = False
+    came_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +271,7 @@ class TrainerSession:
         if isinstance(known.job, str):
             files = ", ".join(ticket.samples[0].paths) if ticket.samples else ""
             return Say(Failure(ticket.job_id, ticket.lease_id, FailureKind.BUILD, files, known.job, ""))
-        task = Task(self.ids, known, ticket)
+        task = Task(self.ids, known, ticket, came_at=self.heard_at)
         self.tasks[ticket.lease_id] = task
         return Build(task)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from common.errors import FeedlineError, InterruptedWaitError
-from trainer.commands import demo
+from trainer.commands import bench, demo
 
 
 class Command(Protocol):
@@ -26,6 +26,7 @@ class Command(Protocol):
 
 
 COMMANDS: dict[str, Command] = {
+    "bench": bench,
     "demo": demo,
 }
 
@@ -34,6 +35,7 @@ EXAMPLES = """\
 examples:
   feedline demo                      train on real photographs, with two producers
   feedline demo --directory flowers  train on your own folder of class folders
+  feedline bench                     what it does in a second, and what others do
   feedline-producer --help           start producers elsewhere
 """
 FAILED = 1

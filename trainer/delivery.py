@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -99,12 +100,15 @@ class Delivery:
         The slot is to be free as soon as the bytes are out of it, not when the arrays are gone.
     release : callable
         Gives the slot back; to be called once.
+    since : float
+        When it was handed out, on the pool's clock.
     """
 
     layout: BatchLayout
     payload: Payload
     copy: bool
     release: Callable[[], None]
+    since: float = 0.0
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The batch's arrays by name, aligned to 64 bytes and writable. Called once, by the consumer.
@@ -131,3 +135,18 @@ def aligned_owner(num_bytes: int) -> Any:
     """A ctypes array of `num_bytes` that starts at a multiple of `ALIGNMENT_BYTES`."""
     block: Any = np.empty(num_bytes + ALIGNMENT_BYTES, np.uint8)
     return (ctypes.c_uint8 * num_bytes).from_buffer(block, -block.ctypes.data % ALIGNMENT_BYTES)
+
+
+class HandOver:
+    """Counts deliveries. Thread-safe: any thread may take a batch."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.num_delivered = 0
+        self.seconds = 0.0
+
+    def count(self, seconds: float) -> None:
+        """One more, that took so long."""
+        with self._lock:
+            self.num_delivered += 1
+            self.seconds += seconds

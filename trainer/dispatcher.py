@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 
 from common.errors import ConfigurationError
 from common.protocol import LOST_AFTER_S, Failure, FailureKind
@@ -59,6 +60,7 @@ class Dispatcher:
         self._leases = Leases(self._books, self._answers)
         self._feeder = Feeder(self._books, self._leases)
         self._idle: set[bytes] = set()
+        self._numbers = count()
         self._named: set[bytes] = set()
         self._last_tick: float | None = None
 
@@ -120,7 +122,8 @@ class Dispatcher:
 
     def producer_joined(self, producer_id: bytes, name: str, now: float) -> list[Instruction]:
         """A producer was welcomed."""
-        self._books.peers[producer_id] = Peer(producer_id, name, now)
+        peer = self._books.peers[producer_id] = Peer(producer_id, name, now, next(self._numbers))
+        self._books.count_leases(peer)
         self._books.out += [SendJob(producer_id, job_id) for job_id in self._books.works]
         self._allot()
         return self._feed(now)
@@ -163,12 +166,13 @@ class Dispatcher:
         if work is None:
             self._books.slots.apply(lease.slot, SlotEvent.FREE)
             return self._feed(now, peer)
-        work.answer_s.append(now - lease.leased_at)
+        answer_s = now - lease.leased_at
+        work.answer_s.append(answer_s)
         self._leases.end(work, lease)
         self._books.slots.apply(lease.slot, SlotEvent.FILL)
         work.ledger.apply(lease.key, StepEvent.ANSWER)
         work.ready[lease.key] = lease.slot
-        self._books.out.append(Keep(lease.slot))
+        self._books.out.append(Keep(lease.slot, answer_s))
         if lease.key in work.demands:
             self._answers.deliver(work, lease.key)
         elif lease.key.epoch < work.ledger.first_epoch:
@@ -315,6 +319,7 @@ class Dispatcher:
     def _remove(self, peer: Peer, last_words: str, *, by_itself: bool = False) -> None:
         """A producer is gone. Only the lease it worked on can be what killed it."""
         del self._books.peers[peer.producer_id]
+        self._books.short.pop(peer.producer_id, None)
         self._named.discard(peer.producer_id)
         self._allot()
         suspect = None if by_itself else next(iter(peer.leases.values()), None)

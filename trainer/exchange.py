@@ -42,6 +42,7 @@ from common.protocol import (
     Welcome,
     decode,
 )
+from common.stages import Stages
 from trainer.arenas import Arenas
 from trainer.delivery import Delivery, Payload, Releases
 from trainer.dispatch.instructions import (
@@ -62,10 +63,14 @@ from trainer.plan import StepKey
 from trainer.post import Post
 from trainer.roster import Connection, Roster
 from trainer.slots import SlotId
+from trainer.stats import ProducerStats
 from trainer.waiters import Waiter, Waiters
 
 logger = logging.getLogger(__name__)
 
+
+TICK_S = 0.1
+"""Deadlines are looked at no more often than this: there are seconds in all of them."""
 
 INTERRUPT_S = 1.0
 """Waits that begin so soon after a Ctrl-C end at once, as those do that it met."""
@@ -116,9 +121,10 @@ class Exchange:
         self._jobs: dict[int, JobSource] = {}
         self._waiters = Waiters()
         self._kept: dict[SlotId, Payload] = {}
-        self._arriving: Buffer | None = None
+        self._arriving: Batch | None = None
         self._arenas = arenas
         self._beat_at = 0.0
+        self._ticked_at = -TICK_S
         self.interrupted_until = 0.0
         self.doom: FeedlineError | None = None
 
@@ -126,6 +132,14 @@ class Exchange:
     def producer_names(self) -> list[str]:
         """Names of the producers that are there."""
         return [connection.hello.name for connection in self._roster.connections.values()]
+
+    @property
+    def producer_stats(self) -> tuple[ProducerStats, ...]:
+        """What each producer that is there has done so far."""
+        return tuple(
+            connection.count.shown(connection.hello.name, connection.hello.pid)
+            for connection in self._roster.connections.values()
+        )
 
     # --- from consumers -----------------------------------------------------------------------
 
@@ -231,13 +245,19 @@ class Exchange:
         if now - self._beat_at >= HEARTBEAT_S:
             self._beat_at = now
             self._post.tell_all(Heartbeat())
+        if now - self._ticked_at >= TICK_S:
+            self._ticked_at = now
+            self._review(now)
+        while self._post.unreachable:
+            self.lost(self._post.unreachable.pop(), "its connection was cut", now)
+
+    def _review(self, now: float) -> None:
+        """Look at everybody's deadlines."""
         self._act(self._dispatcher.tick(now), now)
         silent = set(self._roster.connections) - self._dispatcher.producer_ids
         for producer_id in silent:
             del self._roster.connections[producer_id]
             self._arenas.drop_producer(producer_id)
-        while self._post.unreachable:
-            self.lost(self._post.unreachable.pop(), "its connection was cut", now)
 
     def say_goodbye(self) -> None:
         """The pool is closing."""
@@ -292,15 +312,15 @@ class Exchange:
             failure = Failure(batch.job_id, batch.lease_id, FailureKind.BUILD, "", text, "")
             self._act(self._dispatcher.batch_failed(producer_id, batch.lease_id, failure, now), now)
             return
-        self._arriving = batch.data
+        self._arriving = batch
         self._act(self._dispatcher.batch_came(producer_id, batch.lease_id, now), now)
         self._arriving = None
 
     def _act(self, instructions: Iterable[Instruction], now: float) -> None:
         for instruction in instructions:
             match instruction:
-                case Keep(slot):
-                    self._kept[slot] = self._arenas.payload(slot, self._arriving)
+                case Keep(slot, answer_s):
+                    self._keep(slot, answer_s)
                 case Discard(slot):
                     del self._kept[slot]
                 case Deliver():
@@ -313,6 +333,15 @@ class Exchange:
                     self._send_ticket(instruction, now)
                 case _:
                     self._write(instruction)
+
+    def _keep(self, slot: SlotId, answer_s: float) -> None:
+        """Note where the bytes of the batch that just came are."""
+        batch = self._arriving
+        if batch is None:
+            raise LocalProtocolError(f"nothing came that could be kept under {slot}")
+        self._kept[slot] = self._arenas.payload(slot, batch.data)
+        count = self._roster.connections[slot.producer_id].count
+        count.batch(Stages.from_wire(batch.stages_us), answer_s)
 
     def _send_ticket(self, order: SendTicket, now: float) -> None:
         """Order a batch; a ticket that cannot be sent, for its paths' sake, fails as the batch would."""
@@ -346,7 +375,7 @@ class Exchange:
             text = f"{order.key} has {payload.num_bytes} bytes instead of {layout.num_bytes}"
             self._waiters.refuse(order.job_id, order.key, RemoteProtocolError(text))
             return
-        delivery = Delivery(layout, payload, order.copy, release)
+        delivery = Delivery(layout, payload, order.copy, release, now)
         first, *others = self._waiters.take(order.job_id, order.key)
         first.give(delivery)
         for other in others:

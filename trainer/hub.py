@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import zmq
 
@@ -109,6 +110,8 @@ class PoolThread(threading.Thread):
         self._calls: deque[Callable[[float], object]] = deque()
         self.says_goodbye = True
         self._stopping = False
+        self._poller, self._polled_children = self._make_poller([]), list[int]()
+        self._watch_at = 0.0
         self._error: FeedlineError | None = None
         grace_s = READ_GRACE_S if self._folder is None else 0.0
         self.exchange = Exchange(
@@ -172,20 +175,30 @@ class PoolThread(threading.Thread):
 
     def _round(self) -> None:
         """One turn: wait for something to happen, take everything in, then look at the clock."""
-        poller = zmq.Poller()
-        poller.register(self._socket, zmq.POLLIN)
-        poller.register(self._waker.fileno(), zmq.POLLIN)
-        for child in self._producers.children:
-            poller.register(child.stderr.fileno(), zmq.POLLIN)
-        poller.poll(POLL_MS)
+        ready = self._wait()
         self._waker.clear()
         now = time.monotonic()
         self._make_calls(now)
         self.exchange.take_releases(now)
         self._receive(now)
-        self._watch_producers(now)
+        if now >= self._watch_at or not ready <= {self._socket, self._waker.fileno()}:
+            self._watch_at = now + POLL_MS / 1000
+            self._watch_producers(now)
         # Last, so that nobody is judged by what has come but was not read yet.
         self.exchange.tick(time.monotonic())
+
+    def _wait(self) -> set[Any]:
+        """Wait until something happens; returns the sockets and descriptors that have something to say."""
+        children = [child.stderr.fileno() for child in self._producers.children]
+        if children != self._polled_children:
+            self._poller, self._polled_children = self._make_poller(children), children
+        return {source for source, _ in self._poller.poll(POLL_MS)}
+
+    def _make_poller(self, children: list[int]) -> zmq.Poller:
+        poller = zmq.Poller()
+        for source in (self._socket, self._waker.fileno(), *children):
+            poller.register(source, zmq.POLLIN)
+        return poller
 
     def _make_calls(self, now: float) -> None:
         while self._calls:

@@ -20,13 +20,13 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
 from common.errors import LocalProtocolError
 from trainer.plan import StepKey
 
 
-class StepState(Enum):
+class StepState(StrEnum):
     """Where a step stands."""
 
     PLANNED = "planned"
@@ -36,7 +36,7 @@ class StepState(Enum):
     FAILED = "failed"
 
 
-class StepEvent(Enum):
+class StepEvent(StrEnum):
     """What can happen to a step."""
 
     LEASE = "lease"

@@ -9,6 +9,7 @@ import atexit
 import itertools
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -21,11 +22,12 @@ import numpy.typing as npt
 
 from common.errors import ClosedError, ConfigurationError
 from common.processes import usable_cores
-from trainer.delivery import Delivery
+from trainer.delivery import Delivery, HandOver
 from trainer.hub import PoolSettings, PoolThread
 from trainer.interrupts import WATCH
 from trainer.jobs import JobSource
 from trainer.plan import StepKey
+from trainer.stats import PoolStats
 from trainer.waiters import Waiter
 
 MEMORY_BUDGET_BYTES = 1 << 30
@@ -95,6 +97,7 @@ class ProducerPool:
         self.embedded = endpoint is None
         self._job_ids = itertools.count(1)
         self._pid = os.getpid()
+        self._hand_over = HandOver()
         settings = PoolSettings(endpoint, memory_budget, insecure, strict_versions, transport)
         self._thread = PoolThread(settings)
         self._thread.start()
@@ -182,14 +185,26 @@ class ProducerPool:
         future: Future[Delivery] = Future()
         self._post(partial(self._thread.exchange.demand, job_id, key, Waiter(future, timeout_s)))
         try:
-            return future.result(timeout_s + SAFETY_S).arrays()
+            delivery = future.result(timeout_s + SAFETY_S)
+            arrays = delivery.arrays()
         except BaseException:
             self._abandon(job_id, key, future)
             raise
+        self._hand_over.count(time.monotonic() - delivery.since)
+        return arrays
 
     def expect(self, job_id: int, keys: Iterable[StepKey]) -> None:
         """Steps that were delivered will be asked for again: have them ready."""
         self._post(partial(self._thread.exchange.expect, job_id, list(keys)))
+
+    def stats(self) -> PoolStats:
+        """Where the time of batches went so far, by producer."""
+        done = self._hand_over
+        return self._call(
+            lambda _: PoolStats(
+                self._thread.exchange.producer_stats, done.num_delivered, done.seconds, time.thread_time()
+            )
+        )
 
     def close(self) -> None:
         """Say goodbye to all producers, end embedded ones, and give everything back. May be repeated."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from common.protocol import VERSION, Hello, Refusal, Refuse, Session
+from trainer.stats import ProducerCount
 
 
 @dataclass(slots=True)
@@ -16,11 +17,14 @@ class Connection:
     ----------
     routing_id : bytes
         Where the ROUTER finds it; changes when its connection was cut and is back.
+    count : ProducerCount
+        What it has done.
     """
 
     session: Session
     routing_id: bytes
     hello: Hello
+    count: ProducerCount = field(default_factory=ProducerCount, compare=False)
 
 
 @dataclass(slots=True)

@@ -14,9 +14,9 @@ A slot whose producer or job is gone is an orphan: when it would become FREE it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import TypeAlias
 
 from common.errors import LocalProtocolError
@@ -25,7 +25,7 @@ MIN_SLOTS = 2
 """One to build into, one to wait in: with fewer a producer would idle after every batch."""
 
 
-class SlotState(Enum):
+class SlotState(StrEnum):
     """Who has a slot in hand."""
 
     FREE = "free"
@@ -35,7 +35,7 @@ class SlotState(Enum):
     QUARANTINED = "quarantined"
 
 
-class SlotEvent(Enum):
+class SlotEvent(StrEnum):
     """What can happen to a slot."""
 
     LEASE = "lease"
@@ -133,6 +133,7 @@ class SlotTable:
         self._states: dict[Owner, dict[int, SlotState]] = {}
         self._targets: dict[Owner, int] = {}
         self._slot_bytes: dict[int, int] = {}
+        self._num_free: dict[bytes, int] = {}
         self._held_bytes = 0
         self.used_bytes = 0
         self.is_starving = False
@@ -179,14 +180,22 @@ class SlotTable:
         if after is None:
             raise LocalProtocolError(f"slot {slot} is {before.value}: it cannot {event.value}")
         self._states[slot.owner][slot.index] = after
+        self._count_free(slot.producer_id, (after is SlotState.FREE) - (before is SlotState.FREE))
         self._held_bytes += self._slot_bytes[slot.job_id] * (
             (after is SlotState.HELD) - (before is SlotState.HELD)
         )
         if after is SlotState.FREE and (self._drop_if_surplus(slot) or self.is_starving):
             self._grow()
 
+    @property
+    def with_free_slots(self) -> KeysView[bytes]:
+        """Ids of the producers that have a free slot, for whatever job."""
+        return self._num_free.keys()
+
     def free_slot(self, owner: Owner) -> SlotId | None:
         """A free slot of an owner, the lowest; None if all are in use."""
+        if owner[0] not in self._num_free:
+            return None
         free = [i for i, state in self._states.get(owner, {}).items() if state is SlotState.FREE]
         return SlotId(*owner, min(free)) if free else None
 
@@ -224,6 +233,7 @@ class SlotTable:
         if states[slot.index] is not SlotState.FREE:
             return False
         del states[slot.index]
+        self._count_free(slot.producer_id, -1)
         if not states:
             del self._states[slot.owner]
         self.used_bytes -= self._slot_bytes[slot.job_id]
@@ -264,4 +274,13 @@ class SlotTable:
         states = self._states.setdefault(owner, {})
         states[next(i for i in range(len(states) + 1) if i not in states)] = SlotState.FREE
         self.used_bytes += num_bytes
+        self._count_free(owner[0], 1)
         return True
+
+    def _count_free(self, producer_id: bytes, more: int) -> None:
+        """With hundreds of producers, looking for a free slot among all of them takes too long."""
+        number = self._num_free.get(producer_id, 0) + more
+        if number:
+            self._num_free[producer_id] = number
+        else:
+            self._num_free.pop(producer_id, None)

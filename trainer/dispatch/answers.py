@@ -76,11 +76,13 @@ class Answers:
 
     def review(self, work: Work, key: StepKey, demand: Demand, now: float) -> None:
         """Say that a wait is long, or end it."""
+        if now < min(demand.until, demand.next_note_at):
+            return
         text = f"waiting {now - demand.since:.0f} s for {key}: {self._why(work, key)}"
         if now >= demand.until:
             del work.demands[key]
             self._books.out.append(Reject(work.job_id, key, StarvedError(text)))
-        elif now >= demand.next_note_at:
+        else:
             demand.next_note_at = now + NEXT_NOTE_S
             self._books.note(logging.WARNING, text)
 

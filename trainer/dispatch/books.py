@@ -18,6 +18,9 @@ OVERDUE_AFTER_S = 10.0
 OVERDUE_FACTOR = 10
 """... nor before so many times the median time from lease to answer."""
 
+TICKETS_AHEAD = 2
+"""Leases of one producer: one in work, one waiting. Enough never to idle, little to lose."""
+
 UNASKED_AHEAD = 2
 """Batches that a job may have in hand before anything was asked of it."""
 
@@ -58,6 +61,8 @@ class Peer:
     ----------
     leases : dict of int to Lease
         In the order given, which is the order in which it works: only the first can be in work.
+    number : int
+        How many joined before it.
     num_unread : int
         Read failures in a row.
     barred : bool
@@ -67,6 +72,7 @@ class Peer:
     producer_id: bytes
     name: str
     last_heard: float
+    number: int = 0
     leases: dict[int, Lease] = field(default_factory=dict)
     num_unread: int = 0
     barred: bool = False
@@ -151,6 +157,8 @@ class Books:
         By producer_id, in the order in which they joined.
     works : dict of int to Work
         By job_id, in the order in which they were opened.
+    short : dict of bytes to Peer
+        Those of the peers that hold fewer than `TICKETS_AHEAD` leases.
     out : list of Instruction
         What the pool is to do, not yet handed out.
     """
@@ -158,12 +166,32 @@ class Books:
     slots: SlotTable
     peers: dict[bytes, Peer] = field(default_factory=dict)
     works: dict[int, Work] = field(default_factory=dict)
+    short: dict[bytes, Peer] = field(default_factory=dict)
     out: list[Instruction] = field(default_factory=list)
 
     @property
     def producer_names(self) -> list[str]:
         """Names of the producers that are there."""
         return [peer.name for peer in self.peers.values()]
+
+    def count_leases(self, peer: Peer) -> None:
+        """A peer came, or holds more or fewer leases than before."""
+        if len(peer.leases) < TICKETS_AHEAD:
+            self.short[peer.producer_id] = peer
+        else:
+            self.short.pop(peer.producer_id, None)
+
+    @property
+    def hungry(self) -> list[Peer]:
+        """Peers that prefetch may feed: short of leases, with a slot to build into.
+
+        Of the two conditions, the one that fewer producers meet is gone through: when producers are
+        slow all have slots, and when the consumer is, hardly any has.
+        """
+        free = self.slots.with_free_slots
+        if len(self.short) <= len(free):
+            return [peer for producer_id, peer in self.short.items() if producer_id in free]
+        return [self.short[producer_id] for producer_id in free if producer_id in self.short]
 
     def may_read(self, peer: Peer, work: Work, key: StepKey) -> bool:
         """Whether the producer has not yet failed to read a file of the step."""

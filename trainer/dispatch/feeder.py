@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from trainer.dispatch.books import Books, Peer, Work
+from trainer.dispatch.books import TICKETS_AHEAD, Books, Peer, Work
 from trainer.dispatch.instructions import Discard
 from trainer.dispatch.leases import Leases
 from trainer.ledger import StepEvent, StepState
 from trainer.plan import StepKey
 from trainer.slots import SlotEvent, SlotId
 
-TICKETS_AHEAD = 2
-"""Leases of one producer: one in work, one waiting. Enough never to idle, little to lose."""
-
 DEMANDED_AHEAD = 4
-"""... and so many when somebody waits for the step."""
+"""A producer may hold more than `TICKETS_AHEAD` leases, but no more than so many, when somebody waits."""
 
 
 class Feeder:
@@ -44,8 +41,14 @@ class Feeder:
     def _feed_all(self, now: float) -> None:
         """One ticket each, then a second each: work spreads before it queues."""
         for depth in range(1, DEMANDED_AHEAD + 1):
-            for peer in sorted(self._books.peers.values(), key=lambda peer: len(peer.leases)):
+            for peer in self._candidates():
                 self._feed_one(peer, depth, now)
+
+    def _candidates(self) -> list[Peer]:
+        """Whoever may get a ticket, the least busy first, then in the order of joining."""
+        everyone = self._has_unleased_demand()
+        peers = self._books.peers.values() if everyone else self._books.hungry
+        return sorted(peers, key=lambda peer: (len(peer.leases), peer.number))
 
     def _feed_one(self, peer: Peer, depth: int, now: float) -> bool:
         """Lease one step to a producer that holds fewer than `depth` leases."""

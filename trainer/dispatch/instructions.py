@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from common.errors import FeedlineError
@@ -45,9 +45,13 @@ class SendCancel:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """The batch that just came is wanted: keep its bytes under this slot."""
+    """The batch that just came is wanted: keep its bytes under this slot.
+
+    It came `answer_s` seconds after its ticket was sent.
+    """
 
     slot: SlotId
+    answer_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from itertools import count
 
 from common.protocol import Failure
 from trainer.dispatch.answers import Answers
-from trainer.dispatch.books import Books, Lease, Peer, Work
+from trainer.dispatch.books import OVERDUE_AFTER_S, Books, Lease, Peer, Work
 from trainer.dispatch.instructions import SendCancel, SendTicket
 from trainer.ledger import StepEvent, StepState
 from trainer.plan import StepKey
@@ -42,12 +42,17 @@ class Leases:
         self._books.slots.apply(slot, SlotEvent.LEASE)
         work.ledger.apply(key, StepEvent.LEASE)
         peer.leases[lease.lease_id] = work.leased[key] = lease
+        self._books.count_leases(peer)
         self._books.out.append(SendTicket(lease.lease_id, key, slot))
 
     def answered(self, producer_id: bytes, lease_id: int) -> tuple[Peer | None, Lease | None]:
         """Whose lease an answer ends; nothing for an answer to no lease, such as a second one."""
         peer = self._books.peers.get(producer_id)
-        return peer, peer.leases.pop(lease_id, None) if peer else None
+        if peer is None:
+            return None, None
+        lease = peer.leases.pop(lease_id, None)
+        self._books.count_leases(peer)
+        return peer, lease
 
     def wanting(self, lease: Lease) -> Work | None:
         """The job for which an answer to this lease still is news."""
@@ -83,14 +88,15 @@ class Leases:
 
     def expire_if_overdue(self, peer: Peer, lease: Lease, now: float) -> None:
         """Expire a lease that is much older than leases of its job usually get."""
-        if lease.void or now - lease.leased_at <= self._books.works[lease.slot.job_id].overdue_s:
+        age_s = now - lease.leased_at
+        # The median is taken of those few only that may be late.
+        if lease.void or age_s <= OVERDUE_AFTER_S or age_s <= self._books.works[lease.slot.job_id].overdue_s:
             return
         self.expire(lease)
         lease.overdue = True
         self._books.note(
             logging.WARNING,
-            f"producer {peer.name} has not answered for {now - lease.leased_at:.0f} s: "
-            f"{lease.key} goes to another",
+            f"producer {peer.name} has not answered for {age_s:.0f} s: {lease.key} goes to another",
         )
 
     def lose(self, peer: Peer, lease: Lease, last_words: str, *, counts: bool) -> None:

@@ -121,8 +121,8 @@ def test_draws_depend_on_seed_epoch_row_and_occurrence(roots: DataRoots) -> None
     variants = {
         drawn(roots, sample),
         drawn(roots, sample, epoch=1),
-        drawn(roots, replace(sample, row=3)),
-        drawn(roots, replace(sample, occurrence=1)),
+        drawn(roots, sample._replace(row=3)),
+        drawn(roots, sample._replace(occurrence=1)),
         drawn(roots, sample, job=replace(AUGMENTED, seed=6)),
     }
     assert len(variants) == 5

@@ -1,0 +1,176 @@
+"""Producers that decode nothing: many in one process, each with a socket of its own.
+
+They speak the real protocol and answer every ticket at once, with a batch that holds the ticket's
+targets and whatever else is in its slot. What a trainer takes to serve them is all that is measured.
+Run as ``python -P -m trainer.bench.fake_producers``; they end with their trainer's goodbye.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zmq
+
+from common.arena import Arena, arena_name
+from common.batch import BatchLayout, empty_buffer
+from common.job import Job
+from common.protocol import (
+    HEARTBEAT_S,
+    VERSION,
+    ArenaAnswer,
+    ArenaOffer,
+    Batch,
+    FromProducer,
+    Goodbye,
+    Heartbeat,
+    Hello,
+    OpenJob,
+    Session,
+    Ticket,
+    Welcome,
+    decode,
+    encode,
+    new_id,
+)
+
+POLL_MS = 200
+
+
+@dataclass(slots=True, eq=False)
+class FakeJob:
+    """One job as one fake producer has it: memory for its slots, shared or not."""
+
+    job: Job
+    num_slots: int
+    arena: Arena | None = None
+    shared: bool = False
+    own: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
+
+    def fill(self, ticket: Ticket) -> Any:
+        """Put the targets into the slot; what a batch message is to carry."""
+        slot = self._slot(ticket.slot)
+        layout = BatchLayout(self.job.layout(1).specs, len(ticket.samples))
+        for offset, values in zip(layout.offsets[1:], ticket.targets, strict=True):
+            slot[offset : offset + len(values)] = np.frombuffer(values, np.uint8)
+        return None if self.shared else slot[: layout.num_bytes]
+
+    def _slot(self, index: int) -> npt.NDArray[np.uint8]:
+        if index not in self.own:
+            shared = self.arena.slot(index) if self.arena and self.shared else None
+            self.own[index] = empty_buffer(self.job.slot_bytes) if shared is None else shared
+        return self.own[index]
+
+
+class FakeProducer:
+    """One producer.
+
+    Parameters
+    ----------
+    context : zmq.Context
+        Of the process.
+    endpoint : str
+        Where the trainer listens.
+    name : str
+        For its log lines.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, name: str) -> None:
+        self.ids = Session(new_id())
+        self.ended = False
+        self._jobs: dict[int, FakeJob] = {}
+        self.socket = context.socket(zmq.DEALER)
+        self.socket.connect(endpoint)
+        self.say(Hello(VERSION, name, "simulated", os.getpid(), {}))
+
+    def say(self, message: FromProducer) -> None:
+        """Send a message."""
+        self.socket.send_multipart(encode(self.ids, message), zmq.NOBLOCK, copy=False)
+
+    def hear(self) -> None:
+        """Take in all there is, and answer it."""
+        with suppress(zmq.Again):
+            while True:
+                self._answer(*decode(self.socket.recv_multipart(zmq.NOBLOCK)))
+
+    def beat(self) -> None:
+        """Say that it lives. It never holds a lease for long."""
+        if self.ids.pool_id:
+            self.say(Heartbeat())
+
+    def _answer(self, ids: Session, message: object) -> None:
+        match message:
+            case Ticket(job_id):
+                data = self._jobs[job_id].fill(message)
+                self.say(Batch(job_id, message.lease_id, 0, data))
+            case Welcome():
+                self.ids = ids
+            case OpenJob(wire, num_slots):
+                self._offer(FakeJob(Job.from_wire(wire), num_slots))
+            case ArenaAnswer(job_id, attached):
+                self._settle(self._jobs[job_id], attached=attached)
+            case Goodbye():
+                self.ended = True
+            case _:
+                pass
+
+    def _offer(self, fake: FakeJob) -> None:
+        job_id = fake.job.job_id
+        self._jobs[job_id] = fake
+        name = arena_name(self.ids.pool_id, self.ids.producer_id, job_id)
+        fake.arena = Arena(name, fake.job.slot_bytes, fake.num_slots)
+        self.say(ArenaOffer(job_id, name, fake.arena.nonce, fake.job.slot_bytes, fake.num_slots))
+
+    @staticmethod
+    def _settle(fake: FakeJob, *, attached: bool) -> None:
+        fake.own.clear()
+        fake.shared = attached
+        if fake.arena is not None:
+            fake.arena.unlink()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until the trainer says goodbye, or the process that started this one is gone."""
+    parser = argparse.ArgumentParser("fake_producers")
+    parser.add_argument("--connect", required=True)
+    parser.add_argument("--num", type=int, required=True)
+    parser.add_argument("--name", required=True)
+    settings = parser.parse_args(arguments)
+    with zmq.Context() as context:
+        context.set(zmq.MAX_SOCKETS, max(1024, 2 * settings.num))
+        producers = [
+            FakeProducer(context, settings.connect, f"{settings.name}.{i}") for i in range(settings.num)
+        ]
+        try:
+            _serve(producers)
+        finally:
+            for producer in producers:
+                producer.socket.close(linger=0)
+    return 0
+
+
+def _serve(producers: list[FakeProducer]) -> None:
+    poller, parent, beat_at = zmq.Poller(), os.getppid(), 0.0
+    by_socket = {producer.socket: producer for producer in producers}
+    for socket in by_socket:
+        poller.register(socket, zmq.POLLIN)
+    while os.getppid() == parent and not all(producer.ended for producer in producers):
+        for socket, _ in poller.poll(POLL_MS):
+            by_socket[socket].hear()
+        now = time.monotonic()
+        if now - beat_at >= HEARTBEAT_S:
+            beat_at = now
+            for producer in producers:
+                producer.beat()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""`make bench`: all that the design promises, in one run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from common.errors import FeedlineError
+from trainer.bench.case import Case
+from trainer.bench.checks import Check, at_least, at_most, case_checks, step_checks
+from trainer.bench.corpora import RECIPES, corpus_folder
+from trainer.bench.figures import Figure, rates
+from trainer.bench.runner import Plan, Result, Say, run, start_module
+from trainer.bench.simulate import Simulation, simulate
+from trainer.bench.sockets import bare_gb_per_s
+
+STEP_FACTOR = 1.15
+FRAME_SIDE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much of everything.
+
+    Attributes
+    ----------
+    num_images, num_large : int
+        Of the corpora, and of the one of large photographs.
+    plan : Plan
+        Of each case.
+    simulation : Simulation
+        Of the load.
+    """
+
+    num_images: int
+    num_large: int
+    plan: Plan
+    simulation: Simulation
+    num_frames: int
+
+
+FULL = Scale(1024, 192, Plan(seconds=2.0, repeat=3), Simulation(), 400)
+QUICK = Scale(96, 64, Plan(seconds=0.3, repeat=1), Simulation(num_producers=8, num_steps=400), 20)
+
+
+@dataclass(slots=True)
+class Suite:
+    """One run of everything.
+
+    Parameters
+    ----------
+    cache_dir : Path
+        Where corpora are kept.
+    peers : sequence of str
+        Who takes part beside the limit and Feedline.
+    options : set of str
+        Which of Feedline's newer options there are: ``cache``, ``jpeg_scaling``.
+    say : callable
+        Told what is going on.
+    """
+
+    cache_dir: Path
+    scale: Scale
+    workers: int
+    peers: Sequence[str]
+    options: set[str]
+    say: Say
+    results: list[Result] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Do it all."""
+        png, jpeg, large = (
+            self._case("png", "rsna"),
+            self._case("jpeg", "photos"),
+            self._case("large", "large"),
+        )
+        self._run([*self._against(png, self.peers), *self._cached(png)])
+        self._run(self._against(jpeg, [peer for peer in self.peers if peer == "torch"]))
+        if "jpeg_scaling" in self.options:
+            self._run([("limit", large), ("feedline", large.with_(jpeg_scaling=True))])
+        self.checks += case_checks(
+            [result.to_json() for result in self.results], fast=find_spec("pywuffs") is not None
+        )
+        self._device(png)
+        self._single_figures(png)
+        self._load()
+
+    def _case(self, name: str, corpus: str) -> Case:
+        recipe = RECIPES[corpus]
+        num = self.scale.num_large if corpus == "large" else self.scale.num_images
+        folder = str(corpus_folder(self.cache_dir, recipe, num))
+        side = 512 if corpus == "rsna" else 224
+        return Case(name, folder, height=side, width=side, color_mode=recipe.color_mode, workers=self.workers)
+
+    @staticmethod
+    def _against(case: Case, peers: Sequence[str]) -> list[tuple[str, Case]]:
+        own = [("limit", case), ("feedline", case), ("feedline", case.with_(through="fit"))]
+        return own + [(peer, case) for peer in peers]
+
+    def _cached(self, case: Case) -> list[tuple[str, Case]]:
+        caches = ("memory", "disk") if "cache" in self.options else ()
+        return [("feedline", case.with_(cache=cache)) for cache in caches]
+
+    def _run(self, cases: Sequence[tuple[str, Case]]) -> None:
+        self.results += run(cases, self.scale.plan, self.say)
+
+    def _device(self, case: Case) -> None:
+        """Emulate a device that is a little slower than the producers were just now."""
+        mine = next(result for result in self.results if result.name == "feedline" and result.case == case)
+        if not mine.rounds:
+            return
+        step_s = STEP_FACTOR * case.batch_size / Figure.of(rates(mine.rounds)).median
+        self.say(f"a device that takes {step_s * 1e3:.1f} ms for a batch")
+        # At least one boundary of epochs belongs in each round.
+        seconds = max(self.scale.plan.seconds, 1.2 * step_s * case.num_steps)
+        (result,) = run([("feedline", case)], Plan(seconds, self.scale.plan.repeat, step_s), self.say)
+        self.results.append(result)
+        if result.rounds:
+            self.checks += step_checks(result.to_json())
+
+    def _single_figures(self, case: Case) -> None:
+        self.say("Keras' own time for a batch, and the time to a first batch")
+        overhead = probe("keras-overhead", case.with_(batch_size=64, height=512, width=512))
+        self.checks.append(at_most("Keras' own time for a batch of 16.8 MB", overhead["ms"], 2.0, " ms"))
+        first = probe("first-batch", case.with_(workers=4))
+        private = max((size["private"] for size in first["memory_mb"]), default=0.0)
+        self.checks += [
+            at_most("first batch with workers=4", first["seconds"], 1.0, " s"),
+            at_most("private memory of a producer", private, 80, " MB"),
+        ]
+
+    def _load(self) -> None:
+        settings = self.scale.simulation
+        self.say(f"{settings.num_producers} simulated producers")
+        load = simulate(settings)
+        self.checks += [
+            at_least(f"tickets a second, {settings.num_producers} producers", load.tickets_per_s, 5000),
+            at_most("samples lost or doubled there", load.num_lost + load.num_doubled, 0),
+        ]
+        frames = Simulation(2, 1, self.scale.num_frames, 32, FRAME_SIDE, "frames")
+        bare = bare_gb_per_s(32 * FRAME_SIDE**2, self.scale.plan.seconds)
+        share = simulate(frames).gb_per_s / bare
+        self.checks.append(
+            at_least(f"frames over TCP, of a bare socket's {bare:.1f} GB/s", share, 0.9, " times")
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "results": [result.to_json() for result in self.results],
+            "checks": [check.to_json() for check in self.checks],
+        }
+
+
+def probe(what: str, case: Case) -> dict[str, Any]:
+    """Take one figure of `trainer.bench.probes`, in a process of its own.
+
+    Raises
+    ------
+    FeedlineError
+        It failed; with what it wrote.
+    """
+    process = start_module("trainer.bench.probes", what, case.to_json(), text=True, stderr=subprocess.PIPE)
+    output, words = process.communicate()
+    if process.returncode:
+        raise FeedlineError(f"the probe {what} ended with status {process.returncode}:\n{words}")
+    answer: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return answer
