@@ -34,8 +34,11 @@ logger = logging.getLogger(__name__)
 POLL_MS = 200
 """The talking thread looks at the clock this often, if nothing else wakes it."""
 
-FLUSH_MS = 2000
-"""How long a goodbye, and the batches before it, may take to leave."""
+FLUSH_MS, ORPHANS_FLUSH_MS = 2000, 500
+"""How long a goodbye, and the batches before it, may take to leave; an orphan's trainer may be gone, too."""
+
+REJOIN_S = 0.5
+"""Pause between a trainer's goodbye and the next hello: until then the old one may still listen."""
 
 RECONNECT_MS, LONGEST_RECONNECT_MS = 100, 2000
 """Pauses between attempts to connect: the first, and the longest they grow to."""
@@ -93,6 +96,7 @@ class Link:
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, name: str) -> None:
         self.endpoint = endpoint
         self.refusal = ""
+        self.rejoin_at = 0.0
         self.session = TrainerSession(Hello(VERSION, name, platform.node(), os.getpid(), libraries()))
         self._context = context
         self.socket = self._connect()
@@ -125,12 +129,12 @@ class Link:
         self.session.restart()
         self.socket = self._connect()
 
-    def close(self, farewell: str) -> None:
+    def close(self, farewell: str, flush_ms: int) -> None:
         """Say goodbye, let what was said leave if somebody is there to hear it, and close."""
         is_heard = self.session.phase is Phase.SERVING
         if is_heard:
             self.say(Goodbye(farewell))
-        self.socket.close(linger=FLUSH_MS if is_heard else 0)
+        self.socket.close(linger=flush_ms if is_heard else 0)
 
     def _connect(self) -> zmq.Socket[bytes]:
         socket = self._context.socket(zmq.DEALER)
@@ -174,7 +178,7 @@ class Talker(threading.Thread):
                 self._desk.tasks.put(None)
             finally:
                 for link in links:
-                    link.close("stopped")
+                    link.close("stopped", ORPHANS_FLUSH_MS if self._is_orphan else FLUSH_MS)
         if self._is_orphan:
             # Nobody wants the batch in hand, and its file may be on a disk that never answers.
             os._exit(1)
@@ -217,7 +221,7 @@ class Talker(threading.Thread):
                 case Restart(reason):
                     link.restart(reason)
                 case End(error):
-                    link.refusal = error
+                    link.refusal, link.rejoin_at = error, time.monotonic() + REJOIN_S
                     logger.log(
                         logging.ERROR if error else logging.INFO, f"{link.endpoint}: {error or 'goodbye'}"
                     )
@@ -236,11 +240,13 @@ class Talker(threading.Thread):
             logger.info("the process that started this producer is gone")
             self._is_orphan = True
             return True
-        for link in links:
-            if link.session.phase is Phase.ENDED and not (link.refusal or self._settings.exit_with_trainer):
+        ended = [link for link in links if link.session.phase is Phase.ENDED]
+        final = [link for link in ended if link.refusal or self._settings.exit_with_trainer]
+        for link in ended:
+            if link not in final and time.monotonic() > link.rejoin_at:
                 link.restart("waiting for the next trainer")
         self.error = "; ".join(f"{link.endpoint}: {link.refusal}" for link in links if link.refusal)
-        return all(link.session.phase is Phase.ENDED for link in links)
+        return len(final) == len(links)
 
 
 def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]) -> str:

@@ -340,7 +340,7 @@ class Dispatcher:
         """Divide the budget; where it does not serve all, whoever is stuck or cannot read comes last."""
         needs = {job_id: work.need for job_id, work in self._books.works.items()}
         takers = [peer for peer in self._books.peers.values() if not peer.barred]
-        takers.sort(key=lambda peer: (peer.is_stuck, peer.num_unread))
+        takers.sort(key=lambda peer: (peer.is_stuck, self._books.num_unreadable(peer), peer.num_unread))
         self._idle = set(self._books.slots.allot([peer.producer_id for peer in takers], needs))
         new = [peer.name for peer in takers if peer.producer_id in self._idle - self._named]
         self._named |= self._idle

@@ -155,7 +155,7 @@ class ProducerPool:
 
     def close_job(self, job_id: int) -> None:
         """End it. Waits for its batches raise `ClosedError`; arrays already delivered stay good."""
-        if self._end.alive:
+        if self.is_open:
             error = ClosedError("the sequence was closed")
             self._post(partial(self._thread.exchange.close_job, job_id, error))
 

@@ -223,8 +223,9 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         """Keras ends an epoch, or the peeks before the first."""
         with self._lock:
             peeked = self._binding.epoch_ends()
-        if peeked and self._end.alive:
-            self._pool.expect(self._job_id, peeked)
+        if peeked and self._pool.is_open:
+            with suppress(FeedlineError):
+                self._pool.expect(self._job_id, peeked)
 
     @property
     def filenames(self) -> list[str]:

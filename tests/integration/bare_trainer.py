@@ -70,6 +70,11 @@ class BareTrainer:
         self._pool.close_job(self.job.job_id)
 
 
+def is_waited_for(pool: ProducerPool) -> list[int]:
+    """The steps that somebody waits for, as the pool's thread sees it."""
+    return pool._call(lambda _: [key.step for _, key in pool._thread.exchange._waiters.steps()])
+
+
 def names_in(directory: Path, pattern: str = "*") -> list[str]:
     """The files of a directory, sorted."""
     return sorted(str(path.relative_to(directory)) for path in directory.glob(pattern))

@@ -22,6 +22,9 @@ from trainer.slots import SlotState
 PATIENCE_S = 120.0
 """Only a test that fails waits so long."""
 
+STOP_S = 30.0
+"""A producer that was told to stop may finish a batch for so long."""
+
 POLL_S = 0.005
 
 
@@ -56,7 +59,12 @@ def producers_elsewhere(*command: str) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.send_signal(signal.SIGCONT)  # a stopped process hears nothing else
         process.terminate()
-        process.wait(PATIENCE_S)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
 
 
 def slot_states(pool: ProducerPool) -> Counter[SlotState]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import keras
 import psutil
+from bare_trainer import is_waited_for
 
 from trainer import BatchSequence, ImageDataset, ProducerPool
 
@@ -44,15 +45,11 @@ class StopProducers(keras.callbacks.Callback):
 
     def __init__(self, sequence: BatchSequence, number: signal.Signals) -> None:
         super().__init__()
-        self._sequence = sequence
+        self._pool = sequence.pool
         self._number = number
-        self._num_trained = self._num_peeked = 0
+        self._num_trained = 0
 
-    def on_train_begin(self, logs: object = None) -> None:  # noqa: ARG002 - Keras' own signature
-        """Count from here: the peeks are over."""
-        self._num_peeked = self._sequence.stats.num_batches
-
-    def on_train_batch_end(self, batch: int, logs: object = None) -> None:  # noqa: ARG002
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:  # noqa: ARG002 - Keras' signature
         """Count, and stop the producers."""
         self._num_trained += 1
         if self._num_trained == STOP_AT:
@@ -63,25 +60,24 @@ class StopProducers(keras.callbacks.Callback):
         if self._num_trained >= STOP_AT and self._number is signal.SIGKILL:
             self._stop_when_starved()
 
+    def _watch(self) -> None:
+        """Say when the step that is awaited is the one that the training needs next."""
+        while self._num_trained not in is_waited_for(self._pool):
+            time.sleep(0.01)
+        say("waiting")
+
     def _stop_when_starved(self) -> None:
-        """Stop the training when TensorFlow waits; it reads ahead as soon as it has nothing in hand."""
-        exchange = self._sequence.pool._thread.exchange
-        while self._is_dry and not exchange._kept:
-            if exchange._waiters.steps():
+        """Stop the training when TensorFlow's thread waits for a batch.
+
+        It reads ahead of the training by one batch at least, so when nothing is ready any more it
+        will wait soon, now or after one of the next steps.
+        """
+        until = time.monotonic() + 0.3
+        while not self._pool._thread.exchange._kept and time.monotonic() < until:
+            if is_waited_for(self._pool):
                 self.model.stop_training = True
                 return
             time.sleep(0.01)
-
-    @property
-    def _is_dry(self) -> bool:
-        """Whether every batch that was delivered was trained: then TensorFlow wants the next one."""
-        return self._num_trained == self._sequence.stats.num_batches - self._num_peeked
-
-    def _watch(self) -> None:
-        wait_for_a_wait(self._sequence.pool)
-        while not self._is_dry:
-            time.sleep(0.01)
-        say("waiting")
 
 
 def interrupted(act: Callable[[], object]) -> None:
@@ -98,27 +94,28 @@ def main(folder: Path) -> None:
     data = ImageDataset.from_lists(names, range(len(names)), directory=folder)
     model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    options = {"batch_size": 1, "image_size": SIZE}
+    options = {"batch_size": 1, "image_size": SIZE, "shuffle": False}
+    in_order = {"shuffle": False, "verbose": 0}
 
     sequence = BatchSequence(data, workers=1, **options)
     children = psutil.Process().children()
     callback = StopProducers(sequence, signal.SIGSTOP)
-    interrupted(lambda: model.fit(sequence, epochs=2, verbose=0, callbacks=[callback]))
+    interrupted(lambda: model.fit(sequence, epochs=2, callbacks=[callback], **in_order))
     for child in children:
         child.send_signal(signal.SIGCONT)
-    history = model.fit(sequence, epochs=1, verbose=0)
+    history = model.fit(sequence, **in_order)
     say(f"trained-{len(history.history['loss'])}")
     sequence.close()
 
     pool = ProducerPool("tcp://127.0.0.1:*")
     sequence = BatchSequence(data, pool=pool, **options)
     threading.Thread(target=lambda: (wait_for_a_wait(pool), say("waiting")), daemon=True).start()
-    interrupted(lambda: model.fit(sequence, verbose=0))
+    interrupted(lambda: model.fit(sequence, **in_order))
 
     command = ["-m", "producer", "--workers", "1", "--connect", pool.endpoint, "--data-root", str(folder)]
     with subprocess.Popen([sys.executable, *command], stderr=subprocess.DEVNULL):
         callback = StopProducers(sequence, signal.SIGKILL)
-        model.fit(sequence, epochs=2, verbose=0, callbacks=[callback])
+        model.fit(sequence, epochs=2, callbacks=[callback], **in_order)
     # Leave with all of it open, and TensorFlow's thread waiting for a batch that nobody will build.
     wait_for_a_wait(pool)
     say("leaving")
@@ -126,7 +123,7 @@ def main(folder: Path) -> None:
 
 def wait_for_a_wait(pool: ProducerPool) -> None:
     """Until somebody waits for a batch."""
-    while not pool._thread.exchange._waiters.steps():
+    while not is_waited_for(pool):
         time.sleep(0.01)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from children import (
+    PATIENCE_S,
     Killer,
     faulty_producer,
     pool_of,
@@ -37,6 +38,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
     return ImageDataset.from_lists(names, range(NUM_ROWS), directory=folder)
 
 
+def sequence_of(data: ImageDataset, pool: ProducerPool, max_queue_size: int = 10) -> BatchSequence:
+    """Batches of large images."""
+    return BatchSequence(
+        data,
+        batch_size=BATCH_SIZE,
+        image_size=LARGE,
+        pool=pool,
+        max_queue_size=max_queue_size,
+        timeout_s=PATIENCE_S,
+    )
+
+
 def rows_of_an_epoch(sequence: BatchSequence) -> list[int]:
     """Take one epoch, and read from the pixels which rows came."""
     rows = []
@@ -56,9 +69,7 @@ def assert_whole_and_different(epochs: list[list[int]]) -> None:
 def test_every_sample_comes_once_per_epoch_while_producers_are_killed_at_random(data: ImageDataset) -> None:
     with (
         pool_of(3) as pool,
-        BatchSequence(
-            data, batch_size=BATCH_SIZE, image_size=LARGE, seed=1, pool=pool, max_queue_size=2
-        ) as sequence,
+        sequence_of(data, pool, max_queue_size=2) as sequence,
         Killer(pool, lambda: sequence.stats.num_batches, seed=1) as killer,
     ):
         epochs = [rows_of_an_epoch(sequence) for _ in range(5)]
@@ -81,9 +92,7 @@ def test_every_sample_comes_once_per_epoch_although_producers_stop_hang_and_answ
         wait_for_producers(pool, 4)
         stopped.send_signal(signal.SIGSTOP)
 
-        sequence = stack.enter_context(
-            BatchSequence(data, batch_size=BATCH_SIZE, image_size=LARGE, seed=2, pool=pool)
-        )
+        sequence = stack.enter_context(sequence_of(data, pool))
         epochs = [rows_of_an_epoch(sequence)]
 
         assert sorted(pool.producers) == ["answers-twice", "hangs", "sound/0"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from children import pool_of, slot_states, wait_for
+from children import PATIENCE_S, pool_of, slot_states, wait_for
 from images import SIZE, numbered, rows_in
 
 from common.batch import ALIGNMENT_BYTES
@@ -20,7 +20,6 @@ from trainer.slots import SlotState
 NUM_ROWS = 400
 BATCH_SIZE = 4
 BATCH_BYTES = BATCH_SIZE * (SIZE[0] * SIZE[1] * 3 + ALIGNMENT_BYTES)
-PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")

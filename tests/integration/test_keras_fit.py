@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from children import pool_of
+from children import PATIENCE_S, pool_of
 from images import SIZE, numbered, rows_in
 from keras import ops
 from recorder import ReadRow, Recorder, recording_model
@@ -47,7 +47,12 @@ def make(data: ImageDataset, pool: ProducerPool) -> Iterator[MakeSequence]:
 
     def sequence(dataset: ImageDataset | None = None, **options: Any) -> BatchSequence:
         dataset = dataset or data.subset(range(NUM_ROWS))
-        options = {"batch_size": BATCH_SIZE, "image_size": SIZE, "pool": pool} | options
+        options = {
+            "batch_size": BATCH_SIZE,
+            "image_size": SIZE,
+            "pool": pool,
+            "timeout_s": PATIENCE_S,
+        } | options
         made.append(BatchSequence(dataset, **options))
         return made[-1]
 

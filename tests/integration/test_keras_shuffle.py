@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 import pytest
-from children import pool_of
+from children import PATIENCE_S, pool_of
 from images import SIZE, numbered
 from recorder import Recorder, recording_model
 
@@ -64,7 +64,8 @@ def stop_after(model: keras.Model, num_batches: int) -> keras.callbacks.Callback
 
 def sequence_of(data: ImageDataset, length: int, pool: ProducerPool, seed: int) -> BatchSequence:
     """One row a batch."""
-    return BatchSequence(data.subset(range(length)), batch_size=1, image_size=SIZE, seed=seed, pool=pool)
+    rows = data.subset(range(length))
+    return BatchSequence(rows, batch_size=1, image_size=SIZE, seed=seed, pool=pool, timeout_s=PATIENCE_S)
 
 
 def sweeps(rows: list[int], length: int) -> list[list[int]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from children import Killer, pool_of, producer, producers_elsewhere, wait_for_producers
+from children import PATIENCE_S, Killer, pool_of, producer, producers_elsewhere, wait_for_producers
 from images import write_photos
 
 from common.batch import digest
@@ -49,7 +49,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
 def sequence_of(photos: ImageDataset, pool: ProducerPool, seed: int = 3) -> BatchSequence:
     """Every batch of it depends on random draws."""
     return BatchSequence(
-        photos, batch_size=4, image_size=(48, 64), transforms=EVERYTHING_RANDOM, seed=seed, pool=pool
+        photos,
+        batch_size=4,
+        image_size=(48, 64),
+        transforms=EVERYTHING_RANDOM,
+        seed=seed,
+        pool=pool,
+        timeout_s=PATIENCE_S,
     )
 
 

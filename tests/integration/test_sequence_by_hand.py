@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from children import pool_of, wait_for_producers
+from children import PATIENCE_S, pool_of, wait_for_producers
 from images import SIZE, numbered, rows_in
 
 from common.errors import ClosedError, ConfigurationError
@@ -25,7 +25,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
 
 def sequence_of(data: ImageDataset, **options: Any) -> BatchSequence:
     """Batches of five."""
-    return BatchSequence(data, batch_size=5, image_size=SIZE, **options)
+    return BatchSequence(data, batch_size=5, image_size=SIZE, timeout_s=PATIENCE_S, **options)
 
 
 def rows_of(batch: Any) -> list[int]:

@@ -118,6 +118,8 @@ class World:
 
     Attributes
     ----------
+    ceiling_bytes : int
+        What may be used: the budget, or after it shrank what was in use, as long as it is.
     demands : set of JobStep
         Asked for and not yet answered.
     kept, held : dict of SlotId to JobStep
@@ -129,7 +131,7 @@ class World:
     """
 
     def __init__(self, budget_bytes: int) -> None:
-        self.budget_bytes = budget_bytes
+        self.budget_bytes = self.ceiling_bytes = budget_bytes
         self.dispatcher = Dispatcher(budget_bytes, "start one")
         self.now = 100.0
         self.producers: dict[bytes, Producer] = {}
@@ -145,6 +147,13 @@ class World:
         self._arrived: SendTicket | None = None
         self._num_ids = 0
         self._lease_ids: set[int] = set()
+
+    def change_budget(self, budget_bytes: int) -> None:
+        """Make it another, but never so small that open jobs have no room."""
+        least = MIN_SLOTS * sum(need.slot_bytes for _, need in self.jobs.values())
+        self.budget_bytes = max(budget_bytes, least)
+        self.ceiling_bytes = max(self.ceiling_bytes, self.budget_bytes)
+        self.obey(self.dispatcher.budget_changed(budget_bytes, self.now))
 
     # --- jobs and consumers ---------------------------------------------------------------------
 
@@ -324,7 +333,9 @@ class World:
 
     def check(self) -> None:
         """The budget holds, by the dispatcher's count and by the world's own."""
-        assert self.dispatcher.used_bytes <= self.budget_bytes
+        used_bytes = self.dispatcher.used_bytes
+        assert used_bytes <= self.ceiling_bytes
+        self.ceiling_bytes = max(self.budget_bytes, used_bytes)
         busy = {ticket.slot for producer in self.producers.values() for ticket in producer.open.values()}
         busy |= self.kept.keys() | self.held.keys()
-        assert sum(self.slot_bytes[slot.job_id] for slot in busy) <= self.budget_bytes
+        assert sum(self.slot_bytes[slot.job_id] for slot in busy) <= used_bytes

@@ -16,13 +16,14 @@ from trainer.slots import SlotState
 from .model import PATIENCE_S, Answer, Producer, World
 
 MAX_SLOT_BYTES = 5
+budgets = st.sampled_from([8, 11, 20, 40, 60, 100, 100_000])
 nth = st.integers(0, 30)
 
 
 class AnyCourse(RuleBasedStateMachine):
     """Producers and consumers do what they like, then one healthy producer has to bring it to an end."""
 
-    @initialize(budget_bytes=st.sampled_from([8, 11, 20, 40, 60, 100, 100_000]))
+    @initialize(budget_bytes=budgets)
     def begin(self, budget_bytes: int) -> None:
         self.world = World(budget_bytes)
         self.epochs: dict[int, int] = {}
@@ -38,6 +39,10 @@ class AnyCourse(RuleBasedStateMachine):
         job_id = self.world.open_job(num_steps, slot_bytes, max_slots)
         if job_id is not None:
             self.epochs[job_id] = 0
+
+    @rule(budget_bytes=budgets)
+    def change_budget(self, budget_bytes: int) -> None:
+        self.world.change_budget(budget_bytes)
 
     @precondition(lambda self: len(self.world.jobs) > 1)
     @rule(nth=nth)
@@ -209,6 +214,11 @@ def bring_to_an_end(world: World, epochs: dict[int, int]) -> None:
     So many hang as the budget bears: what a hung producer may still write to counts until its
     session ends.
     """
+    world.release_copies()
+    if sum(world.slot_bytes[slot.job_id] for slot in world.held) > world.budget_bytes // 2:
+        # It shrank: what consumers hold was within half of it before, see `SlotTable.must_copy`.
+        for slot in list(world.held):
+            world.release(slot)
     least = sum(need.slot_bytes for _, need in world.jobs.values())
     room = world.budget_bytes // 2 - least
     for number, producer in enumerate(list(world.producers.values())):

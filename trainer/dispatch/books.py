@@ -197,6 +197,10 @@ class Books:
         """Whether the producer has not yet failed to read a file of the step."""
         return peer.producer_id not in work.ledger.record(key).unread_by
 
+    def num_unreadable(self, peer: Peer) -> int:
+        """Steps that somebody waits for and the producer failed to read."""
+        return sum(not self.may_read(peer, work, key) for work in self.works.values() for key in work.demands)
+
     def note(self, level: int, text: str) -> None:
         """Log a line."""
         self.out.append(Note(level, text))

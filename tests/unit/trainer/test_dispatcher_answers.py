@@ -224,6 +224,20 @@ def test_twenty_failed_reads_running_bar_a_producer_and_name_it() -> None:
     assert {ticket.slot.producer_id for ticket in desk.of(SendTicket)} == {b"good"}
 
 
+def test_the_slots_of_a_barred_producer_go_to_the_others() -> None:
+    desk = Desk("bad", "good", num_steps=1000, budget_bytes=10)
+    desk.ask(*range(MAX_UNREAD + 4))
+    while not barred(desk):
+        desk.fail(desk.tickets("bad")[0])
+    for ticket in desk.tickets("bad"):
+        desk.fail(ticket)
+    desk.clear()
+    for _ in range(40):
+        desk.build(*desk.tickets("good"))
+        desk.release()
+    assert len({ticket.slot for ticket in desk.of(SendTicket)}) == 10
+
+
 def test_one_good_read_begins_the_count_anew() -> None:
     desk = Desk("p", num_steps=1000)
     for step in range(100):

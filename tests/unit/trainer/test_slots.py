@@ -250,14 +250,13 @@ def test_an_owner_whose_slots_are_held_keeps_one_to_work_with_when_its_share_shr
 
 
 def test_free_slots_make_room_for_an_owner_that_has_none() -> None:
-    """The batches of a dead producer, kept for ever, leave the living one less than its share."""
-    slots = table(20, [P], job1=1)
+    """Of 40 bytes a dead producer's batches, kept for ever, take 16, and a share of five slots 10."""
+    slots = table(40, [P], job1=2)
     assert hold_all_that_may_be_held(slots, (P, 1)) == 8
-    slots.allot([Q], {1: SlotNeed(1, 10)})
+    slots.allot([Q], {1: SlotNeed(2, 10)})
     assert count(slots, (Q, 1)) == 10
-    slots.allot([Q], {1: SlotNeed(1, 6), 2: SlotNeed(4, 10)})
-    assert slots.free_slot((Q, 1)) is not None
-    assert slots.free_slot((Q, 2)) is not None
+    slots.allot([Q], {1: SlotNeed(2, 10), 2: SlotNeed(15, 10)})
+    assert (count(slots, (Q, 1)), count(slots, (Q, 2))) == (4, 1)
 
 
 def test_a_table_without_room_says_that_it_is_starving_until_there_is_some() -> None:
