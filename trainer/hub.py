@@ -242,6 +242,7 @@ class PoolThread(threading.Thread):
             logger.exception("the pool could not say goodbye")
         self._socket.close(linger=FLUSH_MS)
         self._producers.stop()
+        sweep()
         self._context.term()
         if self._folder is not None:
             self._folder.remove()

@@ -215,7 +215,7 @@ def test_a_missing_field_is_refused_by_name(message: Message) -> None:
 def test_a_field_of_a_type_that_no_field_has_is_refused_by_name(message: Message) -> None:
     tag, fields, buffers = plain(message)
     for name in fields.keys() - {"version"}:
-        for odd in (None, True, 1.5, float("nan"), b"bytes"):
+        for odd in {None, True, 1.5, float("nan"), b"bytes"} - MEANT.get(name, set()):
             with pytest.raises(RemoteProtocolError, match=f"field '{name}' of {tag}"):
                 decode(wire(tag, {**fields, name: odd}) + buffers)
 
