@@ -224,7 +224,8 @@ class PoolThread(threading.Thread):
             self._socket.send_multipart([routing_id, *frames], zmq.NOBLOCK, copy=False)
         except zmq.ZMQError as error:
             if error.errno in {zmq.EHOSTUNREACH, zmq.EAGAIN}:
-                return False
+                # Of an embedded producer its process tells that it is gone, and its last words.
+                return self._folder is not None
             raise
         return True
 

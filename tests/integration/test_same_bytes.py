@@ -46,7 +46,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
     )
 
 
-def sequence_of(photos: ImageDataset, pool: ProducerPool, seed: int = 3) -> BatchSequence:
+def sequence_of(
+    photos: ImageDataset, pool: ProducerPool, *, seed: int = 3, shuffle: bool = True
+) -> BatchSequence:
     """Every batch of it depends on random draws."""
     return BatchSequence(
         photos,
@@ -54,6 +56,7 @@ def sequence_of(photos: ImageDataset, pool: ProducerPool, seed: int = 3) -> Batc
         image_size=(48, 64),
         transforms=EVERYTHING_RANDOM,
         seed=seed,
+        shuffle=shuffle,
         pool=pool,
         timeout_s=PATIENCE_S,
     )
@@ -64,9 +67,9 @@ def digests_of(batches: Iterable[Any]) -> list[str]:
     return [digest({"x": x, "y": y, "weight": weight}) for x, y, weight in batches]
 
 
-def two_epochs(photos: ImageDataset, pool: ProducerPool, seed: int = 3) -> list[str]:
+def two_epochs(photos: ImageDataset, pool: ProducerPool, **options: Any) -> list[str]:
     """Digests of the first two epochs, one batch after another."""
-    with sequence_of(photos, pool, seed) as sequence:
+    with sequence_of(photos, pool, **options) as sequence:
         return [hash_ for _ in range(2) for hash_ in digests_of(sequence)]
 
 
@@ -77,13 +80,14 @@ def reference(photos: ImageDataset) -> list[str]:
         return two_epochs(photos, pool)
 
 
-def test_no_two_batches_have_the_same_bytes_so_that_equal_digests_mean_something(
+def test_every_batch_of_every_epoch_and_seed_has_other_bytes_so_that_equal_ones_mean_something(
     reference: list[str], photos: ImageDataset
 ) -> None:
-    assert len(reference) == 2 * NUM_BATCHES
     with pool_of(1) as pool:
         other_seed = two_epochs(photos, pool, seed=4)
-    assert len({*reference, *other_seed}) == 4 * NUM_BATCHES
+        unshuffled = two_epochs(photos, pool, shuffle=False)
+    assert len(reference) == 2 * NUM_BATCHES
+    assert len({*reference, *other_seed, *unshuffled}) == 6 * NUM_BATCHES
 
 
 @pytest.mark.parametrize("num_producers", [3, 8])
