@@ -29,12 +29,11 @@ class FileReader:
         """
         if path in self._expected:
             return
-        try:
-            file = self._roots.open(path)
-        except ReadError:
+        file = self._roots.open_at_once(path)
+        if file is None:
             return
         self._expected[path] = file
-        with contextlib.suppress(OSError):  # a pipe cannot be fetched ahead
+        with contextlib.suppress(OSError):  # advice only
             os.posix_fadvise(file, 0, 0, os.POSIX_FADV_WILLNEED)
 
     def read(self, path: str) -> bytes:

@@ -209,7 +209,7 @@ def test_a_batch_that_kills_every_producer_fails_after_four_and_names_its_sample
         killed.join()
         for part in ("4 producers died", "large.png", "0000.png", "status -9"):
             assert part in str(caught.value)
-        assert trainer.fetch(1) == [1]
+        assert trainer.fetch(1) == [2]
 
 
 def kill_as_they_come(pool: ProducerPool, times: int) -> None:
