@@ -67,11 +67,16 @@ class FileReader:
             os.close(self._expected.popitem()[1])
 
 
+PART_BYTES = 1 << 16
+"""What has no size of its own, such as a pipe, is read in such parts."""
+
+
 def _read_all(file: int) -> bytes:
     # One byte more than there should be: a file that just grows is read to its end.
-    wanted = os.fstat(file).st_size + 1
+    size = os.fstat(file).st_size
+    wanted = size + 1 if size else PART_BYTES
     data = os.read(file, wanted)
-    if len(data) == wanted - 1:
+    if size and len(data) == size:
         return data
     parts = [data]
     while parts[-1]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -64,17 +65,25 @@ def test_a_file_that_grew_after_it_was_expected_is_read_to_its_end(reader: FileR
 
 def test_a_missing_an_empty_and_an_impossible_file_are_read_errors(reader: FileReader, root: Path) -> None:
     (root / "empty.png").touch()
-    os.mkfifo(root / "pipe")
     for path, reason in {
         "empty.png": r"^empty\.png: is empty \(0 bytes\)",
         "train/none.png": r"^train/none\.png: not found under the data roots",
         "train": "^train: cannot be read: Is a directory",
-        "pipe": "^pipe: is empty",
         "a\0b": "is not a file name",
     }.items():
         reader.expect(path)
         with pytest.raises(ReadError, match=reason):
             reader.read(path)
+
+
+def test_a_pipe_is_waited_for_when_it_is_read_and_not_before(reader: FileReader, root: Path) -> None:
+    os.mkfifo(root / "pipe")
+    reader.expect("pipe")
+    written = bytes(range(256)) * 1000
+    with ThreadPoolExecutor() as writer:
+        writing = writer.submit((root / "pipe").write_bytes, written)
+        assert reader.read("pipe") == written
+        assert writing.result() == len(written)
 
 
 @pytest.mark.parametrize(
