@@ -10,6 +10,7 @@ import atexit
 import logging
 import os
 import platform
+import sys
 import threading
 import time
 from collections import deque
@@ -38,6 +39,12 @@ READ_GRACE_S = 5.0
 
 FLUSH_MS = 1000
 """How long the last messages may take to leave."""
+
+LEAVE_S = 2.0
+"""At the interpreter's exit, threads of others that are in Python may take so long to leave it."""
+
+LOOK_AGAIN_S = 0.005
+"""Pause between two looks at them."""
 
 
 class PoolThread(threading.Thread):
@@ -128,6 +135,17 @@ class PoolThread(threading.Thread):
             if threading.current_thread() is not self:
                 self.join()
 
+    def close_at_exit(self) -> None:
+        """`close`, and let TensorFlow's threads, whose waits that ended, out of Python.
+
+        From the exit on, a thread that wants to go on in Python is ended instead: its caller in C++
+        never hears of it, and the interpreter waits for that caller for ever.
+        """
+        self.close()
+        until = time.monotonic() + LEAVE_S
+        while _foreign_threads() and time.monotonic() < until:
+            time.sleep(LOOK_AGAIN_S)
+
     def run(self) -> None:
         """Serve until `stop`."""
         error: FeedlineError = ClosedError("the producer pool was closed")
@@ -204,7 +222,7 @@ class PoolThread(threading.Thread):
         if self._folder is not None:
             self._folder.remove()
         self._waker.close()
-        atexit.unregister(self.close)
+        atexit.unregister(self.close_at_exit)
 
     def _bind(self, endpoint: str | None, budget_bytes: int, *, insecure: bool) -> zmq.Socket[bytes]:
         if endpoint is not None:
@@ -235,3 +253,9 @@ class PoolThread(threading.Thread):
             f"The trainer listens on {self.endpoint}; start a producer where the images are:"
             f" feedline-producer --connect {address} --data-root DIR{insecure}"
         )
+
+
+def _foreign_threads() -> set[int]:
+    """Threads that run Python and were not started by it."""
+    ours = {thread.ident for thread in threading.enumerate() if not thread.name.startswith("Dummy-")}
+    return set(sys._current_frames()) - ours  # noqa: SLF001 - its own documentation is for uses like this

@@ -102,7 +102,7 @@ def test_fit_loses_nothing_over_two_hundred_shuffle_seeds_also_after_an_early_st
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")  # a short tail is no accident
 @pytest.mark.parametrize("length", LENGTHS)
-def test_fit_with_steps_per_epoch_loses_nothing_over_many_shuffle_seeds(
+def test_fit_with_steps_per_epoch_loses_nothing_over_many_shuffle_seeds_also_after_an_early_stop(
     length: int, data: ImageDataset, pool: ProducerPool, trained: tuple[keras.Model, Recorder]
 ) -> None:
     """An epoch goes on over several of Keras' epochs, whose last one is short."""
@@ -112,6 +112,10 @@ def test_fit_with_steps_per_epoch_loses_nothing_over_many_shuffle_seeds(
         steps = random.randint(1, length + 1)
         num_parts = -(-length // steps)
         with sequence_of(data, length, pool, seed) as sequence:
+            if seed % 2:
+                stop = random.randint(1, length)
+                model.fit(sequence, verbose=0, callbacks=[stop_after(model, stop)])
+                recorder.take_rows()
             model.fit(sequence, epochs=2 * num_parts, steps_per_epoch=steps, verbose=0)
             for sweep in sweeps(recorder.take_rows(), length):
                 assert sorted(sweep) == list(range(length)), (seed, steps)
