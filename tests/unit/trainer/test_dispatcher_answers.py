@@ -207,7 +207,7 @@ def test_twenty_failed_reads_running_bar_a_producer_and_name_it() -> None:
     for step in range(100):
         desk.ask(step)
         desk.release()
-        while desk.tickets():
+        while desk.tickets() and num_failed < 100:
             num_failed += len(desk.tickets("bad")[:1])
             for ticket in desk.tickets("bad")[:1]:
                 desk.fail(ticket)
@@ -236,6 +236,17 @@ def test_the_slots_of_a_barred_producer_go_to_the_others() -> None:
         desk.build(*desk.tickets("good"))
         desk.release()
     assert len({ticket.slot for ticket in desk.of(SendTicket)}) == 10
+
+
+def test_an_idle_producer_takes_the_place_of_one_that_cannot_read_what_somebody_waits_for() -> None:
+    """Also when that one reads everything else: the budget serves only one of them."""
+    desk = Desk("p", "q", budget_bytes=2)
+    desk.ask(0)
+    desk.fail(desk.ticket(0))
+    desk.build_all("p")
+    desk.wait(2, "p", "q")
+    desk.build_all("q")
+    assert desk.delivered == [(0, 0)]
 
 
 def test_one_good_read_begins_the_count_anew() -> None:
