@@ -19,6 +19,7 @@ from contextlib import suppress
 
 import zmq
 
+from common.clock import AwakeClock
 from common.endpoints import check_endpoint, check_free, is_ipv6, leaves_machine
 from common.errors import ClosedError, ConfigurationError, FeedlineError, ProducerCrashError
 from common.protocol import MAX_HEADER_BYTES, Buffer, new_id
@@ -82,6 +83,7 @@ class PoolThread(threading.Thread):
         self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._producers = EmbeddedProducers(self.endpoint)
         self._waker = Waker()
+        self._clock = AwakeClock()
         # A pool or sequence that is collected as garbage posts from wherever the collector runs.
         self._lock = threading.RLock()
         self._calls: deque[Callable[[float], object]] = deque()
@@ -167,13 +169,13 @@ class PoolThread(threading.Thread):
             poller.register(child.stderr.fileno(), zmq.POLLIN)
         poller.poll(POLL_MS)
         self._waker.clear()
-        now = time.monotonic()
+        now = self._clock()
         self._make_calls(now)
         self.exchange.take_releases(now)
         self._receive(now)
         self._watch_producers(now)
         # Last, so that nobody is judged by what has come but was not read yet.
-        self.exchange.tick(time.monotonic())
+        self.exchange.tick(self._clock())
 
     def _make_calls(self, now: float) -> None:
         while self._calls:
@@ -208,7 +210,7 @@ class PoolThread(threading.Thread):
         self._stopping = True
         with self._lock:
             self._error = self.exchange.doom = error
-        now = time.monotonic()
+        now = self._clock()
         try:
             self._make_calls(now)
             self.exchange.withdraw_all(error, now)
