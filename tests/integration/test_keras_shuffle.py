@@ -5,9 +5,10 @@ Runs on whatever backend Keras has; on torch and JAX by way of `test_keras_backe
 
 from __future__ import annotations
 
+import gc
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -52,6 +53,19 @@ def trained() -> Iterator[tuple[keras.Model, Recorder]]:
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
 
 
+@pytest.fixture(scope="module")
+def collect() -> Iterator[Callable[[], int]]:
+    """Collects the garbage of a fit at once, and looks at nothing older.
+
+    Iterators of TensorFlow are garbage in cycles. The thread that tunes one sleeps the longer the longer
+    it lives, up to a minute, and now and then its end is waited for all that time.
+    """
+    gc.collect()
+    gc.freeze()
+    yield gc.collect
+    gc.unfreeze()
+
+
 def stop_after(model: keras.Model, num_batches: int) -> keras.callbacks.Callback:
     """Set `stop_training` in the middle of an epoch, as an early stop does."""
     steps = itertools.count(1)
@@ -81,7 +95,12 @@ def planned(length: int, seed: int, epoch: int) -> list[int]:
 @pytest.mark.parametrize("seeds", BLOCKS, ids=str)
 @pytest.mark.parametrize("length", LENGTHS)
 def test_fit_loses_nothing_over_two_hundred_shuffle_seeds_also_after_an_early_stop(
-    length: int, seeds: range, data: ImageDataset, pool: ProducerPool, trained: tuple[keras.Model, Recorder]
+    length: int,
+    seeds: range,
+    data: ImageDataset,
+    pool: ProducerPool,
+    trained: tuple[keras.Model, Recorder],
+    collect: Callable[[], int],
 ) -> None:
     """The first epoch is whole although Keras peeked into it; so is the first after an early stop.
 
@@ -98,12 +117,17 @@ def test_fit_loses_nothing_over_two_hundred_shuffle_seeds_also_after_an_early_st
                 assert sorted(first) == list(range(length)), shuffle_seed
                 expected = [planned(length, seed, epoch)[: stop - length] for epoch in may_be_stopped]
                 assert stopped in expected, shuffle_seed
+                collect()
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")  # a short tail is no accident
 @pytest.mark.parametrize("length", LENGTHS)
 def test_fit_with_steps_per_epoch_loses_nothing_over_many_shuffle_seeds_also_after_an_early_stop(
-    length: int, data: ImageDataset, pool: ProducerPool, trained: tuple[keras.Model, Recorder]
+    length: int,
+    data: ImageDataset,
+    pool: ProducerPool,
+    trained: tuple[keras.Model, Recorder],
+    collect: Callable[[], int],
 ) -> None:
     """An epoch goes on over several of Keras' epochs, whose last one is short."""
     model, recorder = trained
@@ -119,3 +143,4 @@ def test_fit_with_steps_per_epoch_loses_nothing_over_many_shuffle_seeds_also_aft
             model.fit(sequence, epochs=2 * num_parts, steps_per_epoch=steps, verbose=0)
             for sweep in sweeps(recorder.take_rows(), length):
                 assert sorted(sweep) == list(range(length)), (seed, steps)
+            collect()
