@@ -5,6 +5,8 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet
 # torch is moved by hand: a newer build may bring gigabytes of CUDA with it
 BACKENDS := torch==2.13.0 jax jaxlib
+# most of a test's time is TensorFlow's own work on one core
+PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
 .PHONY: help venv demo bench test test-all lint format e2e constraints clean
 
@@ -29,10 +31,10 @@ bench: .venv/.stamp ## measure all that the design promises, on this machine, in
 	$(BIN)/python -m trainer bench --json out/bench.json --plot out/bench.png
 
 test: .venv/.stamp ## the tests on TensorFlow, under 5 minutes
-	$(BIN)/pytest -m "not all_backends and not e2e"
+	$(PYTEST) -m "not all_backends and not e2e"
 
 test-all: .venv/.stamp-all ## every test that needs no container; installs torch and JAX
-	$(BIN)/pytest -m "not e2e"
+	$(PYTEST) -m "not e2e"
 
 lint: .venv/.stamp ## ruff, mypy, import-linter
 	$(BIN)/ruff check

@@ -56,6 +56,11 @@ class Desk:
     stopping: bool = False
     done: threading.Event = field(default_factory=threading.Event)
 
+    def queue(self, task: Task) -> None:
+        """Have a batch built. Called by the talking thread."""
+        task.came_at = time.monotonic()
+        self.tasks.put(task)
+
     def stop(self) -> None:
         """End after the batch in hand. Called from a signal handler, in the main thread."""
         self.stopping = True

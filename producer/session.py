@@ -89,7 +89,7 @@ class Task:
     cancelled : bool
         Set by the thread that talks, read by the one that builds.
     came_at : float
-        When the ticket came, on the session's clock.
+        When the ticket was queued, in seconds of `time.monotonic`.
     """
 
     session: Session
@@ -271,7 +271,7 @@ class TrainerSession:
         if isinstance(known.job, str):
             files = ", ".join(ticket.samples[0].paths) if ticket.samples else ""
             return Say(Failure(ticket.job_id, ticket.lease_id, FailureKind.BUILD, files, known.job, ""))
-        task = Task(self.ids, known, ticket, came_at=self.heard_at)
+        task = Task(self.ids, known, ticket)
         self.tasks[ticket.lease_id] = task
         return Build(task)
 

@@ -10,7 +10,6 @@ import logging
 import os
 import platform
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import numpy as np
 import zmq
 
 from common.arena import Arena, arena_name, sweep
+from common.clock import AwakeClock
 from common.endpoints import is_ipv6
 from common.errors import ProtocolError
 from common.job import Job
@@ -162,6 +162,7 @@ class Talker(threading.Thread):
         self._is_orphan = False
         self._settings = settings
         self._desk = desk
+        self._clock = AwakeClock()
 
     def run(self) -> None:
         """Talk until the builder is done."""
@@ -186,7 +187,7 @@ class Talker(threading.Thread):
     def _round(self, links: list[Link]) -> None:
         poller = zmq.Poller()
         poller.register(self._desk.waker.fileno(), zmq.POLLIN)
-        now = time.monotonic()
+        now = self._clock()
         for link in links:
             self._act(link, link.session.tick(now))
             poller.register(link.socket, zmq.POLLIN)
@@ -204,7 +205,7 @@ class Talker(threading.Thread):
             while True:
                 frames = link.socket.recv_multipart(zmq.NOBLOCK)
                 try:
-                    actions = link.session.heard(*decode(frames), time.monotonic())
+                    actions = link.session.heard(*decode(frames), self._clock())
                 except ProtocolError as error:
                     actions = [Restart(f"{link.endpoint} is no trainer of this version: {error}")]
                 self._act(link, actions)
@@ -217,11 +218,11 @@ class Talker(threading.Thread):
                 case MakeArena(known, num_slots):
                     link.offer_arena(known, num_slots)
                 case Build(task):
-                    self._desk.tasks.put(task)
+                    self._desk.queue(task)
                 case Restart(reason):
                     link.restart(reason)
                 case End(error):
-                    link.refusal, link.rejoin_at = error, time.monotonic() + REJOIN_S
+                    link.refusal, link.rejoin_at = error, self._clock() + REJOIN_S
                     logger.log(
                         logging.ERROR if error else logging.INFO, f"{link.endpoint}: {error or 'goodbye'}"
                     )
@@ -243,7 +244,7 @@ class Talker(threading.Thread):
         ended = [link for link in links if link.session.phase is Phase.ENDED]
         final = [link for link in ended if link.refusal or self._settings.exit_with_trainer]
         for link in ended:
-            if link not in final and time.monotonic() > link.rejoin_at:
+            if link not in final and self._clock() > link.rejoin_at:
                 link.restart("waiting for the next trainer")
         self.error = "; ".join(f"{link.endpoint}: {link.refusal}" for link in links if link.refusal)
         return len(final) == len(links)

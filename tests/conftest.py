@@ -9,6 +9,7 @@ import signal
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -61,13 +62,19 @@ def _children() -> frozenset[str]:
 
 
 def _descriptors() -> frozenset[str]:
-    found = set()
+    """Kinds are counted: a pool that outlives the test may have got a new connection for an old one."""
+    found: set[str] = set()
+    kinds: Counter[str] = Counter()
     for fd in Path("/proc/self/fd").iterdir():
         try:
             link = str(fd.readlink())
         except FileNotFoundError:  # it was the one that listed the others
             continue
-        if link.startswith(OF_THE_KERNEL) or "/feedline-" in link:
+        if link.startswith(OF_THE_KERNEL):
+            kind = link.partition("[")[0] if link.startswith(("socket:", "pipe:")) else link
+            kinds[kind] += 1
+            found.add(f"{kind} no. {kinds[kind]}")
+        elif "/feedline-" in link:
             found.add(f"{fd.name} -> {link}")
     return frozenset(found)
 

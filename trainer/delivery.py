@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -101,14 +102,14 @@ class Delivery:
     release : callable
         Gives the slot back; to be called once.
     since : float
-        When it was handed out, on the pool's clock.
+        When it was handed out, in seconds of `time.monotonic`.
     """
 
     layout: BatchLayout
     payload: Payload
     copy: bool
     release: Callable[[], None]
-    since: float = 0.0
+    since: float = field(default_factory=time.monotonic)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The batch's arrays by name, aligned to 64 bytes and writable. Called once, by the consumer.

@@ -375,7 +375,7 @@ class Exchange:
             text = f"{order.key} has {payload.num_bytes} bytes instead of {layout.num_bytes}"
             self._waiters.refuse(order.job_id, order.key, RemoteProtocolError(text))
             return
-        delivery = Delivery(layout, payload, order.copy, release, now)
+        delivery = Delivery(layout, payload, order.copy, release)
         first, *others = self._waiters.take(order.job_id, order.key)
         first.give(delivery)
         for other in others:

@@ -10,6 +10,7 @@ import atexit
 import logging
 import os
 import platform
+import sys
 import threading
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from typing import Any
 import zmq
 
 from common.arena import sweep
+from common.clock import AwakeClock
 from common.endpoints import check_endpoint, check_free, is_ipv6, leaves_machine
 from common.errors import ClosedError, ConfigurationError, FeedlineError, ProducerCrashError
 from common.protocol import MAX_HEADER_BYTES, Buffer, new_id
@@ -45,6 +47,12 @@ TRANSPORTS = ("auto", "frames")
 
 FLUSH_MS = 1000
 """How long the last messages may take to leave."""
+
+LEAVE_S = 2.0
+"""At the interpreter's exit, threads of others that are in Python may take so long to leave it."""
+
+LOOK_AGAIN_S = 0.005
+"""Pause between two looks at them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,7 @@ class PoolThread(threading.Thread):
         self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._producers = EmbeddedProducers(self.endpoint)
         self._waker = Waker()
+        self._clock = AwakeClock()
         # A pool or sequence that is collected as garbage posts from wherever the collector runs.
         self._lock = threading.RLock()
         self._calls: deque[Callable[[float], object]] = deque()
@@ -161,6 +170,17 @@ class PoolThread(threading.Thread):
             if threading.current_thread() is not self:
                 self.join()
 
+    def close_at_exit(self) -> None:
+        """`close`, and let TensorFlow's threads, whose waits that ended, out of Python.
+
+        From the exit on, a thread that wants to go on in Python is ended instead: its caller in C++
+        never hears of it, and the interpreter waits for that caller for ever.
+        """
+        self.close()
+        until = time.monotonic() + LEAVE_S
+        while _foreign_threads() and time.monotonic() < until:
+            time.sleep(LOOK_AGAIN_S)
+
     def run(self) -> None:
         """Serve until `stop`."""
         error: FeedlineError = ClosedError("the producer pool was closed")
@@ -177,7 +197,7 @@ class PoolThread(threading.Thread):
         """One turn: wait for something to happen, take everything in, then look at the clock."""
         ready = self._wait()
         self._waker.clear()
-        now = time.monotonic()
+        now = self._clock()
         self._make_calls(now)
         self.exchange.take_releases(now)
         self._receive(now)
@@ -185,7 +205,7 @@ class PoolThread(threading.Thread):
             self._watch_at = now + POLL_MS / 1000
             self._watch_producers(now)
         # Last, so that nobody is judged by what has come but was not read yet.
-        self.exchange.tick(time.monotonic())
+        self.exchange.tick(self._clock())
 
     def _wait(self) -> set[Any]:
         """Wait until something happens; returns the sockets and descriptors that have something to say."""
@@ -233,7 +253,7 @@ class PoolThread(threading.Thread):
         self._stopping = True
         with self._lock:
             self._error = self.exchange.doom = error
-        now = time.monotonic()
+        now = self._clock()
         try:
             self._make_calls(now)
             self.exchange.withdraw_all(error, now)
@@ -248,7 +268,7 @@ class PoolThread(threading.Thread):
         if self._folder is not None:
             self._folder.remove()
         self._waker.close()
-        atexit.unregister(self.close)
+        atexit.unregister(self.close_at_exit)
 
     def _bind(self, endpoint: str | None, budget_bytes: int) -> zmq.Socket[bytes]:
         if endpoint is not None:
@@ -278,3 +298,9 @@ class PoolThread(threading.Thread):
             f"The trainer listens on {self.endpoint}; start a producer where the images are:"
             f" feedline-producer --connect {address} --data-root DIR{insecure}"
         )
+
+
+def _foreign_threads() -> set[int]:
+    """Threads that run Python and were not started by it."""
+    ours = {thread.ident for thread in threading.enumerate() if not thread.name.startswith("Dummy-")}
+    return set(sys._current_frames()) - ours  # noqa: SLF001 - its own documentation is for uses like this

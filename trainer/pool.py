@@ -104,7 +104,7 @@ class ProducerPool:
         self._end = weakref.finalize(self, _end, self._thread, self._pid)
         self._end.atexit = False
         # Not left to `weakref`: what was registered last runs first, so before TensorFlow's own.
-        atexit.register(self._thread.close)
+        atexit.register(self._thread.close_at_exit)
         WATCH.subscribe(id(self._thread), self._thread.interrupt)
         if self.embedded:
             self.resize(workers or usable_cores())

@@ -180,6 +180,13 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         """Batches of an epoch."""
         return self._plan.num_steps
 
+    @property
+    def num_batches(self) -> int:
+        """Batches of an epoch. Keras reads it whenever one of its iterators begins; others use ``len``."""
+        with self._lock:
+            self._binding.iterator_may_begin()
+        return len(self)
+
     def __getitem__(self, index: SupportsIndex) -> Any:
         """Wait for a batch and return it; within an epoch an index always means the same batch.
 

@@ -27,14 +27,14 @@ from trainer.slots import SlotState
 NUM_ROWS = 150
 BATCH_SIZE = 4
 LARGE = (360, 480)
-"""Large enough that producers are the slow side, and hold leases at any moment."""
+"""Large enough that producers are the slow side, and hold leases at any moment. JPEG, as photos are."""
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
     """Images whose label is their row."""
     folder = tmp_path_factory.mktemp("rows")
-    names = write_images(folder, NUM_ROWS, size=LARGE)
+    names = write_images(folder, NUM_ROWS, "jpg", LARGE)
     return ImageDataset.from_lists(names, range(NUM_ROWS), directory=folder)
 
 

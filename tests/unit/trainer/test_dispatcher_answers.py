@@ -203,18 +203,18 @@ def barred(desk: Desk) -> list[str]:
 
 def test_twenty_failed_reads_running_bar_a_producer_and_name_it() -> None:
     desk = Desk("bad", "good", num_steps=1000)
-    num_failed, step = 0, 0
-    while not barred(desk):
+    num_failed = 0
+    for step in range(100):
         desk.ask(step)
-        step += 1
-        while desk.tickets() and not barred(desk):
+        desk.release()
+        while desk.tickets() and num_failed < 100:
             num_failed += len(desk.tickets("bad")[:1])
             for ticket in desk.tickets("bad")[:1]:
                 desk.fail(ticket)
             desk.build(*desk.tickets("good")[:1])
             desk.release()
-    assert num_failed == MAX_UNREAD
-    assert desk.delivered == [(0, number) for number in range(step)]
+    assert num_failed in {MAX_UNREAD, MAX_UNREAD + 1}, "one more may have been on its way"
+    assert desk.delivered == [(0, number) for number in range(100)]
     (note,) = barred(desk)
     assert note.startswith("producer bad gets no more tickets: 20 reads running failed, the last of ")
     assert note.endswith("a.png: is bad. Check its --data-root")
@@ -227,7 +227,7 @@ def test_twenty_failed_reads_running_bar_a_producer_and_name_it() -> None:
 def test_the_slots_of_a_barred_producer_go_to_the_others() -> None:
     desk = Desk("bad", "good", num_steps=1000, budget_bytes=10)
     desk.ask(*range(MAX_UNREAD + 4))
-    while not barred(desk):
+    for _ in range(MAX_UNREAD):
         desk.fail(desk.tickets("bad")[0])
     for ticket in desk.tickets("bad"):
         desk.fail(ticket)
@@ -236,6 +236,17 @@ def test_the_slots_of_a_barred_producer_go_to_the_others() -> None:
         desk.build(*desk.tickets("good"))
         desk.release()
     assert len({ticket.slot for ticket in desk.of(SendTicket)}) == 10
+
+
+def test_an_idle_producer_takes_the_place_of_one_that_cannot_read_what_somebody_waits_for() -> None:
+    """Also when that one reads everything else: the budget serves only one of them."""
+    desk = Desk("p", "q", budget_bytes=2)
+    desk.ask(0)
+    desk.fail(desk.ticket(0))
+    desk.build_all("p")
+    desk.wait(2, "p", "q")
+    desk.build_all("q")
+    assert desk.delivered == [(0, 0)]
 
 
 def test_one_good_read_begins_the_count_anew() -> None:
