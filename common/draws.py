@@ -55,5 +55,31 @@ def uniforms(
     purpose: Purpose, seed: int, epoch: int, num: int, *, row: int = 0, occurrence: int = 0
 ) -> npt.NDArray[np.float64]:
     """Draw `num` floats in [0, 1), shape (num,), from the top 53 bits of each word of `raw`."""
-    words = raw(purpose, seed, epoch, num, row=row, occurrence=occurrence)
+    return _as_uniforms(raw(purpose, seed, epoch, num, row=row, occurrence=occurrence))
+
+
+class SampleDraws:
+    """`uniforms` for one sample after another of one epoch, a tenth of the time each.
+
+    Parameters
+    ----------
+    purpose, seed, epoch
+        As for `uniforms`.
+    """
+
+    def __init__(self, purpose: Purpose, seed: int, epoch: int) -> None:
+        self._bits = np.random.Philox(key=np.array([seed & _MASK, epoch & _MASK], dtype=np.uint64))
+        # A fresh generator with all its words still to come; only the counter differs from sample to sample.
+        self._state = self._bits.state
+        self._counter = np.array([0, purpose, 0, 0], dtype=np.uint64)
+        self._state["state"]["counter"] = self._counter
+
+    def uniforms(self, num: int, row: int, occurrence: int) -> npt.NDArray[np.float64]:
+        """Draw the same `num` floats in [0, 1) as `uniforms` does for the sample."""
+        self._counter[2], self._counter[3] = occurrence, row
+        self._bits.state = self._state
+        return _as_uniforms(self._bits.random_raw(num))
+
+
+def _as_uniforms(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
     return (words >> np.uint64(11)).astype(np.float64) * _TWO_POW_MINUS_53

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.batch import ArraySpec, BatchLayout
+from common.caching import CacheSpec
 from common.errors import FeedlineError, RemoteProtocolError
 from common.image import ImageSpec
 from common.transforms import Transform, from_wire, output_dtype, output_size, to_wire
@@ -32,6 +33,8 @@ class Job:
         What the user asked for; `x` says what comes out.
     targets : tuple of ArraySpec
         Labels and weights. Their values travel in tickets and are copied into the batch.
+    cache : CacheSpec or None
+        Whether, and where, decoded samples are kept for the next epoch.
     """
 
     job_id: int
@@ -41,6 +44,7 @@ class Job:
     transforms: tuple[Transform, ...]
     dtype: str
     targets: tuple[ArraySpec, ...]
+    cache: CacheSpec | None = None
 
     @property
     def x(self) -> ArraySpec:
@@ -67,6 +71,7 @@ class Job:
             "transforms": to_wire(self.transforms),
             "dtype": self.dtype,
             "targets": [spec.to_wire() for spec in self.targets],
+            "cache": None if self.cache is None else self.cache.to_wire(),
         }
 
     @classmethod
@@ -87,6 +92,7 @@ class Job:
                 transforms=tuple(from_wire(wire["transforms"])),
                 dtype=str(wire["dtype"]),
                 targets=tuple(ArraySpec.from_wire(spec) for spec in wire["targets"]),
+                cache=None if wire["cache"] is None else CacheSpec.from_wire(wire["cache"]),
             )
         except (KeyError, TypeError, ValueError, FeedlineError) as error:
             raise RemoteProtocolError(f"not a job this version can build: {error}") from error

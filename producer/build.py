@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from common.batch import empty_buffer
-from common.draws import Purpose, uniforms
+from common.draws import Purpose, SampleDraws
 from common.errors import DecodeError, ReadError
 from common.job import Job
 from common.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
-from producer.decode import load, read_bytes
+from producer.cache import open_cache
+from producer.cache_folder import DEFAULTS, CacheSettings
 from producer.roots import DataRoots
+from producer.samples import Samples
 from producer.transforms import Pipeline
 
 
@@ -32,11 +34,15 @@ class BatchBuilder:
         What to build.
     roots : DataRoots
         Where files may lie.
+    cache : CacheSettings
+        Where and how much a job's cache may be.
     """
 
-    def __init__(self, job: Job, roots: DataRoots) -> None:
+    def __init__(self, job: Job, roots: DataRoots, cache: CacheSettings = DEFAULTS) -> None:
         self.job = job
-        self._roots = roots
+        self._samples = Samples(
+            job.image, roots, open_cache(job.cache, job.image, cache) if job.cache else None
+        )
         size = (job.image.height, job.image.width)
         self._pipeline = Pipeline(job.transforms, size, job.image.channels, job.image.dtype, job.x.dtype)
         self._slots: dict[int, npt.NDArray[np.uint8]] = {}
@@ -74,29 +80,25 @@ class BatchBuilder:
         slot = self._slot(ticket.slot) if memory is None else memory
         buffer = slot[: layout.num_bytes]
         arrays = layout.views(buffer)
+        draws = SampleDraws(Purpose.TRANSFORM, self.job.seed, ticket.epoch)
         for out, sample in zip(arrays["x"], ticket.samples, strict=True):
             if is_cancelled():
                 raise CancelledBuildError
-            self._build_sample(ticket.epoch, sample, out)
+            self._build_sample(sample, draws, out)
         for spec, values in zip(self.job.targets, ticket.targets, strict=True):
             arrays[spec.name].reshape(-1)[:] = np.frombuffer(values, spec.dtype)
         return buffer
 
-    def _build_sample(self, epoch: int, sample: Sample, out: npt.NDArray[Any]) -> None:
-        path = sample.paths[0]
-        data = read_bytes(path, self._roots.find(path))
-        draws = uniforms(
-            Purpose.TRANSFORM,
-            self.job.seed,
-            epoch,
-            self._pipeline.num_draws,
-            row=sample.row,
-            occurrence=sample.occurrence,
-        )
+    def close(self) -> None:
+        """Leave the cache, if there is one."""
+        self._samples.close()
+
+    def _build_sample(self, sample: Sample, draws: SampleDraws, out: npt.NDArray[Any]) -> None:
         if self.job.transforms or self.job.x.dtype != self.job.image.dtype:
-            self._pipeline.apply(load(data, path, self.job.image), draws, out)
+            uniforms = draws.uniforms(self._pipeline.num_draws, sample.row, sample.occurrence)
+            self._pipeline.apply(self._samples.pixels(sample), uniforms, out)
         else:
-            load(data, path, self.job.image, out)
+            self._samples.write(sample, out)
 
     def _slot(self, index: int) -> npt.NDArray[np.uint8]:
         """Slots are reused: the trainer leases one again only when it has all of its last batch."""

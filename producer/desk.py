@@ -10,6 +10,7 @@ import logging
 import queue
 import threading
 import time
+import weakref
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -22,6 +23,7 @@ from common.job import Job
 from common.protocol import Batch, Cancelled, FromProducer
 from common.waker import Waker
 from producer.build import BatchBuilder, CancelledBuildError, failure_of
+from producer.cache_folder import CacheSettings
 from producer.roots import DataRoots
 from producer.session import Task
 
@@ -69,17 +71,23 @@ class Builder:
         Where files may lie.
     desk : Desk
         Shared with the talking thread.
+    cache : CacheSettings
+        Where and how much caches may be.
     """
 
-    def __init__(self, roots: DataRoots, desk: Desk) -> None:
+    def __init__(self, roots: DataRoots, desk: Desk, cache: CacheSettings) -> None:
         self._roots = roots
         self._desk = desk
+        self._cache = cache
+        self._builders: weakref.WeakSet[BatchBuilder] = weakref.WeakSet()
 
     def run(self) -> None:
         """Build until None comes, or the batch in hand when `stopping` was set."""
         while (task := self._desk.tasks.get()) is not None and not self._desk.stopping:
             self._desk.answers.append((task, self._answer(task)))
             self._desk.waker.wake()
+        for builder in self._builders:
+            builder.close()
 
     def _answer(self, task: Task) -> FromProducer:
         ticket = task.ticket
@@ -109,5 +117,6 @@ class Builder:
         if not isinstance(known.builder, BatchBuilder):
             if not isinstance(known.job, Job):
                 raise RemoteProtocolError(known.job)
-            known.builder = BatchBuilder(known.job, self._roots)
+            known.builder = BatchBuilder(known.job, self._roots, self._cache)
+            self._builders.add(known.builder)
         return known.builder

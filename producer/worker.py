@@ -24,6 +24,7 @@ from common.arena import Arena, arena_name, sweep
 from common.errors import ProtocolError
 from common.job import Job
 from common.protocol import VERSION, ArenaOffer, FromProducer, Goodbye, Hello, decode, encode
+from producer.cache_folder import DEFAULTS, CacheSettings
 from producer.desk import Builder, Desk
 from producer.roots import DataRoots
 from producer.session import Build, End, KnownJob, MakeArena, Phase, Restart, Say, TrainerSession
@@ -56,6 +57,8 @@ class WorkerSettings:
         End when the last trainer says goodbye.
     parent_pid : int or None
         End when this process is not the parent any more.
+    cache : CacheSettings
+        Where and how much caches of decoded samples may be.
     """
 
     endpoints: tuple[str, ...]
@@ -63,6 +66,7 @@ class WorkerSettings:
     name: str
     exit_with_trainer: bool = False
     parent_pid: int | None = None
+    cache: CacheSettings = DEFAULTS
 
 
 def libraries() -> dict[str, str]:
@@ -249,7 +253,7 @@ def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]
     cv2.setNumThreads(0)
     sweep()
     desk = Desk()
-    builder = Builder(DataRoots(settings.data_roots), desk)
+    builder = Builder(DataRoots(settings.data_roots), desk, settings.cache)
     talker = Talker(settings, desk)
     on_start(desk.stop)
     talker.start()
