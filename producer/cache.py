@@ -193,7 +193,8 @@ class SampleCache:
     def _append(self, key: Key, pixels: npt.NDArray[np.uint8]) -> int | None:
         """Fill the next slot. To be called under the file's lock, knowing all records."""
         slot = len(self)
-        if slot >= self._file.num_slots or not self._folder.has_room(self._file.stride, self._file.path):
+        growth = self._file.growth_bytes(slot)
+        if slot >= self._file.num_slots or not self._folder.has_room(growth, self._file.path):
             self._become_full(logging.INFO, f"all {self._folder.limit_bytes:,} bytes of its limit are used")
             return None
         pixel_sum = zlib.crc32(pixels.data) if self._is_lasting else 0

@@ -21,7 +21,9 @@ swept when a pool or a producer starts (`common.arena.sweep`).
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import logging
 import mmap
 import os
 import struct
@@ -34,9 +36,11 @@ import numpy.typing as npt
 
 from common.batch import aligned
 
+logger = logging.getLogger(__name__)
+
 MAGIC = b"feedline cache 1"
 IDENTITY_BYTES = 32
-HEADER_BYTES = 4096
+HEADER_BYTES = PAGE_BYTES = 4096
 MAX_SLOTS = 1 << 24
 RECORD = np.dtype([("high", "<u8"), ("low", "<u8"), ("sum", "<u4"), ("boot", "<u4"), ("check", "<u8")])
 """Key of the sample, check sum of its pixels and the boot it was written in, check sum of the record."""
@@ -98,7 +102,8 @@ class CacheFile:
         self._temporary = temporary
         self._header = MAGIC + identity + struct.pack("<Q", slot_bytes)
         self._num_bytes = SLOTS_START + self.stride * self.num_slots
-        self._fd = self._open()
+        self._fd = -1
+        self._open()
         try:
             self._map = mmap.mmap(self._fd, self._num_bytes, prot=mmap.PROT_READ)
         except OSError:
@@ -123,6 +128,11 @@ class CacheFile:
             start += len(part)
         return np.concatenate(parts)
 
+    def growth_bytes(self, slot: int) -> int:
+        """What the file grows by when a slot is filled; now and then that is a page of records, too."""
+        first_of_page = slot * RECORD.itemsize % PAGE_BYTES == 0
+        return self.stride + PAGE_BYTES * first_of_page
+
     def write(self, slot: int, pixels: npt.NDArray[np.uint8], new: Records) -> None:
         """Fill the first slot that has no record. To be called under `lock`.
 
@@ -140,37 +150,53 @@ class CacheFile:
 
     def close(self) -> None:
         """Leave it; a temporary file goes with its last user. Pixels still in use stay mapped."""
-        fd, self._fd = self._fd, -1
-        if fd < 0:
+        if self._fd < 0:
             return
         with suppress(OSError):
             if self._temporary:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_at(fd, self.path):
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_at(self._fd, self.path):
                     self.path.unlink()
-        os.close(fd)
+        self._drop()
 
     def __del__(self) -> None:
         if hasattr(self, "_fd"):
             self.close()
 
-    def _open(self) -> int:
+    def _open(self) -> None:
         for _ in range(MAX_TRIES):
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            fcntl.flock(self._fd, fcntl.LOCK_SH)
             try:
-                with self.lock():
-                    if _is_at(self._fd, self.path):
-                        self._check_or_begin()
-                        return self._fd
-            except CorruptCacheError:
-                # Whoever still reads it keeps it until then; its name is free for a new one.
-                self.path.unlink(missing_ok=True)
+                if self._is_usable():
+                    return
             except BaseException:
-                os.close(self._fd)
+                self._drop()
                 raise
-            os.close(self._fd)
-        raise OSError(f"{self.path} vanished as often as it was made")
+            self._drop()
+        raise OSError(errno.EBUSY, f"{self.path} vanished as often as it was made")
+
+    def _is_usable(self) -> bool:
+        """Take part in the file; False if it is damaged, or was removed just now."""
+        fcntl.flock(self._fd, fcntl.LOCK_SH)
+        try:
+            with self.lock():
+                if not _is_at(self._fd, self.path):
+                    return False
+                self._check_or_begin()
+        except CorruptCacheError:
+            # Whoever still reads it keeps it; its name is free for a new one.
+            logger.warning(f"{self.path} is damaged: begun anew")
+            self.path.unlink(missing_ok=True)
+            return False
+        # For whoever looks for the file that was not used for longest.
+        os.utime(self._fd)
+        return True
+
+    def _drop(self) -> None:
+        fd, self._fd = self._fd, -1
+        # Said aloud, because the mapping holds a descriptor of its own.
+        fcntl.flock(fd, fcntl.LOCK_UN)
+        os.close(fd)
 
     def _check_or_begin(self) -> None:
         """Write the header of a new file, or compare the one it has."""
@@ -182,7 +208,8 @@ class CacheFile:
         if os.pread(self._fd, len(self._header), 0) != self._header:
             raise CorruptCacheError
         num_records = len(self.records(0))
-        if size < SLOTS_START + num_records * self.stride or any(self._raw_records(num_records, 1)["check"]):
+        is_torn = any(self._raw_records(num_records, 1).tobytes())
+        if is_torn or size < SLOTS_START + num_records * self.stride:
             raise CorruptCacheError
         if size < self._num_bytes:
             os.ftruncate(self._fd, self._num_bytes)

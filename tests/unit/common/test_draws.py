@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from common.draws import Purpose, raw, uniforms
+from common.draws import Purpose, SampleDraws, raw, uniforms
 
 MASK = (1 << 64) - 1
 
@@ -107,3 +107,11 @@ def test_floats_fill_the_unit_interval_evenly() -> None:
     assert floats.max() < 1.0
     counts = np.histogram(floats, bins=10, range=(0, 1))[0]
     assert np.abs(counts - 10_000).max() < 400
+
+
+def test_draws_of_one_sample_after_another_are_those_of_each_alone() -> None:
+    for seed, epoch in product([0, 7, -1], [0, 3]):
+        draws = SampleDraws(Purpose.TRANSFORM, seed, epoch)
+        for num, row, occurrence in [(3, 5, 2), (0, 1, 0), (9, (1 << 40) + 1, 0), (3, 5, 2)]:
+            expected = uniforms(Purpose.TRANSFORM, seed, epoch, num, row=row, occurrence=occurrence)
+            assert draws.uniforms(num, row, occurrence).tolist() == expected.tolist()
