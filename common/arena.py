@@ -177,7 +177,7 @@ class ArenaView:
 def sweep() -> None:
     """Remove arenas and caches in memory whose users were killed: their locks are free.
 
-    Called when pools and producers start.
+    Called when pools and producers start, and when a pool has ended its producers.
     """
     for folder in folders():
         for path in folder.glob(f"{PREFIX}*"):

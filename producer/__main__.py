@@ -51,9 +51,9 @@ def parser() -> argparse.ArgumentParser:
     add("--cache-dir", metavar="DIR", help="where caches on disk lie (default: ~/.cache/feedline)")
     add(
         "--cache-bytes",
-        type=_count,
+        type=_count_or_none,
         metavar="N",
-        help="what all caches of a kind may take together (default: half of what is free)",
+        help="what all caches of a kind may take together, 0 for no caches (default: half of what is free)",
     )
     add("--name", help="what logs and errors call this producer (default: the host's name)")
     add(
@@ -141,6 +141,10 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
     return number
+
+
+def _count_or_none(text: str) -> int:
+    return 0 if text == "0" else _count(text)
 
 
 class JsonFormatter(logging.Formatter):

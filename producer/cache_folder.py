@@ -36,7 +36,8 @@ class CacheSettings:
     folder : str or None
         Where caches on disk lie; None for `disk_folder`.
     num_bytes : int or None
-        All caches of one kind together take no more; None for what the job says, or half of what is free.
+        All caches of one kind together take no more, and 0 forbids them; None for what the job says, or
+        half of what is free.
     """
 
     folder: str | None = None

@@ -195,6 +195,8 @@ class PoolThread(threading.Thread):
             logger.exception("the pool could not say goodbye")
         self._socket.close(linger=FLUSH_MS)
         self._producers.stop()
+        # What those of its producers left behind that were killed.
+        sweep()
         self._context.term()
         if self._folder is not None:
             self._folder.remove()
