@@ -86,6 +86,8 @@ class Builder:
         while (task := self._desk.tasks.get()) is not None and not self._desk.stopping:
             self._desk.answers.append((task, self._answer(task)))
             self._desk.waker.wake()
+            # While there is nothing to do, a job that was closed must not be kept, nor its cache.
+            del task
         for builder in self._builders:
             builder.close()
 

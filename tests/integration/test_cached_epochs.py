@@ -153,6 +153,29 @@ def test_a_source_that_changed_between_two_runs_is_decoded_anew(photos: ImageDat
     assert two_epochs(photos, 2, "disk") == two_epochs(photos, 1, None)
 
 
+def test_a_cache_in_memory_goes_when_its_sequence_is_closed_though_the_producers_stay(
+    photos: ImageDataset, shared_memory: Path
+) -> None:
+    with ProducerPool(workers=2) as pool:
+        with sequence_of(photos, pool, "memory") as sequence:
+            epoch_of(sequence)
+            assert list(shared_memory.glob(f"{CACHE_PREFIX}*"))
+        until = time.monotonic() + 60
+        while list(shared_memory.glob(f"{CACHE_PREFIX}*")):
+            assert time.monotonic() < until, "it stays"
+            time.sleep(0.01)
+
+
+def test_training_and_validation_share_a_cache_and_keep_it_as_long_as_one_of_them_is_open(
+    photos: ImageDataset, shared_memory: Path
+) -> None:
+    with ProducerPool(workers=2) as pool, sequence_of(photos, pool, "memory") as training:
+        with sequence_of(photos, pool, "memory") as validation:
+            assert epoch_of(training) == epoch_of(validation)
+        assert len(list(shared_memory.glob(f"{CACHE_PREFIX}*"))) == 1
+        assert len(set(epoch_of(training))) == len(training)
+
+
 def test_a_cache_in_memory_whose_producers_were_all_killed_is_swept_at_the_next_start(
     photos: ImageDataset, shared_memory: Path
 ) -> None:
