@@ -18,6 +18,7 @@ import os
 import struct
 import zlib
 from array import array
+from contextlib import suppress
 from functools import cache
 from math import prod
 from pathlib import Path
@@ -154,7 +155,7 @@ class SampleCache:
         pixels : ndarray
             Shape `ImageSpec.shape`, C-contiguous.
         """
-        if self._is_full or _stamp(Path(file).stat()) != _stamp(status):
+        if self._is_full or not _is_still(file, status):
             return
         key = sample_key(file, status)
         with self._file.lock():
@@ -237,6 +238,12 @@ def open_cache(spec: CacheSpec, image: ImageSpec, settings: CacheSettings) -> Sa
     except OSError as error:
         logger.warning(f"no {spec.kind} cache, every sample is decoded each time: {error}")
         return None
+
+
+def _is_still(file: str, status: os.stat_result) -> bool:
+    with suppress(FileNotFoundError):
+        return _stamp(Path(file).stat()) == _stamp(status)
+    return False
 
 
 def _stamp(status: os.stat_result) -> int:

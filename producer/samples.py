@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -11,6 +14,8 @@ from common.protocol import Sample
 from producer.cache import Pixels, SampleCache
 from producer.decode import load, read_bytes
 from producer.roots import DataRoots
+
+logger = logging.getLogger(__name__)
 
 
 class Samples:
@@ -67,11 +72,25 @@ class Samples:
         except OSError:
             # Reading it says best what is wrong with it.
             return self._load(path, file)
-        found = cache.find(sample.row, file, status)
-        if found is None:
-            found = self._load(path, file)
-            cache.keep(sample.row, file, status, found)
-        return found
+        with self._cache_left_if_it_fails():
+            found = cache.find(sample.row, file, status)
+            if found is not None:
+                return found
+        pixels = self._load(path, file)
+        if self._cache is not None:
+            with self._cache_left_if_it_fails():
+                cache.keep(sample.row, file, status, pixels)
+        return pixels
+
+    @contextmanager
+    def _cache_left_if_it_fails(self) -> Iterator[None]:
+        """A cache only makes things faster: no batch fails because of it."""
+        try:
+            yield
+        except OSError as error:
+            logger.warning(f"the cache is left, every sample is decoded each time: {error}")
+            self.close()
+            self._cache = None
 
     def _load(self, path: str, file: str, out: Pixels | None = None) -> Pixels:
         return load(read_bytes(path, file), path, self._image, out)
