@@ -82,7 +82,8 @@ def kill_one(pool: ProducerPool, rng: random.Random) -> None:
     while not (victims := connected(pool)):
         assert time.monotonic() < until, "no producer came"
         time.sleep(0.01)
-    rng.choice(victims).kill()
+    with suppress(psutil.NoSuchProcess):  # one that was killed just before may still be on the list
+        rng.choice(victims).kill()
 
 
 def connected(pool: ProducerPool) -> list[psutil.Process]:
