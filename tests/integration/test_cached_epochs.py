@@ -132,9 +132,14 @@ def test_later_epochs_do_not_decode(cache: str, photos: ImageDataset) -> None:
     expected = two_epochs(photos, 1, None)
     with ProducerPool(workers=2) as pool, sequence_of(photos, pool, cache) as sequence:
         assert epoch_of(sequence) == expected[: len(sequence)]
-        # Batches of the second epoch may be under way already: all samples of the first are in.
+        # Producers are at the second epoch already: they must not see a file while it is written to.
+        producers = connected(pool)
+        for process in producers:
+            process.suspend()
         for file in folder.glob("*.jpg"):
             spoil_silently(file)
+        for process in producers:
+            process.resume()
         assert epoch_of(sequence) == expected[len(sequence) :]
 
 
