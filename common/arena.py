@@ -35,7 +35,11 @@ logger = logging.getLogger(__name__)
 HEADER_BYTES = 4096
 NONCE_BYTES = 16
 PREFIX = "feedline-"
+CACHE_PREFIX = f"{PREFIX}cache-"
+"""... of caches of decoded samples, see `producer.cache`; one in memory has its user's number next."""
+
 _NAME = re.compile(PREFIX + r"[0-9a-f]{1,64}-[0-9a-f]{1,64}-\d{1,20}")
+_CACHE_NAME = re.compile(CACHE_PREFIX + r"\d{1,20}-[0-9a-f]{1,64}")
 
 
 def folders() -> list[Path]:
@@ -171,10 +175,13 @@ class ArenaView:
 
 
 def sweep() -> None:
-    """Remove arenas whose makers were killed: their locks are free. Called when pools and producers start."""
+    """Remove arenas and caches in memory whose users were killed: their locks are free.
+
+    Called when pools and producers start, and when a pool has ended its producers.
+    """
     for folder in folders():
         for path in folder.glob(f"{PREFIX}*"):
-            if _NAME.fullmatch(path.name):
+            if _NAME.fullmatch(path.name) or _CACHE_NAME.fullmatch(path.name):
                 _remove_if_abandoned(path)
 
 

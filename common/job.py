@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from common.batch import ArraySpec, BatchLayout
+from common.caching import CacheSpec
 from common.errors import ConfigurationError, FeedlineError, RemoteProtocolError
 from common.image import ImageSpec
 from common.transforms import Transform, from_wire, output_dtype, output_size, to_wire
@@ -36,6 +37,8 @@ class Job:
         What the user asked for; `x` says what comes out.
     targets : tuple of ArraySpec
         Labels and weights. Their values travel in tickets and are copied into the batch.
+    cache : CacheSpec or None
+        Whether, and where, decoded samples are kept for the next epoch.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class Job:
     transforms: tuple[Transform, ...]
     dtype: str
     targets: tuple[ArraySpec, ...]
+    cache: CacheSpec | None = None
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
@@ -88,6 +92,7 @@ class Job:
             "transforms": to_wire(self.transforms),
             "dtype": self.dtype,
             "targets": [spec.to_wire() for spec in self.targets],
+            "cache": None if self.cache is None else self.cache.to_wire(),
         }
 
     @classmethod
@@ -111,6 +116,7 @@ class Job:
                 transforms=tuple(from_wire(wire["transforms"])),
                 dtype=wire["dtype"],
                 targets=tuple(ArraySpec.from_wire(spec) for spec in wire["targets"]),
+                cache=None if wire["cache"] is None else CacheSpec.from_wire(wire["cache"]),
             )
         except (KeyError, TypeError, ValueError, FeedlineError) as error:
             raise RemoteProtocolError(f"not a job this version can build: {error}") from error

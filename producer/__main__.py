@@ -48,6 +48,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="a folder to read images from, and from nowhere else; may be repeated",
     )
+    add("--cache-dir", metavar="DIR", help="where caches on disk lie (default: ~/.cache/feedline)")
+    add(
+        "--cache-bytes",
+        type=_count_or_none,
+        metavar="N",
+        help="what all caches of a kind may take together, 0 for no caches (default: half of what is free)",
+    )
     add("--name", help="what logs and errors call this producer (default: the host's name)")
     add(
         "--exit-with-trainer",
@@ -95,6 +102,7 @@ def _supervise(settings: argparse.Namespace) -> int:
 
 
 def _produce(settings: argparse.Namespace) -> int:
+    from producer.cache_folder import CacheSettings
     from producer.worker import WorkerSettings, run
 
     error = run(
@@ -104,6 +112,7 @@ def _produce(settings: argparse.Namespace) -> int:
             name=settings.name or f"{platform.node()}/{os.getpid()}",
             exit_with_trainer=settings.exit_with_trainer,
             parent_pid=settings.parent_pid,
+            cache=CacheSettings(settings.cache_dir, settings.cache_bytes),
         ),
         _on_stop,
     )
@@ -117,6 +126,8 @@ def _child_arguments(settings: argparse.Namespace, name: str) -> list[str]:
         result += ["--connect", endpoint]
     for root in settings.data_root:
         result += ["--data-root", root]
+    for option, value in (("--cache-dir", settings.cache_dir), ("--cache-bytes", settings.cache_bytes)):
+        result += [] if value is None else [option, str(value)]
     result += ["--insecure"] * settings.insecure + ["--exit-with-trainer"] * settings.exit_with_trainer
     return result
 
@@ -132,6 +143,10 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
     return number
+
+
+def _count_or_none(text: str) -> int:
+    return 0 if text == "0" else _count(text)
 
 
 class JsonFormatter(logging.Formatter):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,12 @@ from common.errors import DecodeError, ReadError
 from common.job import Job
 from common.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
 from common.stages import Stage
+from producer.cache import open_cache
+from producer.cache_folder import DEFAULTS, CacheSettings
 from producer.clock import StageClock
-from producer.decode import Pixels, load
-from producer.files import FileReader
+from producer.decode import Pixels
 from producer.roots import DataRoots
+from producer.samples import Samples
 from producer.transforms import Action, Pipeline
 
 NUM_READ_AHEAD = 8
@@ -37,17 +39,21 @@ class BatchBuilder:
         What to build.
     roots : DataRoots
         Where files may lie.
+    cache : CacheSettings
+        Where and how much a job's cache may be.
     clock : StageClock, optional
         Told what the time goes into.
     """
 
-    def __init__(self, job: Job, roots: DataRoots, clock: StageClock | None = None) -> None:
+    def __init__(
+        self, job: Job, roots: DataRoots, cache: CacheSettings = DEFAULTS, clock: StageClock | None = None
+    ) -> None:
         self.job = job
         self._clock = clock or StageClock()
         self._keeps_dtype = job.x.dtype == job.image.dtype
-        self._files = FileReader(roots)
+        kept = open_cache(job.cache, job.image, cache) if job.cache else None
+        self._samples = Samples(job.image, roots, self._clock, kept)
         self._draws = UniformStream(Purpose.TRANSFORM, job.seed)
-        self._fitted = np.empty(job.image.shape, job.image.dtype)
         size = (job.image.height, job.image.width)
         self._pipeline = Pipeline(job.transforms, size, job.image.channels, job.image.dtype, job.x.dtype)
         self._slots: dict[int, npt.NDArray[np.uint8]] = {}
@@ -88,11 +94,15 @@ class BatchBuilder:
         try:
             self._build_samples(ticket, is_cancelled, arrays["x"])
         finally:
-            self._files.forget()
+            self._samples.forget()
         for spec, values in zip(self.job.targets, ticket.targets, strict=True):
             arrays[spec.name].reshape(-1)[:] = np.frombuffer(values, spec.dtype)
         self._clock.lap(Stage.TRANSFORM)
         return buffer
+
+    def close(self) -> None:
+        """Leave the cache, if there is one."""
+        self._samples.close()
 
     def _build_samples(self, ticket: Ticket, is_cancelled: Callable[[], bool], x: Pixels) -> None:
         recipes = [self._prepare(ticket.epoch, sample) for sample in ticket.samples]
@@ -101,27 +111,19 @@ class BatchBuilder:
             if is_cancelled():
                 raise CancelledBuildError
             if index % NUM_READ_AHEAD == 0:
-                self._read_ahead(ticket.samples[index : index + 2 * NUM_READ_AHEAD])
-            self._build_sample(sample.paths[0], recipe, out)
+                self._samples.expect(ticket.samples[index : index + 2 * NUM_READ_AHEAD])
+            self._build_sample(sample, recipe, out)
 
     def _prepare(self, epoch: int, sample: Sample) -> list[Action]:
         num_draws = self._pipeline.num_draws
         draws = self._draws.draw(epoch, num_draws, row=sample.row, occurrence=sample.occurrence)
         return self._pipeline.prepare(draws)
 
-    def _read_ahead(self, samples: Iterable[Sample]) -> None:
-        for sample in samples:
-            self._files.expect(sample.paths[0])
-
-    def _build_sample(self, path: str, recipe: list[Action], out: Pixels) -> None:
-        data = self._files.read(path)
-        self._clock.lap(Stage.READ)
+    def _build_sample(self, sample: Sample, recipe: list[Action], out: Pixels) -> None:
         if not recipe and self._keeps_dtype:
-            load(data, path, self.job.image, out)
-            self._clock.lap(Stage.DECODE)
+            self._samples.write(sample, out)
             return
-        image = load(data, path, self.job.image, scratch=self._fitted)
-        self._clock.lap(Stage.DECODE)
+        image = self._samples.pixels(sample)
         self._pipeline.run(recipe, image, out)
         self._clock.lap(Stage.TRANSFORM)
 

@@ -10,6 +10,7 @@ import logging
 import queue
 import threading
 import time
+import weakref
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -23,6 +24,7 @@ from common.protocol import Batch, Cancelled, FromProducer
 from common.stages import Stage
 from common.waker import Waker
 from producer.build import BatchBuilder, CancelledBuildError, failure_of
+from producer.cache_folder import CacheSettings
 from producer.clock import StageClock
 from producer.roots import DataRoots
 from producer.session import Task
@@ -76,12 +78,16 @@ class Builder:
         Where files may lie.
     desk : Desk
         Shared with the talking thread.
+    cache : CacheSettings
+        Where and how much caches may be.
     """
 
-    def __init__(self, roots: DataRoots, desk: Desk) -> None:
+    def __init__(self, roots: DataRoots, desk: Desk, cache: CacheSettings) -> None:
         self._roots = roots
         self._desk = desk
         self._clock = StageClock()
+        self._cache = cache
+        self._builders: weakref.WeakSet[BatchBuilder] = weakref.WeakSet()
 
     def run(self) -> None:
         """Build until None comes, or the batch in hand when `stopping` was set."""
@@ -90,6 +96,10 @@ class Builder:
             self._clock.add(Stage.QUEUED, time.monotonic() - task.came_at)
             self._desk.answers.append((task, self._answer(task)))
             self._desk.waker.wake()
+            # While there is nothing to do, a job that was closed must not be kept, nor its cache.
+            del task
+        for builder in self._builders:
+            builder.close()
 
     def _answer(self, task: Task) -> FromProducer:
         ticket = task.ticket
@@ -119,5 +129,6 @@ class Builder:
         if not isinstance(known.builder, BatchBuilder):
             if not isinstance(known.job, Job):
                 raise RemoteProtocolError(known.job)
-            known.builder = BatchBuilder(known.job, self._roots, self._clock)
+            known.builder = BatchBuilder(known.job, self._roots, self._cache, self._clock)
+            self._builders.add(known.builder)
         return known.builder

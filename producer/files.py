@@ -36,13 +36,18 @@ class FileReader:
         with contextlib.suppress(OSError):  # advice only
             os.posix_fadvise(file, 0, 0, os.POSIX_FADV_WILLNEED)
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str) -> tuple[bytes, os.stat_result]:
         """Read a whole file.
 
         Parameters
         ----------
         path : str
             The file as a ticket names it.
+
+        Returns
+        -------
+        bytes, os.stat_result
+            Its content, and what the file looked like before that was read.
 
         Raises
         ------
@@ -52,14 +57,15 @@ class FileReader:
         expected = self._expected.pop(path, None)
         file = self._roots.open(path) if expected is None else expected
         try:
-            data = _read_all(file)
+            status = os.fstat(file)
+            data = _read_all(file, status.st_size)
         except OSError as error:
             raise ReadError(path, f"cannot be read: {error.strerror or error}") from error
         finally:
             os.close(file)
         if not data:
             raise ReadError(path, "is empty (0 bytes)")
-        return data
+        return data, status
 
     def forget(self) -> None:
         """Close what was expected and not read."""
@@ -71,9 +77,8 @@ PART_BYTES = 1 << 16
 """What has no size of its own, such as a pipe, is read in such parts."""
 
 
-def _read_all(file: int) -> bytes:
+def _read_all(file: int, size: int) -> bytes:
     # One byte more than there should be: a file that just grows is read to its end.
-    size = os.fstat(file).st_size
     wanted = size + 1 if size else PART_BYTES
     data = os.read(file, wanted)
     if size and len(data) == size:

@@ -93,6 +93,18 @@ class DataRoots:
             raise ReadError(path, f"leads out of the data roots ({tried})")
         raise ReadError(path, f"not found under the data roots ({tried})")
 
+    def status(self, path: str) -> os.stat_result | None:
+        """What the first file of that name looks like, wherever it leads; None if there is none.
+
+        A tenth of the time of `find`. To compare with what was found before, not to read by.
+        """
+        for folder in self._folders:
+            try:
+                return os.stat(os.path.join(folder, path))  # noqa: PTH116, PTH118 - ten times as fast as Path
+            except (OSError, ValueError):
+                continue
+        return None
+
     @staticmethod
     def _real(folder: str, path: str) -> str:
         try:

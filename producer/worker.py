@@ -25,6 +25,7 @@ from common.endpoints import is_ipv6
 from common.errors import ProtocolError
 from common.job import Job
 from common.protocol import VERSION, ArenaOffer, FromProducer, Goodbye, Hello, decode, encode
+from producer.cache_folder import DEFAULTS, CacheSettings
 from producer.desk import Builder, Desk
 from producer.roots import DataRoots
 from producer.session import Build, End, KnownJob, MakeArena, Phase, Restart, Say, TrainerSession
@@ -60,6 +61,8 @@ class WorkerSettings:
         End when the last trainer says goodbye.
     parent_pid : int or None
         End when this process is not the parent any more.
+    cache : CacheSettings
+        Where and how much caches of decoded samples may be.
     """
 
     endpoints: tuple[str, ...]
@@ -67,6 +70,7 @@ class WorkerSettings:
     name: str
     exit_with_trainer: bool = False
     parent_pid: int | None = None
+    cache: CacheSettings = DEFAULTS
 
 
 def libraries() -> dict[str, str]:
@@ -264,7 +268,7 @@ def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]
     cv2.setNumThreads(0)
     sweep()
     desk = Desk()
-    builder = Builder(DataRoots(settings.data_roots), desk)
+    builder = Builder(DataRoots(settings.data_roots), desk, settings.cache)
     talker = Talker(settings, desk)
     on_start(desk.stop)
     talker.start()

@@ -263,6 +263,7 @@ class PoolThread(threading.Thread):
             logger.exception("the pool could not say goodbye")
         self._socket.close(linger=FLUSH_MS)
         self._producers.stop()
+        # What those of its producers left behind that were killed.
         sweep()
         self._context.term()
         if self._folder is not None:

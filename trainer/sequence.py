@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.batch import ArraySpec
+from common.caching import CacheSpec
 from common.errors import ClosedError, ConfigurationError, FeedlineError
 from common.image import Fit, ImageSpec
 from common.job import Job
@@ -99,6 +100,12 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         Bytes that all batches in hand may take; by default 1 GiB. With `pool`, the pool has it.
     timeout_s : float
         Longest wait for one batch.
+    cache : {"memory", "disk"}, optional
+        Keep decoded samples for the next epoch: in shared memory while producers run, or in a file
+        that serves the next run, too. The same batches come with and without it.
+    cache_bytes : int, optional
+        What all caches of this kind on a host may take together; by default half of what is free. If
+        not all samples fit, those that came first are kept.
     use_multiprocessing : bool, optional
         Accepted for scripts that have it, and ignored: producers are processes anyway.
     shard_index, shard_count : int
@@ -137,6 +144,8 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         max_queue_size: int = 10,
         memory_budget: int | None = None,
         timeout_s: float = 600,
+        cache: str | None = None,
+        cache_bytes: int | None = None,
         use_multiprocessing: bool | None = None,
         shard_index: int = 0,
         shard_count: int = 1,
@@ -154,6 +163,7 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         height, width = _size(image_size)
         depth = "uint16" if dtype == "uint16" else "uint8"
         image = ImageSpec(height, width, color_mode, interpolation, fit, depth, jpeg_scaling)
+        cached = CacheSpec.of(cache, cache_bytes, len(dataset))
         arrays = _target_arrays(dataset)
         targets = tuple(ArraySpec(name, a.shape[1:], a.dtype.name) for name, a in arrays.items())
         self._targets = tuple(arrays)
@@ -165,7 +175,9 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         self._warned = False
         self._pool, self._close = _join(pool, workers, memory_budget)
         try:
-            job = Job(self._pool.new_job_id(), seed, batch_size, image, tuple(transforms), dtype, targets)
+            job = Job(
+                self._pool.new_job_id(), seed, batch_size, image, tuple(transforms), dtype, targets, cached
+            )
             self._job_id = job.job_id
             paths = ticket_paths(dataset.paths, dataset.directory, embedded=self._pool.embedded)
             name = f"sequence {job.job_id}"

@@ -216,7 +216,7 @@ def test_anything_else_is_a_build_failure_that_names_the_files(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("surprise")
 
-    monkeypatch.setattr("producer.build.load", broken)
+    monkeypatch.setattr("producer.samples.load", broken)
     kind, path, text, trace = failed(roots, ticket("coffee.jpg", "rocket.jpg"))
     assert kind is FailureKind.BUILD
     assert path == "coffee.jpg, rocket.jpg"
@@ -247,7 +247,7 @@ def test_a_build_is_given_up_between_two_samples(roots: DataRoots, monkeypatch: 
         built.append(path)
         return load(data, path, *rest)
 
-    monkeypatch.setattr("producer.build.load", counted)
+    monkeypatch.setattr("producer.samples.load", counted)
     with pytest.raises(CancelledBuildError):
         BatchBuilder(PLAIN, roots).build(ticket(*NAMES), lambda: len(built) == 2)
     assert built == list(NAMES[:2])

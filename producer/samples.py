@@ -1,0 +1,125 @@
+"""A sample of a ticket -> its pixels, from the cache or from its file."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from common.image import ImageSpec
+from common.protocol import Sample
+from common.stages import Stage
+from producer.cache import SampleCache
+from producer.clock import StageClock
+from producer.decode import Pixels, load
+from producer.files import FileReader
+from producer.roots import DataRoots
+
+logger = logging.getLogger(__name__)
+
+
+class Samples:
+    """The samples of one job before its transforms. Used by the building thread alone.
+
+    Parameters
+    ----------
+    image : ImageSpec
+        What they are decoded to.
+    roots : DataRoots
+        Where files may lie.
+    clock : StageClock
+        Told what the time goes into.
+    cache : SampleCache, optional
+        Where they are kept.
+    """
+
+    def __init__(
+        self, image: ImageSpec, roots: DataRoots, clock: StageClock, cache: SampleCache | None = None
+    ) -> None:
+        self._image = image
+        self._roots = roots
+        self._clock = clock
+        self._cache = cache
+        self._files = FileReader(roots)
+        self._scratch = np.empty(image.shape, image.dtype)
+
+    def expect(self, samples: Iterable[Sample]) -> None:
+        """Have the files of samples fetched that will soon be asked for, unless they are in the cache."""
+        for sample in samples:
+            if self._cache is None or not self._cache.has_row(sample.row):
+                self._files.expect(sample.paths[0])
+
+    def forget(self) -> None:
+        """What was expected is not asked for any more."""
+        self._files.forget()
+
+    def pixels(self, sample: Sample) -> Pixels:
+        """Pixels to read from, shape `ImageSpec.shape`; good until the next call.
+
+        Raises
+        ------
+        ReadError, DecodeError
+            The sample cannot be used.
+        """
+        path = sample.paths[0]
+        if self._cache is None:
+            return self._load(path)[0]
+        status = self._roots.status(path)
+        known = None if status is None else self._cache.recall(sample.row, status)
+        if known is None:
+            return self._find_or_keep(self._cache, sample)
+        self._clock.lap(Stage.READ)
+        return known
+
+    def write(self, sample: Sample, out: Pixels) -> None:
+        """Write the pixels to `out`. Raises what `pixels` does."""
+        if self._cache is None:
+            self._load(sample.paths[0], out)
+        else:
+            np.copyto(out, self.pixels(sample))
+            self._clock.lap(Stage.TRANSFORM)
+
+    def close(self) -> None:
+        """Leave the cache, if there is one."""
+        if self._cache is not None:
+            self._cache.close()
+
+    def _find_or_keep(self, cache: SampleCache, sample: Sample) -> Pixels:
+        path = sample.paths[0]
+        file = self._roots.find(path)
+        try:
+            status = os.stat(file)  # noqa: PTH116 - a str, as everywhere here
+        except OSError:
+            # Reading it says best what is wrong with it.
+            return self._load(path)[0]
+        with self._cache_left_if_it_fails():
+            found = cache.find(sample.row, file, status)
+            if found is not None:
+                self._clock.lap(Stage.READ)
+                return found
+        pixels, status = self._load(path)
+        if self._cache is not None:
+            with self._cache_left_if_it_fails():
+                cache.keep(sample.row, file, status, pixels)
+            self._clock.lap(Stage.DECODE)
+        return pixels
+
+    @contextmanager
+    def _cache_left_if_it_fails(self) -> Iterator[None]:
+        """A cache only makes things faster: no batch fails because of it."""
+        try:
+            yield
+        except OSError as error:
+            logger.warning(f"the cache is left, every sample is decoded each time: {error}")
+            self.close()
+            self._cache = None
+
+    def _load(self, path: str, out: Pixels | None = None) -> tuple[Pixels, os.stat_result]:
+        data, status = self._files.read(path)
+        self._clock.lap(Stage.READ)
+        pixels = load(data, path, self._image, out, self._scratch)
+        self._clock.lap(Stage.DECODE)
+        return pixels, status
