@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.errors import ConfigurationError, ReadError
 
-# A pipe with nobody at the other end must not stop a producer.
+# Whatever it has become since it was looked at must not stop a producer.
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -61,13 +61,15 @@ class DataRoots:
             if ".." in name or not self._is_under(folder, name):
                 return None
             try:
+                # To open a pipe and close it again would be an end to whoever writes into it.
+                if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 - a str, as everywhere here
+                    return None
                 file = os.open(name, _FLAGS)
             except FileNotFoundError:
                 continue
             except (OSError, ValueError):
                 return None
-            is_inside = folder == os.sep or self._is_under(folder, _real_name(file))
-            if is_inside and stat.S_ISREG(os.fstat(file).st_mode):
+            if folder == os.sep or self._is_under(folder, _real_name(file)):
                 return file
             os.close(file)
             return None
