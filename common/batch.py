@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -72,24 +73,26 @@ class ArraySpec:
 
 @dataclass(frozen=True, slots=True)
 class BatchLayout:
-    """The places of all arrays in a batch of `num_samples` samples."""
+    """The places of all arrays in a batch of `num_samples` samples.
+
+    Attributes
+    ----------
+    offsets : tuple of int
+        Byte offset of each array, in the order of the specs.
+    num_bytes : int
+        Bytes of the whole batch, a multiple of `ALIGNMENT_BYTES`.
+    """
 
     specs: tuple[ArraySpec, ...]
     num_samples: int
+    offsets: tuple[int, ...] = field(init=False, compare=False)
+    num_bytes: int = field(init=False, compare=False)
 
-    @property
-    def offsets(self) -> tuple[int, ...]:
-        """Byte offset of each array, in the order of the specs."""
-        offsets, end = [], 0
-        for spec in self.specs:
-            offsets.append(end)
-            end += aligned(spec.sample_bytes * self.num_samples)
-        return tuple(offsets)
-
-    @property
-    def num_bytes(self) -> int:
-        """Bytes of the whole batch, a multiple of `ALIGNMENT_BYTES`."""
-        return sum(aligned(spec.sample_bytes * self.num_samples) for spec in self.specs)
+    def __post_init__(self) -> None:
+        """Add up; a layout is asked for its places much more often than it is made."""
+        ends = list(accumulate(aligned(spec.sample_bytes * self.num_samples) for spec in self.specs))
+        object.__setattr__(self, "offsets", (0, *ends[:-1]))
+        object.__setattr__(self, "num_bytes", ends[-1])
 
     def views(self, buffer: Any) -> dict[str, npt.NDArray[Any]]:
         """Arrays of shape (num_samples, ...) that read and write `buffer`, by name.
@@ -100,9 +103,7 @@ class BatchLayout:
             At least `num_bytes` long; the views keep it alive and are writable if it is.
         """
         return {
-            spec.name: np.frombuffer(buffer, spec.dtype, self.num_samples * prod(spec.shape), offset).reshape(
-                self.num_samples, *spec.shape
-            )
+            spec.name: np.ndarray((self.num_samples, *spec.shape), spec.dtype, buffer, offset)
             for spec, offset in zip(self.specs, self.offsets, strict=True)
         }
 

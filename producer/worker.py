@@ -32,6 +32,9 @@ from producer.session import Build, End, KnownJob, MakeArena, Phase, Restart, Sa
 
 logger = logging.getLogger(__name__)
 
+NICE = 5
+"""By so much the thread that builds gives way to others on its machine."""
+
 POLL_MS = 200
 """The talking thread looks at the clock this often, if nothing else wakes it."""
 
@@ -272,6 +275,8 @@ def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]
     talker = Talker(settings, desk)
     on_start(desk.stop)
     talker.start()
+    # Linux means this thread alone: whoever waits for batches goes first, and so does the talking thread.
+    os.nice(NICE)
     builder.run()
     desk.done.set()
     desk.waker.wake()

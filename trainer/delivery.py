@@ -9,7 +9,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,10 @@ from common.batch import ALIGNMENT_BYTES, BatchLayout
 from common.protocol import Buffer
 from common.waker import Waker
 from trainer.slots import SlotId
+
+WORD_BYTES = 8
+"""Arrays start at a multiple of this. TensorFlow and JAX copy what is not at a multiple of 64, as frames are
+not: a copy made here would take no less, and for others it would be in vain."""
 
 
 class Releases:
@@ -47,13 +51,9 @@ class Releases:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A received frame.
-
-    ZeroMQ does not align it, and Keras copies what is not aligned: so it is not used in place.
-    """
+    """A received frame. ZeroMQ does not align it, but a large one starts at a word."""
 
     data: Buffer
-    in_place: ClassVar[bool] = False
 
     @property
     def num_bytes(self) -> int:
@@ -71,7 +71,6 @@ class SharedSlot:
 
     arena: ArenaView
     index: int
-    in_place: ClassVar[bool] = True
 
     @property
     def num_bytes(self) -> int:
@@ -112,7 +111,7 @@ class Delivery:
     since: float = field(default_factory=time.monotonic)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The batch's arrays by name, aligned to 64 bytes and writable. Called once, by the consumer.
+        """The batch's arrays by name, writable, aligned to words; to 64 bytes but for frames. Called once.
 
         The images are views, of the slot or of a copy. The slot is free again, unless a copy frees it
         at once, when the last array that reads the memory is gone: NumPy collapses chains of views,
@@ -121,7 +120,7 @@ class Delivery:
         """
         num_bytes = self.layout.num_bytes
         owner = self.payload.owner(num_bytes)
-        if self.copy or not self.payload.in_place:
+        if self.copy or ctypes.addressof(owner) % WORD_BYTES:
             source, owner = owner, aligned_owner(num_bytes)
             ctypes.memmove(owner, source, num_bytes)
         if self.copy:

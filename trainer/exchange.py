@@ -367,7 +367,7 @@ class Exchange:
 
     def _deliver(self, order: Deliver, now: float) -> None:
         source = self._jobs[order.job_id]
-        layout = source.job.layout(len(source.plan.rows(*order.key)))
+        layout = source.layout(order.key)
         release = partial(self._releases.release, order.slot)
         payload = self._kept.pop(order.slot)
         if payload.num_bytes < layout.num_bytes:

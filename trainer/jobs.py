@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from common.batch import BatchLayout
 from common.errors import ConfigurationError
 from common.job import Job
 from common.protocol import Sample, Ticket
@@ -43,11 +44,19 @@ class JobSource:
     paths: Sequence[str]
     targets: tuple[npt.NDArray[Any], ...]
     max_slots: int
+    _layouts: dict[int, BatchLayout] = field(default_factory=dict, init=False, compare=False)
 
     @property
     def need(self) -> SlotNeed:
         """What the job wants of every producer."""
         return SlotNeed(self.job.slot_bytes, self.max_slots)
+
+    def layout(self, key: StepKey) -> BatchLayout:
+        """Where the arrays of a step lie."""
+        size = self.plan.batch_size_of(key.step)
+        if size not in self._layouts:
+            self._layouts[size] = self.job.layout(size)
+        return self._layouts[size]
 
     def samples_of(self, key: StepKey) -> list[str]:
         """The files of a step."""

@@ -82,6 +82,10 @@ class EpochPlan:
         """Rows in the order of delivery, shape (samples of an epoch,); read-only."""
         return _order(self, epoch)
 
+    def batch_size_of(self, step: int) -> int:
+        """Samples of one step: fewer in the last one, if it is short."""
+        return min(self.batch_size, self.shard_samples - step * self.batch_size)
+
     def rows(self, epoch: int, step: int) -> npt.NDArray[np.intp]:
         """Rows of one step, shape (batch size,) or shorter for the last."""
         if not 0 <= step < self.num_steps:

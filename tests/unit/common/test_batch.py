@@ -111,7 +111,7 @@ def test_views_write_to_the_buffer_unless_it_is_read_only() -> None:
 
 def test_a_buffer_that_is_too_short_is_not_read() -> None:
     layout = BatchLayout((ArraySpec("x", (100,), "uint8"),), 1)
-    with pytest.raises(ValueError, match="buffer"):
+    with pytest.raises(TypeError, match="buffer is too small"):
         layout.views(bytes(99))
 
 
