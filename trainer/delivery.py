@@ -29,17 +29,25 @@ class Releases:
     """Slots that consumers gave back, on their way to the pool's thread.
 
     `release` may run in any thread, also inside the garbage collector while that thread holds any
-    lock: it appends and wakes, nothing else.
+    lock: it appends and wakes, nothing else. It does not even wake while every producer has enough to do:
+    a thread that is woken costs more than all that it does with the slot.
     """
 
     def __init__(self, waker: Waker) -> None:
         self._waker = waker
         self._slots: deque[SlotId] = deque()
+        self._wanted = True
 
     def release(self, slot: SlotId) -> None:
         """A slot is not read any more."""
         self._slots.append(slot)
-        self._waker.wake()
+        if self._wanted:
+            self._waker.wake()
+
+    def are_wanted(self, *, wanted: bool) -> bool:
+        """Whether to wake; called by the pool's thread before it waits. True if some are there already."""
+        self._wanted = wanted
+        return wanted and bool(self._slots)
 
     def take(self) -> list[SlotId]:
         """All released slots since the last call. Called by the pool's thread."""

@@ -296,6 +296,12 @@ class Dispatcher:
         return set(self._books.peers)
 
     @property
+    def wants_slots(self) -> bool:
+        """Whether a slot that comes back could be put to use at once."""
+        books = self._books
+        return bool(books.short) or books.slots.is_starving or self._feeder.has_unleased_demand
+
+    @property
     def used_bytes(self) -> int:
         """Bytes of all slots there are."""
         return self._books.slots.used_bytes

@@ -206,6 +206,10 @@ class Exchange:
         for slot in self._releases.take():
             self._act(self._dispatcher.slot_released(slot, now), now)
 
+    def wants_releases(self) -> bool:
+        """Say whether slots that come back are waited for; returns whether some came meanwhile."""
+        return self._releases.are_wanted(wanted=self._dispatcher.wants_slots)
+
     # --- from producers -----------------------------------------------------------------------
 
     def hear(self, routing_id: bytes, frames: Sequence[Buffer], now: float) -> None:

@@ -196,11 +196,13 @@ class PoolThread(threading.Thread):
     def _round(self) -> None:
         """One turn: wait for something to happen, take everything in, then look at the clock."""
         ready = self._wait()
-        self._waker.clear()
+        if self._waker.fileno() in ready:
+            self._waker.clear()
         now = self._clock()
         self._make_calls(now)
         self.exchange.take_releases(now)
-        self._receive(now)
+        if self._socket in ready:
+            self._receive(now)
         if now >= self._watch_at or not ready <= {self._socket, self._waker.fileno()}:
             self._watch_at = now + POLL_MS / 1000
             self._watch_producers(now)
@@ -212,7 +214,8 @@ class PoolThread(threading.Thread):
         children = [child.stderr.fileno() for child in self._producers.children]
         if children != self._polled_children:
             self._poller, self._polled_children = self._make_poller(children), children
-        return {source for source, _ in self._poller.poll(POLL_MS)}
+        timeout_ms = 0 if self.exchange.wants_releases() else POLL_MS
+        return {source for source, _ in self._poller.poll(timeout_ms)}
 
     def _make_poller(self, children: list[int]) -> zmq.Poller:
         poller = zmq.Poller()

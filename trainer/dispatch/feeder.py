@@ -32,7 +32,7 @@ class Feeder:
         """Give tickets to whoever can take some; to one producer only, if nobody else can."""
         while self._books.slots.is_starving and self._drop_spare():
             pass
-        if only is not None and not self._has_unleased_demand():
+        if only is not None and not self.has_unleased_demand:
             while self._feed_one(only, TICKETS_AHEAD, now):
                 pass
         else:
@@ -46,7 +46,7 @@ class Feeder:
 
     def _candidates(self) -> list[Peer]:
         """Whoever may get a ticket, the least busy first, then in the order of joining."""
-        everyone = self._has_unleased_demand()
+        everyone = self.has_unleased_demand
         peers = self._books.peers.values() if everyone else self._books.hungry
         return sorted(peers, key=lambda peer: (len(peer.leases), peer.number))
 
@@ -114,7 +114,9 @@ class Feeder:
         self._books.slots.apply(slot, SlotEvent.FREE)
         self._books.out.append(Discard(slot))
 
-    def _has_unleased_demand(self) -> bool:
+    @property
+    def has_unleased_demand(self) -> bool:
+        """Whether somebody waits for a step that nobody works on."""
         return any(
             work.ledger.state(key) is StepState.PLANNED
             for work in self._books.works.values()

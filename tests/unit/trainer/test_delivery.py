@@ -147,6 +147,20 @@ def test_releases_come_in_order_once_each_and_wake_the_pool() -> None:
     assert releases.take() == []
 
 
+def test_releases_wake_nobody_while_they_are_not_wanted_and_are_not_forgotten() -> None:
+    waker = CountingWaker()
+    releases = Releases(waker)
+    slots = [SlotId(b"p", 1, index) for index in range(3)]
+    assert not releases.are_wanted(wanted=False)
+    releases.release(slots[0])
+    assert waker.num_wakes == 0
+    assert releases.are_wanted(wanted=True), "one that came meanwhile is told"
+    releases.release(slots[1])
+    assert waker.num_wakes == 1
+    assert releases.take() == slots[:2]
+    assert not releases.are_wanted(wanted=True)
+
+
 class CountingWaker(Waker):
     """Counts."""
 
