@@ -106,6 +106,22 @@ def places_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def defaults_of_this_run() -> Iterator[None]:
+    """Give transport and cache the defaults that the environment asks for: see test_transports.py."""
+    asked = {name: os.environ.get(f"FEEDLINE_TEST_{name.upper()}") for name in ("transport", "cache")}
+    if not any(asked.values()):
+        yield
+        return
+    from trainer import BatchSequence, ProducerPool  # noqa: PLC0415 - imports Keras, which most runs need not
+
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in ((ProducerPool, "transport"), (BatchSequence, "cache")):
+            if asked[name]:
+                patch.setitem(owner.__init__.__kwdefaults__, name, asked[name])
+        yield
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test of the whole that leaves a thread, process, socket, pipe, file or signal setting."""
