@@ -14,11 +14,14 @@ from matplotlib.ticker import MaxNLocator
 from common.errors import ConfigurationError
 from trainer.bench.contenders import TITLES
 from trainer.bench.figures import Figure, rates
-from trainer.bench.report import by_case, case_title
+from trainer.bench.report import case_title
 from trainer.demo.pictures import DPI, INK, QUIET, STYLE
 
 COLOURS = {"feedline": "#d1495b", "limit": "#22303c"}
 OTHERS = ("#9db4c8", "#edae49", "#66a182", "#8d6b94", "#b08968", "#5f7c8a")
+
+BAR_INCHES, ROOM_INCHES, SCALING_INCHES = 0.32, 1.1, 3.6
+"""Heights: of a bar, of all that is around the bars of a panel, and of the panel with the curves."""
 
 Results = Sequence[Mapping[str, Any]]
 
@@ -33,17 +36,40 @@ def draw(results: Results, path: Path) -> None:
     """
     done = [result for result in results if result["rounds"]]
     workers = {result["case"]["workers"] for result in done}
-    groups = by_case([r for r in done if r["case"]["workers"] == max(workers)])
+    groups = _by_work([r for r in done if r["case"]["workers"] == max(workers)])
+    heights = [ROOM_INCHES + BAR_INCHES * len(group) for group in groups]
+    heights += [SCALING_INCHES] * (len(workers) > 1)
     with rc_context(STYLE):
-        num = len(groups) + (len(workers) > 1)
-        picture = Picture(figsize=(7.6 * num, 1.6 + 0.42 * max(map(len, groups))), dpi=DPI)
+        picture = Picture(figsize=(8.0, sum(heights)), dpi=DPI)
         picture.set_layout_engine("constrained", w_pad=0.15, h_pad=0.12)
-        panels = picture.subplots(1, num, squeeze=False)[0]
+        panels = picture.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, group in zip(panels, groups, strict=False):
             draw_bars(axes, group)
         if len(workers) > 1:
             draw_scaling(panels[-1], done)
         _save(picture, path)
+
+
+def _by_work(results: Results) -> list[Results]:
+    """Results that did the same work, whatever they did it with; those that a device slowed down left out."""
+    free = [result for result in results if not result["rounds"][0]["device_s"]]
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for result in free or results:
+        groups.setdefault(case_title(_plain(result["case"])), []).append(result)
+    return list(groups.values())
+
+
+def _plain(case: Mapping[str, Any]) -> dict[str, Any]:
+    """The work alone: nothing of how it was done."""
+    return {**case, "cache": None, "jpeg_scaling": False, "through": "sequence"}
+
+
+def label_of(result: Mapping[str, Any]) -> str:
+    """A contender, and how it did the work if that was not the usual way."""
+    case = result["case"]
+    ways = [f"cache={case['cache']}"] * bool(case["cache"])
+    ways += ["jpeg_scaling"] * case["jpeg_scaling"] + ["through fit"] * (case["through"] == "fit")
+    return ", ".join([TITLES[result["name"]], *ways])
 
 
 def draw_bars(axes: Axes, group: Results) -> None:
@@ -53,7 +79,7 @@ def draw_bars(axes: Axes, group: Results) -> None:
     medians = [figure.median for figure in figures]
     errors = [[f.median - f.lowest for f in figures], [f.highest - f.median for f in figures]]
     colours = [colour_of(result["name"]) for result in ordered]
-    labels = [TITLES[result["name"]] for result in ordered]
+    labels = [label_of(result) for result in ordered]
     axes.barh(labels, medians, xerr=errors, color=colours, height=0.66, error_kw={"ecolor": QUIET, "lw": 1.2})
     for place, figure in enumerate(figures):
         axes.annotate(
@@ -68,7 +94,7 @@ def draw_bars(axes: Axes, group: Results) -> None:
     axes.set_xlabel("images per second (median; lowest to highest)")
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
-    _title(axes, case_title(group[0]["case"]))
+    _title(axes, case_title(_plain(group[0]["case"])).removesuffix(", through sequence"))
 
 
 def draw_scaling(axes: Axes, results: Results) -> None:

@@ -44,7 +44,7 @@ class Scale:
     num_frames: int
 
 
-FULL = Scale(1024, 192, Plan(seconds=2.0, repeat=3), Simulation(), 400)
+FULL = Scale(1024, 192, Plan(seconds=2.0, repeat=3), Simulation(), 1500)
 QUICK = Scale(96, 64, Plan(seconds=0.3, repeat=1), Simulation(num_producers=8, num_steps=400), 20)
 
 
