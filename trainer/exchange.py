@@ -295,7 +295,8 @@ class Exchange:
             case Batch():
                 self._take_batch(producer_id, message, now)
             case ArenaOffer():
-                attached = self._arenas.attach(producer_id, message)
+                # A job that was closed meanwhile would never let its memory go.
+                attached = message.job_id in self._jobs and self._arenas.attach(producer_id, message)
                 self._post.tell(producer_id, ArenaAnswer(message.job_id, attached))
             case Failure():
                 self._act(self._dispatcher.batch_failed(producer_id, message.lease_id, message, now), now)

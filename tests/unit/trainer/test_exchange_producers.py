@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from far_end import POOL, Pool, error_of, rows_of
 
-from common.errors import BatchError
+from common.arena import Arena, arena_name
+from common.errors import BatchError, ClosedError
 from common.protocol import (
     HEARTBEAT_S,
     LOST_AFTER_S,
     VERSION,
+    ArenaAnswer,
+    ArenaOffer,
     Batch,
     Cancelled,
     CloseJob,
@@ -31,6 +35,25 @@ from common.protocol import (
 @pytest.fixture
 def pool() -> Pool:
     return Pool()
+
+
+# --- memory that may be shared ------------------------------------------------------------------
+
+
+def test_memory_is_shared_for_an_open_job_and_declined_for_one_that_was_closed_meanwhile(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEEDLINE_SHM", str(tmp_path))
+    producer = pool.producer().joins()
+    pool.opens(1)
+    pool.opens(2)
+    pool.exchange.close_job(2, ClosedError("closed"), pool.now)
+    for job_id, shared in ((1, True), (2, False)):
+        name = arena_name(POOL, producer.ids.producer_id, job_id)
+        arena = Arena(name, slot_bytes=64, num_slots=2)
+        producer.says(ArenaOffer(job_id, name, arena.nonce, arena.slot_bytes, arena.num_slots))
+        assert producer.heard(ArenaAnswer) == [ArenaAnswer(job_id, shared)]
+        assert pool.exchange._arenas.has(producer.ids.producer_id, job_id) is shared
 
 
 # --- who may talk -------------------------------------------------------------------------------
