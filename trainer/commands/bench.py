@@ -217,7 +217,7 @@ def _print(document: dict[str, Any]) -> None:
         _print_table("emulated device: busy, first wait of an epoch", report.step_rows(group))
     if document.get("checks"):
         rows = report.check_rows(document["checks"])
-        _print_table("Must show", [report.CHECK_HEADINGS, *rows])
+        _print_table("What the design promises", [report.CHECK_HEADINGS, *rows])
 
 
 def _print_table(title: str, rows: Sequence[Sequence[str]]) -> None:
