@@ -116,7 +116,10 @@ def markdown(document: Mapping[str, Any]) -> str:
         if stages:
             parts.append(markdown_table([("Feedline, ms a batch; MB a producer", ""), *stages]))
     if document.get("checks"):
-        parts += ["### What the design promises", markdown_table([CHECK_HEADINGS, *check_rows(document["checks"])])]
+        parts += [
+            "### What the design promises",
+            markdown_table([CHECK_HEADINGS, *check_rows(document["checks"])]),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
