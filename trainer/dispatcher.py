@@ -33,9 +33,6 @@ from trainer.slots import MIN_SLOTS, SlotEvent, SlotId, SlotNeed, SlotTable
 FIRST_NOTE_S = 5.0
 """A wait is logged when it has lasted so long."""
 
-STALL_S = 3.0
-"""Two ticks farther apart than this mean that the pool itself was away."""
-
 UNLISTED_HEARTBEATS = 2
 """A lease that so many heartbeats in a row do not list never arrived."""
 
@@ -62,7 +59,6 @@ class Dispatcher:
         self._idle: set[bytes] = set()
         self._numbers = count()
         self._named: set[bytes] = set()
-        self._last_tick: float | None = None
 
     # --- jobs ---------------------------------------------------------------------------------
 
@@ -267,13 +263,9 @@ class Dispatcher:
     def tick(self, now: float) -> list[Instruction]:
         """Time passed: look for silent producers, overdue leases and long waits.
 
-        When the caller itself was away (stopped, or starved of CPU), everyone gets that time as a
-        present: nobody is judged for what could not be heard.
+        The caller's clock leaves out its own pauses (`common.clock`): nobody is judged for what could not be
+        heard.
         """
-        away = now - self._last_tick if self._last_tick is not None else 0.0
-        self._last_tick = now
-        if away > STALL_S:
-            self._forgive(away)
         for peer in list(self._books.peers.values()):
             if now - peer.last_heard > LOST_AFTER_S:
                 self._books.note(
@@ -355,9 +347,3 @@ class Dispatcher:
                 logging.WARNING,
                 f"memory_budget={self._budget_bytes:,} bytes has no slots for {', '.join(new)}: idle",
             )
-
-    def _forgive(self, away_s: float) -> None:
-        for peer in self._books.peers.values():
-            peer.last_heard += away_s
-            for lease in peer.leases.values():
-                lease.leased_at += away_s

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -87,6 +88,23 @@ def test_a_producer_that_came_before_the_trainer_and_one_that_came_later_both_se
                 assert early.wait(PATIENCE_S) == 0
                 assert pool.producers == ["late/0"]
                 assert_whole(trainer_of(pool, images / "new"))
+
+
+def test_a_machine_that_was_suspended_has_lost_no_producer(images: Path, address: str) -> None:
+    with producer(images / "new", "--connect", address), ProducerPool(address) as pool:
+        trainer = trainer_of(pool, images / "new")
+        assert_whole(trainer)
+        hub = pool._thread
+        before = set(hub.exchange._roster.connections)
+        assert len(before) == 1
+
+        def an_hour_later(_: float) -> None:
+            hub._clock._read = lambda: time.monotonic() + 3600
+            hub.exchange._review(hub._clock())
+
+        pool._call(an_hour_later)
+        assert set(hub.exchange._roster.connections) == before
+        assert_whole(trainer, epoch=1)
 
 
 def test_the_next_trainer_on_an_address_is_served_by_the_producers_of_the_last(

@@ -288,20 +288,6 @@ def test_a_silent_producer_is_gone_after_ten_seconds() -> None:
     assert sorted(desk.delivered) == [(0, 0), (0, 1)]
 
 
-def test_a_stall_of_the_pool_itself_is_forgiven() -> None:
-    """Nobody is judged for what could not be heard, neither a producer nor a lease."""
-    desk = Desk("p")
-    desk.ask(0)
-    desk.wait(1, "p")
-    desk.clear()
-    desk.now += 100
-    desk.hear(desk.dispatcher.tick(desk.now))
-    assert desk.dispatcher.producer_ids == {b"p"}
-    assert desk.cancelled == []
-    desk.wait(11)
-    assert desk.dispatcher.producer_ids == set()
-
-
 # --- jobs ----------------------------------------------------------------------------------------
 
 

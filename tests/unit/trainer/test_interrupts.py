@@ -194,7 +194,8 @@ def test_outside_the_main_thread_nothing_is_installed(watch: InterruptWatch) -> 
 def test_the_last_subscriber_may_leave_from_any_thread_and_the_next_one_still_hears(
     watch: InterruptWatch,
 ) -> None:
-    watch.subscribe(1, Subscriber())
+    gone = Subscriber()
+    watch.subscribe(1, gone)
     thread = threading.Thread(target=watch.unsubscribe, args=(1,))
     thread.start()
     thread.join()
@@ -202,6 +203,7 @@ def test_the_last_subscriber_may_leave_from_any_thread_and_the_next_one_still_he
     watch.subscribe(2, subscriber)
     ctrl_c()
     subscriber.wait()
+    assert not gone.has_more
     watch.unsubscribe(2)
 
 
