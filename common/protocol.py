@@ -1,4 +1,4 @@
-"""Every message between a trainer and its producers: who says it, what it carries, how it is encoded.
+"""Every message between a trainer and its producers: who says it, and what it carries.
 
 The trainer binds a ROUTER, each producer connects a DEALER to it. A conversation::
 
@@ -20,20 +20,17 @@ fields]``; the rest are raw buffers, for the two messages that have any: the tar
 and the bytes of a `Batch`. Ids are 16 random bytes, so a message of an earlier run is known as
 such by whoever receives it. Of all this only `Hello` and `Refuse` must stay readable for ever.
 
-What breaks these rules raises `RemoteProtocolError` at `decode` and changes nothing.
+`common.encoding` turns messages into frames and back. What breaks these rules raises `RemoteProtocolError`
+there, and changes nothing.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple, TypeAlias
-
-import msgpack
-
-from common.errors import LocalProtocolError, RemoteProtocolError
 
 VERSION = 1
 """Raised whenever a message changes; both sides must have the same."""
@@ -48,9 +45,6 @@ ID_BYTES = 16
 MAX_HEADER_BYTES = 8 << 20
 MAX_FRAMES = 34
 MAX_TEXT_CHARS = 100_000
-
-_ODD_NAMES = "surrogateescape"
-"""File names that are not UTF-8 travel as Python itself reads them from a folder."""
 
 Buffer: TypeAlias = Any
 """Whatever has the buffer protocol: bytes, memoryview, ndarray, zmq.Frame.buffer."""
@@ -273,212 +267,3 @@ class Session:
 
     producer_id: bytes
     pool_id: bytes = b""
-
-
-def encode(session: Session, message: Message) -> list[Buffer]:
-    """Make the frames of a message: the header, then its buffers, which are not copied.
-
-    Raises
-    ------
-    LocalProtocolError
-        The other side would refuse the message: too large, or a field of the wrong type.
-    """
-    try:
-        plain, buffers = _split(message)
-        header: bytes = msgpack.packb(
-            [message.tag, session.producer_id, session.pool_id, plain], unicode_errors=_ODD_NAMES
-        )
-    except (RemoteProtocolError, OverflowError, TypeError, ValueError) as error:
-        raise LocalProtocolError(f"a {message.tag} message that cannot be sent: {error}") from error
-    if len(header) > MAX_HEADER_BYTES or len(buffers) >= MAX_FRAMES:
-        raise LocalProtocolError(
-            f"a {message.tag} message has {len(header)} header bytes and {len(buffers)} buffers;"
-            f" {MAX_HEADER_BYTES} and {MAX_FRAMES - 1} are allowed: use smaller batches or shorter paths"
-        )
-    return [header, *buffers]
-
-
-def decode(frames: Sequence[Buffer]) -> tuple[Session, Message]:
-    """Undo `encode`; buffers of the result refer to the frames.
-
-    Raises
-    ------
-    RemoteProtocolError
-        The frames are not a message of this protocol.
-    """
-    if not 1 <= len(frames) <= MAX_FRAMES:
-        raise RemoteProtocolError(f"a message has 1 to {MAX_FRAMES} frames, not {len(frames)}")
-    tag, producer_id, pool_id, plain = _header(frames[0])
-    kind = _KINDS.get(tag)
-    if kind is None:
-        raise RemoteProtocolError(f"unknown message {tag!r:.80}")
-    session = Session(producer_id, pool_id)
-    if kind is Hello and plain.get("version") != VERSION:
-        # Another version's hello may have other fields; all that matters is that it gets an answer.
-        return session, Hello(_as_version(plain), "", "", 0, {})
-    return session, _join(kind, plain, list(frames[1:]))
-
-
-def _as_version(plain: dict[str, Any]) -> int:
-    version = plain.get("version")
-    return version if isinstance(version, int) and version >= 0 else 0
-
-
-def _header(frame: Buffer) -> tuple[str, bytes, bytes, dict[str, Any]]:
-    if memoryview(frame).nbytes > MAX_HEADER_BYTES:
-        raise RemoteProtocolError(f"a header has at most {MAX_HEADER_BYTES} bytes")
-    try:
-        tag, producer_id, pool_id, plain = msgpack.unpackb(frame, unicode_errors=_ODD_NAMES)
-    except Exception as error:
-        # msgpack raises a dozen unrelated types; all of them mean the same here.
-        raise RemoteProtocolError(f"the header is not ours: {error}") from error
-    ids_fit = all(isinstance(i, bytes) and len(i) in {0, ID_BYTES} for i in (producer_id, pool_id))
-    if not (isinstance(tag, str) and isinstance(plain, dict) and ids_fit):
-        raise RemoteProtocolError("the header is not [type, producer_id, pool_id, fields]")
-    return tag, producer_id, pool_id, plain
-
-
-def _split(message: Message) -> tuple[dict[str, Any], list[Buffer]]:
-    """Part a message into values for msgpack and raw buffers."""
-    plain: dict[str, Any] = {}
-    buffers: list[Buffer] = []
-    for name, type_name in _FIELDS[type(message)]:
-        value = getattr(message, name)
-        match type_name:
-            case "Buffer | None":
-                buffers.extend([] if value is None else [value])
-            case "tuple[Buffer, ...]":
-                buffers.extend(value)
-            case _:
-                plain[name] = _written(type(message), type_name, name, value)
-    return plain, buffers
-
-
-def _join(kind: type[Message], plain: dict[str, Any], buffers: list[Buffer]) -> Message:
-    """Undo `_split`, checking every field against its type; empties `plain`."""
-    values: dict[str, Any] = {}
-    for name, type_name in _FIELDS[kind]:
-        match type_name:
-            case "Buffer | None":
-                values[name], buffers = (buffers[0] if buffers else None), buffers[1:]
-            case "tuple[Buffer, ...]":
-                values[name], buffers = tuple(buffers), []
-            case _:
-                values[name] = _checked(kind, type_name, name, plain)
-    if plain or buffers:
-        strange = f"{sorted(map(str, plain))!r:.300} and {len(buffers)} buffers"
-        raise RemoteProtocolError(f"{kind.tag} has what it should not: fields {strange}")
-    return kind(**values)
-
-
-def _written(kind: type[Message], type_name: str, name: str, value: Any) -> Any:
-    try:
-        return _WRITERS[type_name](value)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise RemoteProtocolError(f"field {name!r} of {kind.tag} is not a {type_name}: {error}") from error
-
-
-def _checked(kind: type[Message], type_name: str, name: str, plain: dict[str, Any]) -> Any:
-    try:
-        return _READERS[type_name](plain.pop(name))
-    except (KeyError, TypeError, ValueError) as error:
-        raise RemoteProtocolError(f"field {name!r} of {kind.tag} is not a {type_name}: {error}") from error
-
-
-def _int(value: Any) -> int:
-    # A bool is an int to `isinstance`, and none of ours.
-    if type(value) is not int or value < 0:
-        raise ValueError(f"got {value!r:.80}")
-    return value
-
-
-def _str(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS:
-        raise ValueError(f"got {value!r:.80}")
-    return value
-
-
-def _bool(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"got {value!r:.80}")
-    return value
-
-
-def _bytes(value: Any) -> bytes:
-    if not isinstance(value, bytes) or len(value) > ID_BYTES:
-        raise ValueError(f"got {value!r:.80}")
-    return value
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError(f"got {value!r:.80}")
-    return value
-
-
-def _list(value: Any) -> Sequence[Any]:
-    # Lists become tuples on this side; a text or a mapping would pass for one in a loop.
-    if not isinstance(value, list | tuple):
-        raise TypeError(f"got {value!r:.80}")
-    return value
-
-
-def _texts(value: Any) -> dict[str, str]:
-    return {_str(key): _str(text) for key, text in _dict(value).items()}
-
-
-def _ints(value: Any) -> tuple[int, ...]:
-    return tuple(_int(item) for item in _list(value))
-
-
-def _samples(value: Any) -> tuple[Sample, ...]:
-    return tuple([
-        Sample(tuple(map(_str, _list(paths))), _int(row), _int(nth))
-        for paths, row, nth in map(_list, _list(value))
-    ])  # fmt: skip
-
-
-def _plain_samples(samples: Any) -> list[Any]:
-    return [(tuple(map(_str, s.paths)), _int(s.row), _int(s.occurrence)) for s in samples]
-
-
-def _enum_value(member: Any) -> Any:
-    # A bare string would pass for the member on this side, and for nothing on the other.
-    if not isinstance(member, Enum):
-        raise TypeError(f"got {member!r:.80}")
-    return member.value
-
-
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "int": _int,
-    "bool": _bool,
-    "bytes": _bytes,
-    "str": _str,
-    "Mapping[str, str]": _texts,
-    "Mapping[str, Any]": _dict,
-    "tuple[int, ...]": _ints,
-    "tuple[Sample, ...]": _samples,
-    "Refusal": Refusal,
-    "FailureKind": FailureKind,
-}
-"""How a field is read, by its annotation."""
-
-_WRITERS: dict[str, Callable[[Any], Any]] = _READERS | {
-    "tuple[Sample, ...]": _plain_samples,
-    "Refusal": _enum_value,
-    "FailureKind": _enum_value,
-}
-"""How a field is written: what its reader would refuse is refused here, too."""
-
-_KINDS: dict[str, type[Message]] = {
-    kind.tag: kind
-    for kind in (
-        Hello, Welcome, Refuse, ArenaOffer, ArenaAnswer, OpenJob, CloseJob, JobUnknown, Ticket,
-        Cancel, Cancelled, Batch, Failure, Heartbeat, Goodbye,
-    )
-}  # fmt: skip
-
-_FIELDS: dict[type[Message], tuple[tuple[str, str], ...]] = {
-    kind: tuple((field.name, str(field.type)) for field in fields(kind)) for kind in _KINDS.values()
-}
-"""Names and annotations of every message's fields, looked up once: `fields` takes microseconds."""

@@ -21,10 +21,11 @@ import zmq
 
 from common.arena import Arena, arena_name, sweep
 from common.clock import AwakeClock
+from common.encoding import decode, encode
 from common.endpoints import is_ipv6
 from common.errors import ProtocolError
 from common.job import Job
-from common.protocol import VERSION, ArenaOffer, FromProducer, Goodbye, Hello, decode, encode
+from common.protocol import VERSION, ArenaOffer, FromProducer, Goodbye, Hello
 from producer.cache_folder import DEFAULTS, CacheSettings
 from producer.desk import Builder, Desk
 from producer.roots import DataRoots

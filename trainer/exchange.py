@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
+from common.encoding import decode
 from common.errors import (
     ClosedError,
     FeedlineError,
@@ -40,7 +41,6 @@ from common.protocol import (
     Refuse,
     Session,
     Welcome,
-    decode,
 )
 from common.stages import Stages
 from trainer.arenas import Arenas

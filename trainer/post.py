@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from common.protocol import Buffer, FromTrainer, Session, encode
+from common.encoding import encode
+from common.protocol import Buffer, FromTrainer, Session
 from trainer.roster import Roster
 
 

@@ -22,7 +22,8 @@ from bare_trainer import BareTrainer, names_in
 from children import PATIENCE_S, producers_elsewhere, wait_for, wait_for_producers
 from images import rows_in, write_images
 
-from common.protocol import Heartbeat, Session, encode, new_id
+from common.encoding import encode
+from common.protocol import Heartbeat, Session, new_id
 from trainer import ProducerPool
 
 NUM_ROWS = 12

@@ -22,6 +22,7 @@ import zmq
 
 from common.arena import Arena, arena_name
 from common.batch import BatchLayout, empty_buffer
+from common.encoding import decode, encode
 from common.job import Job
 from common.protocol import (
     HEARTBEAT_S,
@@ -37,8 +38,6 @@ from common.protocol import (
     Session,
     Ticket,
     Welcome,
-    decode,
-    encode,
     new_id,
 )
 

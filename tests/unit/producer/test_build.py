@@ -13,10 +13,11 @@ import pytest
 import skimage.data
 
 from common.batch import ALIGNMENT_BYTES, ArraySpec
+from common.encoding import encode
 from common.errors import DecodeError, ReadError
 from common.image import ImageSpec
 from common.job import Job
-from common.protocol import MAX_TEXT_CHARS, FailureKind, Sample, Session, Ticket, encode
+from common.protocol import MAX_TEXT_CHARS, FailureKind, Sample, Session, Ticket
 from common.transforms import RandomBrightness, RandomFlip, RandomRotation, Rescaling
 from producer.build import BatchBuilder, CancelledBuildError, failure_of
 from producer.decode import load

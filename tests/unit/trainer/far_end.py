@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from common.batch import ArraySpec
+from common.encoding import decode, encode
 from common.image import ImageSpec
 from common.job import Job
 from common.protocol import (
@@ -23,8 +24,6 @@ from common.protocol import (
     Session,
     Ticket,
     Welcome,
-    decode,
-    encode,
     new_id,
 )
 from common.waker import Waker

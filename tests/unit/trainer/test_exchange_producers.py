@@ -10,6 +10,7 @@ import pytest
 from far_end import POOL, Pool, error_of, rows_of
 
 from common.arena import Arena, arena_name
+from common.encoding import encode
 from common.errors import BatchError, ClosedError
 from common.protocol import (
     HEARTBEAT_S,
@@ -28,7 +29,6 @@ from common.protocol import (
     Session,
     Ticket,
     Welcome,
-    encode,
 )
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from common.batch import ArraySpec
+from common.encoding import encode
 from common.errors import ConfigurationError
 from common.image import ImageSpec
 from common.job import Job
-from common.protocol import Session, encode
+from common.protocol import Session
 from trainer.jobs import JobSource, ticket_paths
 from trainer.plan import EpochPlan, StepKey
 

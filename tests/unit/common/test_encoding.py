@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common import protocol
+from common import encoding
+from common.encoding import decode, encode
 from common.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from common.protocol import (
     MAX_FRAMES,
@@ -22,6 +23,7 @@ from common.protocol import (
     ArenaAnswer,
     ArenaOffer,
     Batch,
+    Buffer,
     Cancel,
     Cancelled,
     CloseJob,
@@ -39,8 +41,6 @@ from common.protocol import (
     Session,
     Ticket,
     Welcome,
-    decode,
-    encode,
     new_id,
 )
 
@@ -92,7 +92,7 @@ def test_every_message_comes_back_equal(message: Message) -> None:
 
 
 def test_every_kind_of_message_is_among_those_tried_here() -> None:
-    assert {type(message) for message in MESSAGES} == set(protocol._KINDS.values())
+    assert {type(message) for message in MESSAGES} == set(encoding._KINDS.values())
 
 
 def test_a_hello_needs_no_pool_id() -> None:
