@@ -9,19 +9,15 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from common.declarations import (
-    Draws,
-    FillMode,
+from common.declarations.base import Draws, FillMode, Transform
+from common.declarations.color import RandomBrightness, RandomContrast, Rescaling
+from common.declarations.geometry import (
     FlipMode,
-    RandomBrightness,
-    RandomContrast,
     RandomCrop,
     RandomFlip,
     RandomRotation,
     RandomTranslation,
     RandomZoom,
-    Rescaling,
-    Transform,
 )
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.image import Interpolation

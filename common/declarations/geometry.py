@@ -1,0 +1,167 @@
+"""Declarations that move pixels: flip, rotation, translation, zoom, crop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from common.arguments import Pair
+from common.declarations.base import (
+    Check,
+    Draws,
+    FillMode,
+    Transform,
+    between,
+    bounds_of,
+    factor_from,
+    one_name_of,
+)
+from common.errors import ConfigurationError
+from common.image import Interpolation
+
+
+class FlipMode(StrEnum):
+    """Which axes a flip reverses."""
+
+    HORIZONTAL = "horizontal"
+    VERTICAL = "vertical"
+    HORIZONTAL_AND_VERTICAL = "horizontal_and_vertical"
+
+
+@dataclass(frozen=True, slots=True)
+class RandomFlip(Transform):
+    """Mirror one image in two, as ``keras.layers.RandomFlip``.
+
+    Parameters
+    ----------
+    mode : str
+        A `FlipMode`. ``"horizontal_and_vertical"`` flips both axes or none, as in Keras: for all
+        four outcomes declare two flips.
+    """
+
+    mode: str = FlipMode.HORIZONTAL_AND_VERTICAL
+
+    _CHECKS: ClassVar[Mapping[str, Check]] = {"mode": one_name_of(FlipMode)}
+
+    def flips(self, draws: Draws) -> bool:
+        """Whether this sample is flipped."""
+        return bool(draws[0] < 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomRotation(Transform):
+    """Turn about the centre, as ``keras.layers.RandomRotation``.
+
+    Parameters
+    ----------
+    factor : float or (float, float)
+        Fraction of a full turn, in [-1, 1]; positive turns counter-clockwise.
+    fill_mode, interpolation, fill_value
+        See the top of the file.
+    """
+
+    factor: float | Pair
+    fill_mode: str = FillMode.REFLECT
+    interpolation: str = Interpolation.BILINEAR
+    fill_value: float = 0.0
+
+    def angle(self, draws: Draws) -> float:
+        """Degrees, positive counter-clockwise."""
+        return 360.0 * between(bounds_of(self.factor), draws[0])
+
+
+@dataclass(frozen=True, slots=True)
+class RandomTranslation(Transform):
+    """Shift, as ``keras.layers.RandomTranslation``.
+
+    Parameters
+    ----------
+    height_factor, width_factor : float or (float, float)
+        Fraction of the height (positive: down) and of the width (positive: right), in [-1, 1].
+    fill_mode, interpolation, fill_value
+        See the top of the file.
+    """
+
+    height_factor: float | Pair
+    width_factor: float | Pair
+    fill_mode: str = FillMode.REFLECT
+    interpolation: str = Interpolation.BILINEAR
+    fill_value: float = 0.0
+
+    _NUM_DRAWS: ClassVar[int] = 2
+
+    def shift(self, draws: Draws) -> Pair:
+        """(down, right) as fractions of height and width."""
+        down, right = bounds_of(self.height_factor), bounds_of(self.width_factor)
+        return between(down, draws[0]), between(right, draws[1])
+
+
+@dataclass(frozen=True, slots=True)
+class RandomZoom(Transform):
+    """Zoom about the centre, as ``keras.layers.RandomZoom``.
+
+    Parameters
+    ----------
+    height_factor : float or (float, float)
+        How much more of the height is seen, in (-1, 1]: 0.2 zooms out by 20 %, -0.2 zooms in.
+    width_factor : float, (float, float) or None
+        The same for the width; None zooms both sides alike.
+    fill_mode, interpolation, fill_value
+        See the top of the file.
+    """
+
+    height_factor: float | Pair
+    width_factor: float | Pair | None = None
+    fill_mode: str = FillMode.REFLECT
+    interpolation: str = Interpolation.BILINEAR
+    fill_value: float = 0.0
+
+    # Keras excludes -1, at which nothing would be seen.
+    _CHECKS: ClassVar[Mapping[str, Check]] = dict.fromkeys(
+        ("height_factor", "width_factor"), factor_from(math.nextafter(-1.0, 0.0))
+    )
+
+    @property
+    def num_draws(self) -> int:
+        """One when both sides zoom alike, else two."""
+        return 1 if self.width_factor is None else 2
+
+    def zoom(self, draws: Draws) -> Pair:
+        """How many times its height and its width is seen of the image; below 1 zooms in."""
+        height = 1.0 + between(bounds_of(self.height_factor), draws[0])
+        if self.width_factor is None:
+            return height, height
+        return height, 1.0 + between(bounds_of(self.width_factor), draws[1])
+
+
+@dataclass(frozen=True, slots=True)
+class RandomCrop(Transform):
+    """Cut out a window at a random place, as ``keras.layers.RandomCrop``.
+
+    Parameters
+    ----------
+    height, width : int
+        Pixels of the window, at least 1. It must fit: where Keras would enlarge a smaller image,
+        here its size is known when the job is declared, and is a mistake.
+    """
+
+    height: int
+    width: int
+
+    _NUM_DRAWS: ClassVar[int] = 2
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of the window; ConfigurationError if it does not fit into `size`."""
+        if self.height > size[0] or self.width > size[1]:
+            raise ConfigurationError(
+                f"RandomCrop(height={self.height}, width={self.width}) does not fit into images of "
+                f"(height, width) = {tuple(size)}: crop less, or ask for a larger image_size"
+            )
+        return self.height, self.width
+
+    def corner(self, draws: Draws, size: tuple[int, int]) -> tuple[int, int]:
+        """(top, left) of the window in an image of `size`, in pixels; every place is as likely."""
+        return int(draws[0] * (size[0] - self.height + 1)), int(draws[1] * (size[1] - self.width + 1))
