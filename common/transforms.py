@@ -11,6 +11,7 @@ from typing import Any
 
 from common.declarations.base import Draws, FillMode, Transform
 from common.declarations.color import RandomBrightness, RandomContrast, Rescaling
+from common.declarations.framing import Framing, RandomResizedCrop
 from common.declarations.geometry import (
     FlipMode,
     RandomCrop,
@@ -19,19 +20,28 @@ from common.declarations.geometry import (
     RandomTranslation,
     RandomZoom,
 )
+from common.declarations.mixing import Collage, CutMix, Mixing, MixUp, Mosaic, Patch
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.image import Interpolation
 
 __all__ = [
     "DECLARATIONS",
+    "Collage",
+    "CutMix",
     "Draws",
     "FillMode",
     "FlipMode",
+    "Framing",
     "Interpolation",
+    "MixUp",
+    "Mixing",
+    "Mosaic",
+    "Patch",
     "RandomBrightness",
     "RandomContrast",
     "RandomCrop",
     "RandomFlip",
+    "RandomResizedCrop",
     "RandomRotation",
     "RandomTranslation",
     "RandomZoom",
@@ -55,6 +65,10 @@ DECLARATIONS: dict[str, type[Transform]] = {
         RandomBrightness,
         RandomContrast,
         Rescaling,
+        RandomResizedCrop,
+        MixUp,
+        CutMix,
+        Mosaic,
     )
 }
 """Every declaration by the name that travels. `producer.transforms.registry` says what each does."""
