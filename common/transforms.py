@@ -5,8 +5,9 @@ The declarations themselves are in `common.declarations`, each with its argument
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from math import prod
 from typing import Any
 
 from common.declarations.base import Draws, FillMode, Transform
@@ -47,8 +48,11 @@ __all__ = [
     "RandomZoom",
     "Rescaling",
     "Transform",
+    "check_order",
     "from_wire",
+    "is_framed",
     "num_draws",
+    "num_sources",
     "output_dtype",
     "output_size",
     "to_wire",
@@ -80,6 +84,26 @@ DTYPES = ("uint8", "uint16", "float32")
 def num_draws(transforms: Iterable[Transform]) -> int:
     """How many uniforms one sample consumes in all."""
     return sum(transform.num_draws for transform in transforms)
+
+
+def is_framed(transforms: Sequence[Transform]) -> bool:
+    """Whether a framing, which does its own resize, stands first."""
+    return bool(transforms) and isinstance(transforms[0], Framing)
+
+
+def num_sources(transforms: Iterable[Transform]) -> int:
+    """How many samples become one."""
+    return prod(transform.num_samples for transform in transforms if isinstance(transform, Mixing))
+
+
+def check_order(transforms: Sequence[Transform]) -> None:
+    """Raise a ConfigurationError if a framing stands anywhere but at the beginning."""
+    for place, transform in enumerate(transforms):
+        if place and isinstance(transform, Framing):
+            raise ConfigurationError(
+                f"{type(transform).__name__} takes the place of the resize, so it must be the first"
+                f" transform; it is number {place + 1}"
+            )
 
 
 def output_size(transforms: Iterable[Transform], size: tuple[int, int]) -> tuple[int, int]:

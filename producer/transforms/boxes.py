@@ -59,7 +59,9 @@ def _seen(corners: npt.NDArray[np.float64], classes: Boxes) -> Boxes:
 def _turned_into(boxes: Boxes, matrix: Matrix, window: Window) -> Boxes:
     corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].astype(np.float64).reshape(-1, 4, 2)
     polygons = corners @ matrix[:2, :2].T + matrix[:2, 2]
-    return _seen(np.array([_bounds(_cut(p, window)) for p in polygons]).reshape(-1, 4), boxes[:, 4:])
+    corners = np.array([_bounds(_cut(polygon, window)) for polygon in polygons]).reshape(-1, 2, 2)
+    # Where an edge was met, rounding may have left a hair's breadth.
+    return _seen(np.clip(corners, window[:2], window[2:]).reshape(-1, 4), boxes[:, 4:])
 
 
 def _cut(polygon: Points, window: Window) -> Points:

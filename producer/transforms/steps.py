@@ -40,7 +40,7 @@ class MovingStep(Step, Protocol):
     """A step after which pixels are in other places: boxes and masks follow it."""
 
     def matrix(self, draws: Draws, size: Size) -> Matrix:
-        """Where points (x, y, 1) of an image of `size` go, shape (3, 3); pixels have edges at whole numbers."""
+        """Where points (x, y, 1) of an image of `size` go, shape (3, 3); pixels end at whole numbers."""
 
     def for_masks(self) -> Step:
         """The same for an image whose values are classes: none is computed, beyond the edge is 0."""
