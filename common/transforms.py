@@ -19,6 +19,7 @@ from common.declarations.geometry import (
     RandomTranslation,
     RandomZoom,
 )
+from common.declarations.yolo import Letterbox, YoloAugment
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.image import Interpolation
 
@@ -28,6 +29,7 @@ __all__ = [
     "FillMode",
     "FlipMode",
     "Interpolation",
+    "Letterbox",
     "RandomBrightness",
     "RandomContrast",
     "RandomCrop",
@@ -37,6 +39,7 @@ __all__ = [
     "RandomZoom",
     "Rescaling",
     "Transform",
+    "YoloAugment",
     "from_wire",
     "num_draws",
     "output_dtype",
@@ -55,6 +58,8 @@ DECLARATIONS: dict[str, type[Transform]] = {
         RandomBrightness,
         RandomContrast,
         Rescaling,
+        Letterbox,
+        YoloAugment,
     )
 }
 """Every declaration by the name that travels. `producer.transforms.registry` says what each does."""
