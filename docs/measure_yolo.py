@@ -1,4 +1,4 @@
-"""Measure `YoloAugment` against the literal version with Pillow and matplotlib: `python -m docs.measure_yolo`.
+"""Measure `YoloAugment` against the literal version (Pillow, matplotlib): `python -m docs.measure_yolo`.
 
 On one core, a canvas of 416 x 416, the same draws for both.
 """

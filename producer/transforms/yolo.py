@@ -1,8 +1,8 @@
 """`Letterbox` and `YoloAugment`: a photograph of any size onto the canvas that the network sees.
 
 The original computes colours in float64 and leaves them in 0..1. Here they are computed in float32: a job of
-``dtype="float32"`` gets values within 0.01 of 255 times the original's, one of ``uint8`` the same, rounded. What
-lies before colours is exact where Pillow resizes.
+``dtype="float32"`` gets values within 0.01 of 255 times the original's, one of ``uint8`` the same, rounded.
+What lies before colours is exact where Pillow resizes.
 """
 
 from __future__ import annotations
