@@ -6,7 +6,7 @@ error about a cell still names the right row after other rows were dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +63,7 @@ class Table:
     class_names: list[str] | None = None
     weights: npt.NDArray[np.float32] | None = None
     columns: dict[str, Array] = field(default_factory=dict)
+    boxes: Sequence[Any] | None = None
 
 
 def check_lengths(num_samples: int, arrays: Mapping[str, Array]) -> None:

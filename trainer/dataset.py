@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from common.errors import ConfigurationError, DatasetError
-from trainer import frames, splits
+from trainer import folders, frames, splits
+from trainer.annotations import coco, voc, yolo3, yolo_txt
+from trainer.boxes import checked_boxes
 from trainer.columns import Array, Column, Table, check_lengths, check_targets
-from trainer.folders import FolderRequest, read_folder
 from trainer.lists import read_lists
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ class ImageDataset:
         The frame's columns, each of shape (num_samples,), to split by.
     target_is_input : bool
         The target is the image itself, as for an autoencoder.
+    boxes : sequence of ndarray or None
+        One for each sample, float32 of shape (num_boxes, 5): x1, y1, x2, y2 in pixels of the file's image,
+        as edges (the first pixel covers 0 to 1), and the index of the class.
 
     Examples
     --------
@@ -54,6 +58,7 @@ class ImageDataset:
     class_names: list[str] | None = None
     columns: dict[str, Array] = field(default_factory=dict)
     target_is_input: bool = False
+    boxes: Sequence[Array] | None = None
 
     def __post_init__(self) -> None:
         """Check that there is one of everything per sample."""
@@ -63,6 +68,8 @@ class ImageDataset:
         check_targets(self.targets, len(self))
         weights = {} if self.weights is None else {"weights": self.weights}
         check_lengths(len(self), {**weights, **self.columns})
+        if self.boxes is not None:
+            object.__setattr__(self, "boxes", checked_boxes(self.boxes, len(self), self.class_names))
 
     @classmethod
     def from_dataframe(
@@ -116,52 +123,16 @@ class ImageDataset:
         return replace(cls._of(table, directory), target_is_input=class_mode == "input")
 
     @classmethod
-    def from_directory(
-        cls,
-        directory: str | os.PathLike[str],
-        *,
-        labels: str | None = "inferred",
-        label_mode: str | None = "int",
-        class_names: Sequence[str] | None = None,
-        follow_links: bool = False,
-    ) -> ImageDataset:
-        """Make a dataset of the images in a folder, as Keras' ``image_dataset_from_directory`` does.
-
-        Files ending in .bmp, .gif, .jpeg, .jpg or .png, in upper or lower case, are taken, in the
-        class folders and in folders inside them: class by class, then sorted by folder and name.
-
-        Parameters
-        ----------
-        directory : path
-            Holds one folder per class, or images if there are no labels.
-        labels : {"inferred", None}
-            "inferred": the sorted folder names are the classes. None: all images below, no labels.
-        label_mode : {"int", "categorical", "binary", None}
-            Targets of shape (N,) int32, (N, num_classes) float32 or (N, 1) float32; None: as `labels`.
-        class_names : sequence of str, optional
-            Folders to take, in the order of their class indices.
-        follow_links : bool
-            Follow symbolic links to folders inside class folders.
-
-        Raises
-        ------
-        DatasetError, ConfigurationError
-            If there are no images, saying what there is; if the arguments do not go together.
-        """
-        directory = os.fspath(directory)
-        request = FolderRequest(directory, labels, label_mode, class_names, follow_links)
-        return cls._of(read_folder(request), directory)
-
-    @classmethod
     def from_lists(
         cls,
         paths: Sequence[str],
         labels: Any = None,
         *,
         weights: Any = None,
+        boxes: Sequence[Any] | None = None,
         directory: str | os.PathLike[str] | None = None,
     ) -> ImageDataset:
-        """Make a dataset of file names and labels as they are.
+        """Make a dataset of file names, labels and boxes as they are.
 
         Parameters
         ----------
@@ -171,6 +142,8 @@ class ImageDataset:
             Shape (N,) or (N, K), numbers.
         weights : array-like, optional
             Shape (N,), 0 or more.
+        boxes : sequence of array-like, optional
+            One for each path, of shape (num_boxes, 5) as in the attribute; ``[]`` where there is none.
         directory : path, optional
             What the file names are relative to.
 
@@ -185,11 +158,18 @@ class ImageDataset:
         ImageDataset(2 samples, targets=[(2,) float64])
         """
         directory = None if directory is None else os.fspath(directory)
-        return cls._of(read_lists(paths, labels, weights, directory), directory)
+        return replace(cls._of(read_lists(paths, labels, weights, directory), directory), boxes=boxes)
+
+    from_directory = classmethod(folders.from_directory)
+    from_coco = classmethod(coco.from_coco)
+    from_voc = classmethod(voc.from_voc)
+    from_yolo3_annotations = classmethod(yolo3.from_yolo3_annotations)
+    from_yolo_txt = classmethod(yolo_txt.from_yolo_txt)
 
     @classmethod
     def _of(cls, table: Table, directory: str | None) -> ImageDataset:
-        return cls(table.paths, directory, table.targets, table.weights, table.class_names, table.columns)
+        data = cls(table.paths, directory, table.targets, table.weights, table.class_names, table.columns)
+        return data if table.boxes is None else replace(data, boxes=table.boxes)
 
     def __len__(self) -> int:
         """Count the samples."""
@@ -204,6 +184,8 @@ class ImageDataset:
         parts.append("targets=the image" if self.target_is_input else f"targets=[{shapes}]")
         if self.weights is not None:
             parts.append("weighted")
+        if self.boxes is not None:
+            parts.append(f"{sum(map(len, self.boxes)):,} boxes")
         if self.directory is not None:
             parts.append(f"directory={self.directory!r}")
         return f"{type(self).__name__}({', '.join(parts)})"
@@ -247,6 +229,7 @@ class ImageDataset:
             targets=tuple(target[taken] for target in self.targets),
             weights=None if self.weights is None else self.weights[taken],
             columns={name: column[taken] for name, column in self.columns.items()},
+            boxes=None if self.boxes is None else [self.boxes[row] for row in taken.tolist()],
         )
 
     def split(
