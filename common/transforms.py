@@ -22,6 +22,7 @@ from common.declarations.geometry import (
     RandomZoom,
 )
 from common.declarations.mixing import Collage, CutMix, Mixing, MixUp, Mosaic, Patch
+from common.declarations.yolo import Letterbox, YoloAugment
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.image import Interpolation
 
@@ -34,6 +35,7 @@ __all__ = [
     "FlipMode",
     "Framing",
     "Interpolation",
+    "Letterbox",
     "MixUp",
     "Mixing",
     "Mosaic",
@@ -48,6 +50,7 @@ __all__ = [
     "RandomZoom",
     "Rescaling",
     "Transform",
+    "YoloAugment",
     "check_order",
     "from_wire",
     "is_framed",
@@ -73,6 +76,8 @@ DECLARATIONS: dict[str, type[Transform]] = {
         MixUp,
         CutMix,
         Mosaic,
+        Letterbox,
+        YoloAugment,
     )
 }
 """Every declaration by the name that travels. `producer.transforms.registry` says what each does."""

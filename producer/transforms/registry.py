@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from common.transforms import (
     CutMix,
+    Letterbox,
     MixUp,
     Mosaic,
     RandomBrightness,
@@ -40,8 +41,9 @@ from common.transforms import (
     RandomZoom,
     Rescaling,
     Transform,
+    YoloAugment,
 )
-from producer.transforms import color, crop, framing, geometry, mixing
+from producer.transforms import color, crop, framing, geometry, mixing, yolo
 from producer.transforms.color import Line
 from producer.transforms.geometry import Action, Matrix
 from producer.transforms.mixing import Mix
@@ -73,6 +75,8 @@ FRAMINGS: dict[
     type[Transform], Callable[[Any, Draws, tuple[int, int], tuple[int, int]], tuple[Action, Matrix]]
 ] = {
     RandomResizedCrop: framing.resized_crop,
+    Letterbox: yolo.letterbox,
+    YoloAugment: yolo.yolo_augment,
 }
 
 MIXINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], Mix]] = {
