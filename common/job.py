@@ -11,7 +11,7 @@ from common.batch import ArraySpec, BatchLayout
 from common.caching import CacheSpec
 from common.errors import ConfigurationError, FeedlineError, RemoteProtocolError
 from common.image import ImageSpec
-from common.transforms import Transform, from_wire, output_dtype, output_size, to_wire
+from common.transforms import Transform, check_channels, from_wire, output_dtype, output_size, to_wire
 
 _SEEDS = range(-(1 << 63), 1 << 64)
 """What msgpack can carry."""
@@ -63,6 +63,7 @@ class Job:
             raise ConfigurationError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.seed not in _SEEDS:
             raise ConfigurationError(f"seed must be a number of 64 bits, got {self.seed}")
+        check_channels(self.transforms, self.image.channels)
         names = [spec.name for spec in (self.x, *self.targets)]
         if len(set(names)) < len(names):
             raise ConfigurationError(f"the arrays of a batch need names of their own, got {names}")

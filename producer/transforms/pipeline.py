@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from common.errors import ConfigurationError
-from common.transforms import RandomFlip, Transform, num_draws, output_dtype, output_size
+from common.transforms import RandomFlip, Transform, check_channels, num_draws, output_dtype, output_size
 from producer.transforms.color import apply_line, channel_means, no_means, prepare_line
 from producer.transforms.geometry import Action, Sampler, mirror
-from producer.transforms.registry import LINES, MAPPINGS, NEED_MEANS, WINDOWS, Draws
+from producer.transforms.registry import FILTERS, LINES, MAPPINGS, NEED_MEANS, WINDOWS, Draws
 
 Pixels = npt.NDArray[Any]
 """Shape (height, width) for one channel, as OpenCV has it, else (height, width, channels)."""
@@ -94,6 +94,18 @@ class Tone:
         return prepare_line(line(transform, draws, no_means))
 
 
+class Filter:
+    """What else makes pixels of pixels."""
+
+    def __init__(self, transform: Transform) -> None:
+        self.transforms: tuple[Transform, ...] = (transform,)
+
+    def prepare(self, draws: Draws, size: Size) -> Action:
+        """See `Step`."""
+        (transform,) = self.transforms
+        return FILTERS[type(transform)](transform, draws, size)
+
+
 class Pipeline:
     """Applies the transforms of a job to one image at a time.
 
@@ -109,12 +121,12 @@ class Pipeline:
         1, 3 or 4.
     in_dtype, out_dtype : str
         ``uint8`` or ``uint16`` comes in; the same goes out, or ``float32``, in the same range of
-        values unless a `Rescaling` changes it.
+        values unless a `Rescaling` or a `Normalization` changes it.
 
     Raises
     ------
     ConfigurationError
-        If a crop does not fit, or the dtypes do not go together.
+        If a crop does not fit, a transform cannot take so many channels, or the dtypes do not go together.
     """
 
     def __init__(
@@ -128,6 +140,7 @@ class Pipeline:
         self._transforms = tuple(transforms)
         self.num_draws = num_draws(self._transforms)
         self.output_shape = (*output_size(self._transforms, size), channels)
+        check_channels(self._transforms, channels)
         _check_dtypes(self._transforms, in_dtype, out_dtype)
         self._plan = _plan(_steps(self._transforms), (*size, channels), in_dtype, out_dtype)
 
@@ -181,6 +194,8 @@ def _steps(transforms: tuple[Transform, ...]) -> list[Step]:
             steps.append(Cut(transform))
         elif type(transform) in LINES:
             steps.append(Tone(transform))
+        elif type(transform) in FILTERS:
+            steps.append(Filter(transform))
         elif isinstance(last, Warp) and _sample_alike(*last.transforms, transform):
             steps[-1] = Warp((*last.transforms, transform))
         else:
@@ -208,8 +223,8 @@ def _plan(
     plan: list[tuple[Step, int, Size, Pixels | None]] = []
     dtype = in_dtype
     for step in steps:
-        # The first tone curve makes floats, where floats are wanted: what comes after is then not rounded.
-        dtype = out_dtype if isinstance(step, Tone) else dtype
+        # The first change of values makes floats, where floats are wanted: what comes after is not rounded.
+        dtype = out_dtype if isinstance(step, Tone | Filter) else dtype
         size = shape[:2]
         shape = (*output_size(step.transforms, size), shape[2])
         needs_none = isinstance(step, Cut) or (step is steps[-1] and dtype == out_dtype)

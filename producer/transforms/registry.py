@@ -1,6 +1,6 @@
 """The one table: which function says what a declaration does to pixels.
 
-Three families, by the form of the answer:
+Four families, by the form of the answer:
 
 ``MAPPINGS``
     (declaration, draws, size) → where in the image each output pixel is looked up, as a 3 x 3 matrix.
@@ -9,6 +9,8 @@ Three families, by the form of the answer:
     (declaration, draws, size) → the part of the image that is kept, as (top, left).
 ``LINES``
     (declaration, draws, means) → a straight tone curve: times, plus, and where it is clipped.
+``FILTERS``
+    (declaration, draws, size) → an `Action`: what else makes pixels of pixels, each in its place.
 
 To add a transform, see the end of `docs/transforms.md`.
 """
@@ -22,18 +24,29 @@ import numpy as np
 import numpy.typing as npt
 
 from common.transforms import (
+    CenterCrop,
+    GaussianNoise,
+    Normalization,
     RandomBrightness,
+    RandomColorJitter,
     RandomContrast,
     RandomCrop,
+    RandomErasing,
     RandomFlip,
+    RandomGaussianBlur,
+    RandomGrayscale,
+    RandomHue,
     RandomRotation,
+    RandomSaturation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
     Rescaling,
     Transform,
 )
-from producer.transforms import color, crop, geometry
+from producer.transforms import color, crop, detail, geometry, hue
 from producer.transforms.color import Line
+from producer.transforms.geometry import Action
 
 Draws = npt.NDArray[np.float64]
 Means = Callable[[], npt.NDArray[np.float64]]
@@ -43,16 +56,29 @@ MAPPINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], npt.NDAr
     RandomRotation: geometry.rotation,
     RandomTranslation: geometry.translation,
     RandomZoom: geometry.zoom,
+    RandomShear: geometry.shear,
 }
 
 WINDOWS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], tuple[int, int]]] = {
     RandomCrop: crop.corner,
+    CenterCrop: crop.corner,
 }
 
 LINES: dict[type[Transform], Callable[[Any, Draws, Means], Line]] = {
     RandomBrightness: color.brightness,
     RandomContrast: color.contrast,
     Rescaling: color.rescaling,
+    Normalization: color.normalization,
+}
+
+FILTERS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], Action]] = {
+    RandomSaturation: hue.saturation,
+    RandomHue: hue.hue,
+    RandomColorJitter: hue.color_jitter,
+    RandomGrayscale: hue.grayscale,
+    RandomGaussianBlur: detail.gaussian_blur,
+    GaussianNoise: detail.gaussian_noise,
+    RandomErasing: detail.erasing,
 }
 
 NEED_MEANS: frozenset[type[Transform]] = frozenset({RandomContrast})
