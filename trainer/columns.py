@@ -6,6 +6,7 @@ error about a cell still names the right row after other rows were dropped.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,6 +64,22 @@ class Table:
     class_names: list[str] | None = None
     weights: npt.NDArray[np.float32] | None = None
     columns: dict[str, Array] = field(default_factory=dict)
+
+
+def column_named(name: str, columns: Mapping[str, Array]) -> Column:
+    """Take one of a dataset's columns; DatasetError if there is none of that name."""
+    if name not in columns:
+        raise DatasetError(no_such_column(name, list(columns), "dataset"))
+    return Column.of(name, columns[name])
+
+
+def no_such_column(name: str, columns: list[Any], holder: str = "frame") -> str:
+    """Say that a column is missing, what there is, and what may have been meant."""
+    if not columns:
+        return f"there is no column {name!r}: this {holder} has none. from_dataframe keeps a frame's columns"
+    close = difflib.get_close_matches(str(name), [str(column) for column in columns], n=1)
+    meant = f". Did you mean {close[0]!r}?" if close else ""
+    return f"there is no column {name!r}; the columns of the {holder} are {columns}{meant}"
 
 
 def check_lengths(num_samples: int, arrays: Mapping[str, Array]) -> None:

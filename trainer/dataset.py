@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from common.errors import ConfigurationError, DatasetError
 from trainer import frames, splits
-from trainer.columns import Array, Column, Table, check_lengths, check_targets
+from trainer.columns import Array, Table, check_lengths, check_targets, column_named
 from trainer.folders import FolderRequest, read_folder
 from trainer.lists import read_lists
+from trainer.rsna_csv import from_rsna_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,6 +188,8 @@ class ImageDataset:
         directory = None if directory is None else os.fspath(directory)
         return cls._of(read_lists(paths, labels, weights, directory), directory)
 
+    from_rsna_csv = classmethod(from_rsna_csv)
+
     @classmethod
     def _of(cls, table: Table, directory: str | None) -> ImageDataset:
         return cls(table.paths, directory, table.targets, table.weights, table.class_names, table.columns)
@@ -286,14 +289,9 @@ class ImageDataset:
             raise ConfigurationError("group_col and stratify=True cannot be combined: choose one")
         request = splits.SplitRequest(validation_split, seed, len(self))
         if group_col is not None:
-            held_out = splits.by_group(request, self._column(group_col))
+            held_out = splits.by_group(request, column_named(group_col, self.columns))
         elif stratify:
             held_out = splits.by_class(request, splits.class_codes(self.targets))
         else:
             held_out = splits.by_sample(request)
         return self.subset(~held_out), self.subset(held_out)
-
-    def _column(self, name: str) -> Column:
-        if name not in self.columns:
-            raise DatasetError(frames.no_such_column(name, list(self.columns), "dataset"))
-        return Column.of(name, self.columns[name])
