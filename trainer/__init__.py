@@ -8,14 +8,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trainer.dataset import ImageDataset
     from trainer.pool import ProducerPool
+    from trainer.samplers import BalancedSampler, KeepProbabilitySampler, WeightedSampler
     from trainer.sequence import BatchSequence
 
-__all__ = ["BatchSequence", "ImageDataset", "ProducerPool"]
+__all__ = [
+    "BalancedSampler",
+    "BatchSequence",
+    "ImageDataset",
+    "KeepProbabilitySampler",
+    "ProducerPool",
+    "WeightedSampler",
+]
 
 _HOMES = {
+    "BalancedSampler": "trainer.samplers",
     "BatchSequence": "trainer.sequence",
     "ImageDataset": "trainer.dataset",
+    "KeepProbabilitySampler": "trainer.samplers",
     "ProducerPool": "trainer.pool",
+    "WeightedSampler": "trainer.samplers",
 }
 
 

@@ -65,7 +65,11 @@ class JobSource:
     def ticket(self, lease_id: int, key: StepKey, slot: int) -> Ticket:
         """Order a step into a slot."""
         rows = self.plan.rows(*key)
-        samples = tuple(Sample((self.paths[row],), row) for row in rows.tolist())
+        occurrences = self.plan.occurrences(*key)
+        samples = tuple(
+            Sample((self.paths[row],), row, occurrence)
+            for row, occurrence in zip(rows.tolist(), occurrences.tolist(), strict=True)
+        )
         targets = tuple(np.ascontiguousarray(values[rows]) for values in self.targets)
         return Ticket(self.job.job_id, key.epoch, key.step, lease_id, slot, samples, targets)
 

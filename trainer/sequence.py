@@ -30,6 +30,7 @@ from trainer.dataset import ImageDataset
 from trainer.jobs import JobSource, ticket_paths
 from trainer.plan import EpochPlan
 from trainer.pool import MEMORY_BUDGET_BYTES, ProducerPool
+from trainer.samplers import Drawing, Sampler
 from trainer.shared import SHARED, Request
 from trainer.slots import MIN_SLOTS
 
@@ -110,6 +111,9 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         Accepted for scripts that have it, and ignored: producers are processes anyway.
     shard_index, shard_count : int
         Deliver every `shard_count`-th sample of each epoch's order, from `shard_index` on.
+    sampler : Sampler, optional
+        Which samples an epoch has, drawn anew for each from `trainer.samplers`; by default each once. With
+        `shuffle` in random order, else in that of the dataset.
 
     Raises
     ------
@@ -149,15 +153,18 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         use_multiprocessing: bool | None = None,
         shard_index: int = 0,
         shard_count: int = 1,
+        sampler: Sampler | None = None,
     ) -> None:
+        self._options = {name: value for name, value in locals().items() if name not in {"self", "__class__"}}
         # Keras' own workers would ask for batches from forked processes, in an order of their own.
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=max_queue_size)
         _check(dataset, max_queue_size, timeout_s)
+        drawing = _drawing(sampler, dataset)
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
         self.dataset = dataset
         self._plan = EpochPlan(
-            len(dataset), batch_size, shuffle, seed, drop_remainder, shard_index, shard_count
+            len(dataset), batch_size, shuffle, seed, drop_remainder, shard_index, shard_count, drawing
         )
         fit = Fit.of(crop_to_aspect_ratio=crop_to_aspect_ratio, pad_to_aspect_ratio=pad_to_aspect_ratio)
         height, width = _size(image_size)
@@ -270,6 +277,13 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         """The last error that ``__getitem__`` raised; TensorFlow hands on its text but not its type."""
         return self._failure
 
+    def with_options(self, **changes: Any) -> BatchSequence:
+        """Make a new sequence with the constructor's arguments of this one, except for `changes`.
+
+        The two know nothing of each other: close both. With `workers` they share producers.
+        """
+        return BatchSequence(**{**self._options, **changes})
+
     @property
     def pool(self) -> ProducerPool:
         """The pool that serves it."""
@@ -337,6 +351,14 @@ def _check(dataset: ImageDataset, max_queue_size: int, timeout_s: float) -> None
         raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {timeout_s}")
     if dataset.weights is not None and not (dataset.targets or dataset.target_is_input):
         raise ConfigurationError("Keras takes sample weights only together with labels; the dataset has none")
+
+
+def _drawing(sampler: Sampler | None, dataset: ImageDataset) -> Drawing | None:
+    if sampler is None:
+        return None
+    if not isinstance(sampler, Sampler):
+        raise ConfigurationError(f"sampler must be one such as BalancedSampler(...), got {sampler!r}")
+    return sampler.bind(dataset)
 
 
 def _size(image_size: tuple[int, int]) -> tuple[int, int]:

@@ -126,14 +126,14 @@ def test_a_row_that_cannot_be_read_is_quoted_with_its_line(tmp_path: Path, row: 
 
 
 def test_a_file_whose_rows_all_have_a_field_too_many_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="line 2 of .* expected ID_<hex>_<subtype>"):
+    with pytest.raises(DatasetError, match=r"line 2 of .* expected ID_<hex>_<subtype>"):
         read(tmp_path, [f"stage_{row}" for row in TWO_IMAGES])
 
 
 def test_bytes_that_are_no_text_are_quoted_with_their_line(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_bytes(b"ID,Label\n" + "\n".join(TWO_IMAGES).encode() + b"\nID_12\xff\xfe_any,0\n")
-    with pytest.raises(DatasetError, match="line 14 of .* expected ID_<hex>_<subtype>"):
+    with pytest.raises(DatasetError, match=r"line 14 of .* expected ID_<hex>_<subtype>"):
         ImageDataset.from_rsna_csv(path, tmp_path)
 
 
