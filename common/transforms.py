@@ -12,6 +12,7 @@ from typing import Any
 from common.declarations.base import Draws, FillMode, Transform
 from common.declarations.color import RandomBrightness, RandomContrast, Rescaling
 from common.declarations.geometry import (
+    Flip,
     FlipMode,
     RandomCrop,
     RandomFlip,
@@ -26,6 +27,7 @@ __all__ = [
     "DECLARATIONS",
     "Draws",
     "FillMode",
+    "Flip",
     "FlipMode",
     "Interpolation",
     "RandomBrightness",
@@ -47,6 +49,7 @@ __all__ = [
 DECLARATIONS: dict[str, type[Transform]] = {
     declaration.__name__: declaration
     for declaration in (
+        Flip,
         RandomFlip,
         RandomRotation,
         RandomTranslation,

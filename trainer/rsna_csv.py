@@ -32,12 +32,15 @@ SUBTYPES = ("epidural", "intraparenchymal", "intraventricular", "subarachnoid", 
 """The six labels, in the order of the competition's files and of our columns."""
 
 HEADER = "ID,Label"
+IMAGE_ID = "ID_[0-9a-fA-F]+"
+"""Pattern of what names an image."""
+
 EXTENSIONS = ("dcm", "png")
 
 _CELLS = {f"{subtype},{label}": (code, label) for code, subtype in enumerate(SUBTYPES) for label in (0, 1)}
 """What may follow the last underscore of a row, and what it means: (place in `SUBTYPES`, label)."""
 
-_ROW = re.compile(r"ID_[0-9a-fA-F]+_([^,_]*),(.*)")
+_ROW = re.compile(rf"{IMAGE_ID}_([^,_]*),(.*)")
 
 
 def from_rsna_csv(

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.transforms import (
+    Flip,
     RandomBrightness,
     RandomContrast,
     RandomCrop,
@@ -39,6 +40,7 @@ Draws = npt.NDArray[np.float64]
 Means = Callable[[], npt.NDArray[np.float64]]
 
 MAPPINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], npt.NDArray[np.float64]]] = {
+    Flip: geometry.flip,
     RandomFlip: geometry.flip,
     RandomRotation: geometry.rotation,
     RandomTranslation: geometry.translation,

@@ -15,6 +15,7 @@ from common.errors import ConfigurationError, RemoteProtocolError
 from common.transforms import (
     DECLARATIONS,
     FillMode,
+    Flip,
     Interpolation,
     RandomBrightness,
     RandomContrast,
@@ -33,6 +34,7 @@ from common.transforms import (
 )
 
 ONE_OF_EACH: tuple[Transform, ...] = (
+    Flip("vertical"),
     RandomFlip("vertical"),
     RandomRotation((-0.1, 0.2), "constant", "nearest", 7.0),
     RandomTranslation(0.1, (0.0, 0.3), fill_mode="wrap"),
@@ -195,4 +197,4 @@ def test_16_bit_pixels_are_not_clipped_to_255_by_a_forgotten_value_range(transfo
 
 
 def test_draws_are_counted_over_all_transforms() -> None:
-    assert num_draws(ONE_OF_EACH) == 1 + 1 + 2 + 1 + 2 + 1 + 1 + 0
+    assert num_draws(ONE_OF_EACH) == 1 + 1 + 1 + 2 + 1 + 2 + 1 + 1 + 0
