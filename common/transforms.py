@@ -62,8 +62,9 @@ DECLARATIONS: dict[str, type[Transform]] = {
 }
 """Every declaration by the name that travels. `producer.transforms.registry` says what each does."""
 
-DTYPES = ("uint8", "uint16", "float32")
-"""What a job may ask for; float32 is decoded as uint8 and keeps its range until a `Rescaling`."""
+DTYPES = ("uint8", "uint16", "int16", "float32")
+"""What a job may ask for; float32 is decoded as uint8, Hounsfield units as int16, and keeps its range until
+a `Rescaling`."""
 
 
 def num_draws(transforms: Iterable[Transform]) -> int:
@@ -98,8 +99,8 @@ def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:
     for transform in transforms:
         if isinstance(transform, Rescaling):
             result = "float32"
-        elif result == "uint16":
-            _refuse_8_bit_range(transform)
+        elif result in {"uint16", "int16"}:
+            _refuse_8_bit_range(transform, result)
     return result
 
 
@@ -141,11 +142,11 @@ def _one_from_wire(item: Any) -> Transform:
         raise RemoteProtocolError(f"{name} cannot be made from {arguments!r}: {error}") from error
 
 
-def _refuse_8_bit_range(transform: Transform) -> None:
+def _refuse_8_bit_range(transform: Transform, dtype: str) -> None:
     value_range = getattr(transform, "value_range", None)
     if value_range == (0.0, 255.0):
         raise ConfigurationError(
-            f"{type(transform).__name__} would clip uint16 pixels to value_range=(0, 255): "
+            f"{type(transform).__name__} would clip {dtype} pixels to value_range=(0, 255): "
             "pass the range of your pixels, such as value_range=(0, 65535)"
         )
 

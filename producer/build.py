@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from producer.clock import StageClock
 from producer.decode import Pixels
 from producer.roots import DataRoots
 from producer.samples import Samples
+from producer.stacks import Stack, slices_of
 from producer.transforms import Action, Pipeline
 
 NUM_READ_AHEAD = 8
@@ -51,11 +53,13 @@ class BatchBuilder:
         self.job = job
         self._clock = clock or StageClock()
         self._keeps_dtype = job.x.dtype == job.image.dtype
-        kept = open_cache(job.cache, job.image, cache) if job.cache else None
-        self._samples = Samples(job.image, roots, self._clock, kept)
+        image = job.image.one_slice
+        kept = open_cache(job.cache, image, cache) if job.cache else None
+        self._samples = Samples(image, roots, self._clock, kept)
         self._draws = UniformStream(Purpose.TRANSFORM, job.seed)
         size = (job.image.height, job.image.width)
-        self._pipeline = Pipeline(job.transforms, size, job.image.channels, job.image.dtype, job.x.dtype)
+        self._pipeline = Pipeline(job.transforms, size, image.channels, image.dtype, job.x.dtype)
+        self._stack = None if image is job.image else Stack(job.x, job.image.slices)
         self._slots: dict[int, npt.NDArray[np.uint8]] = {}
 
     def build(
@@ -111,13 +115,26 @@ class BatchBuilder:
             if is_cancelled():
                 raise CancelledBuildError
             if index % NUM_READ_AHEAD == 0:
-                self._samples.expect(ticket.samples[index : index + 2 * NUM_READ_AHEAD])
-            self._build_sample(sample, recipe, out)
+                self._expect(ticket.samples[index : index + 2 * NUM_READ_AHEAD])
+            if self._stack is None:
+                self._build_sample(sample, recipe, out)
+            else:
+                self._build_stack(self._stack, sample, recipe, out)
 
     def _prepare(self, epoch: int, sample: Sample) -> list[Action]:
         num_draws = self._pipeline.num_draws
         draws = self._draws.draw(epoch, num_draws, row=sample.row, occurrence=sample.occurrence)
         return self._pipeline.prepare(draws)
+
+    def _expect(self, samples: tuple[Sample, ...]) -> None:
+        parts = samples if self._stack is None else chain.from_iterable(map(slices_of, samples))
+        self._samples.expect(parts)
+
+    def _build_stack(self, stack: Stack, sample: Sample, recipe: list[Action], out: Pixels) -> None:
+        for part, place in stack.parts(sample):
+            self._build_sample(part, recipe, place)
+        stack.put_together(out)
+        self._clock.lap(Stage.TRANSFORM)
 
     def _build_sample(self, sample: Sample, recipe: list[Action], out: Pixels) -> None:
         if not recipe and self._keeps_dtype:

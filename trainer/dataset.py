@@ -16,6 +16,7 @@ from trainer.columns import Array, Table, check_lengths, check_targets, column_n
 from trainer.folders import FolderRequest, read_folder
 from trainer.lists import read_lists
 from trainer.rsna_csv import from_rsna_csv
+from trainer.stacks import Stacks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,8 @@ class ImageDataset:
         The frame's columns, each of shape (num_samples,), to split by.
     target_is_input : bool
         The target is the image itself, as for an autoencoder.
+    stacks : Stacks or None
+        The files of each sample where it has several: see `with_dicom_index`.
 
     Examples
     --------
@@ -55,6 +58,7 @@ class ImageDataset:
     class_names: list[str] | None = None
     columns: dict[str, Array] = field(default_factory=dict)
     target_is_input: bool = False
+    stacks: Stacks | None = None
 
     def __post_init__(self) -> None:
         """Check that there is one of everything per sample."""
@@ -63,7 +67,8 @@ class ImageDataset:
             raise DatasetError("a dataset needs at least one sample, got none")
         check_targets(self.targets, len(self))
         weights = {} if self.weights is None else {"weights": self.weights}
-        check_lengths(len(self), {**weights, **self.columns})
+        stacks = {} if self.stacks is None else {"stacks": self.stacks.numbers}
+        check_lengths(len(self), {**weights, **stacks, **self.columns})
 
     @classmethod
     def from_dataframe(
@@ -212,6 +217,11 @@ class ImageDataset:
         return f"{type(self).__name__}({', '.join(parts)})"
 
     @property
+    def num_slices(self) -> int:
+        """Files of a sample's image: 1 unless they are stacks."""
+        return 1 if self.stacks is None else self.stacks.num_slices
+
+    @property
     def filenames(self) -> Sequence[str]:
         """`paths` under Keras' name, in dataset order."""
         return self.paths
@@ -250,6 +260,7 @@ class ImageDataset:
             targets=tuple(target[taken] for target in self.targets),
             weights=None if self.weights is None else self.weights[taken],
             columns={name: column[taken] for name, column in self.columns.items()},
+            stacks=None if self.stacks is None else self.stacks.subset(taken),
         )
 
     def split(

@@ -16,6 +16,7 @@ from common.job import Job
 from common.protocol import Sample, Ticket
 from trainer.plan import EpochPlan, StepKey
 from trainer.slots import SlotNeed
+from trainer.stacks import Stacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class JobSource:
         One array for each `Job.targets`, of shape (rows, ...) and its dtype.
     max_slots : int
         Slots of one producer at most.
+    stacks : Stacks or None
+        The files of each row where it has several, as the producers know them.
     """
 
     name: str
@@ -44,6 +47,7 @@ class JobSource:
     paths: Sequence[str]
     targets: tuple[npt.NDArray[Any], ...]
     max_slots: int
+    stacks: Stacks | None = None
     _layouts: dict[int, BatchLayout] = field(default_factory=dict, init=False, compare=False)
 
     @property
@@ -67,11 +71,14 @@ class JobSource:
         rows = self.plan.rows(*key)
         occurrences = self.plan.occurrences(*key)
         samples = tuple(
-            Sample((self.paths[row],), row, occurrence)
+            Sample(self._files(row), row, occurrence)
             for row, occurrence in zip(rows.tolist(), occurrences.tolist(), strict=True)
         )
         targets = tuple(np.ascontiguousarray(values[rows]) for values in self.targets)
         return Ticket(self.job.job_id, key.epoch, key.step, lease_id, slot, samples, targets)
+
+    def _files(self, row: int) -> tuple[str, ...]:
+        return (self.paths[row],) if self.stacks is None else self.stacks[row]
 
 
 def ticket_paths(paths: Sequence[str], directory: str | None, *, embedded: bool) -> Sequence[str]:

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, SupportsIndex
 
@@ -20,8 +21,9 @@ import numpy.typing as npt
 
 from common.batch import ArraySpec
 from common.caching import CacheSpec
+from common.ct import CTWindows
 from common.errors import ClosedError, ConfigurationError, FeedlineError
-from common.image import Fit, ImageSpec
+from common.image import Fit, ImageSpec, decoded_dtype
 from common.job import Job
 from common.processes import usable_cores
 from common.transforms import Transform
@@ -69,8 +71,10 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         Samples of a batch; the last of an epoch has what is left.
     image_size : (int, int)
         Height and width that images are resized to, before `transforms`.
-    color_mode : {"grayscale", "rgb", "rgba"}
-        Channels, in this order; 1, 3 or 4 of them.
+    color_mode : {"grayscale", "rgb", "rgba", "hounsfield"} or CTWindows
+        Channels, in this order; 1, 3 or 4 of them. For DICOM files of a CT: one channel for each of the
+        windows, or one of Hounsfield units, with `dtype` "int16" or "float32". Of a stack of slices
+        (`ImageDataset.with_dicom_index`) so many for each slice.
     interpolation : {"nearest", "bilinear", "bicubic", "area"}
         Of the resize.
     crop_to_aspect_ratio, pad_to_aspect_ratio : bool
@@ -80,9 +84,9 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         resize from there: faster for large photographs, and other pixels than without.
     transforms : sequence of Transform
         From `common.transforms`, applied in this order.
-    dtype : {"uint8", "uint16", "float32"}
-        Of the images; values stay 0..255 (0..65535) unless a `Rescaling` says otherwise, which makes
-        float32.
+    dtype : {"uint8", "uint16", "int16", "float32"}
+        Of the images; values stay 0..255 (0..65535, Hounsfield units) unless a `Rescaling` says otherwise,
+        which makes float32.
     shuffle : bool
         A new order each epoch, whatever ``fit`` is told. With False, tell ``fit`` so too: it shuffles
         batches by default, and prefetch cannot know how.
@@ -133,7 +137,7 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         *,
         batch_size: int = 32,
         image_size: tuple[int, int] = (256, 256),
-        color_mode: str = "rgb",
+        color_mode: str | CTWindows = "rgb",
         interpolation: str = "bilinear",
         crop_to_aspect_ratio: bool = False,
         pad_to_aspect_ratio: bool = False,
@@ -168,9 +172,11 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         )
         fit = Fit.of(crop_to_aspect_ratio=crop_to_aspect_ratio, pad_to_aspect_ratio=pad_to_aspect_ratio)
         height, width = _size(image_size)
-        depth = "uint16" if dtype == "uint16" else "uint8"
-        image = ImageSpec(height, width, color_mode, interpolation, fit, depth, jpeg_scaling)
-        cached = CacheSpec.of(cache, cache_bytes, len(dataset))
+        depth = decoded_dtype(color_mode, dtype)
+        image = ImageSpec(
+            height, width, color_mode, interpolation, fit, depth, jpeg_scaling, dataset.num_slices
+        )
+        cached = CacheSpec.of(cache, cache_bytes, len(dataset) * dataset.num_slices)
         arrays = _target_arrays(dataset)
         targets = tuple(ArraySpec(name, a.shape[1:], a.dtype.name) for name, a in arrays.items())
         self._targets = tuple(arrays)
@@ -186,10 +192,13 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
                 self._pool.new_job_id(), seed, batch_size, image, tuple(transforms), dtype, targets, cached
             )
             self._job_id = job.job_id
-            paths = ticket_paths(dataset.paths, dataset.directory, embedded=self._pool.embedded)
+            as_told = partial(ticket_paths, directory=dataset.directory, embedded=self._pool.embedded)
+            paths, stacks = as_told(dataset.paths), dataset.stacks
+            if stacks is not None:
+                stacks = replace(stacks, files=as_told(stacks.files))
             name = f"sequence {job.job_id}"
             values = tuple(arrays.values())
-            self._pool.open_job(JobSource(name, job, self._plan, paths, values, max_queue_size))
+            self._pool.open_job(JobSource(name, job, self._plan, paths, values, max_queue_size, stacks))
         except BaseException:
             self._close()
             raise

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.errors import ConfigurationError
+from common.image import DECODED_DTYPES
 from common.transforms import RandomFlip, Transform, num_draws, output_dtype, output_size
 from producer.transforms.color import apply_line, channel_means, no_means, prepare_line
 from producer.transforms.geometry import Action, Sampler, mirror
@@ -108,7 +109,7 @@ class Pipeline:
     channels : int
         1, 3 or 4.
     in_dtype, out_dtype : str
-        ``uint8`` or ``uint16`` comes in; the same goes out, or ``float32``, in the same range of
+        ``uint8``, ``uint16`` or ``int16`` comes in; the same goes out, or ``float32``, in the same range of
         values unless a `Rescaling` changes it.
 
     Raises
@@ -167,7 +168,7 @@ class Pipeline:
 
 
 def _check_dtypes(transforms: tuple[Transform, ...], in_dtype: str, out_dtype: str) -> None:
-    if in_dtype not in {"uint8", "uint16"} or output_dtype(transforms, out_dtype) != out_dtype:
+    if in_dtype not in DECODED_DTYPES or output_dtype(transforms, out_dtype) != out_dtype:
         raise ConfigurationError(f"transforms cannot make {out_dtype} of {in_dtype}: {transforms}")
     if out_dtype not in {in_dtype, "float32"}:
         raise ConfigurationError(f"expected out_dtype {in_dtype!r} or 'float32', got {out_dtype!r}")
