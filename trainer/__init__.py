@@ -6,16 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from common.ct import CTWindows
     from trainer.dataset import ImageDataset
+    from trainer.dicom_index import build_index
     from trainer.pool import ProducerPool
     from trainer.sequence import BatchSequence
 
-__all__ = ["BatchSequence", "ImageDataset", "ProducerPool"]
+__all__ = ["BatchSequence", "CTWindows", "ImageDataset", "ProducerPool", "build_index"]
 
 _HOMES = {
     "BatchSequence": "trainer.sequence",
+    "CTWindows": "common.ct",
     "ImageDataset": "trainer.dataset",
     "ProducerPool": "trainer.pool",
+    "build_index": "trainer.dicom_index",
 }
 
 
