@@ -18,9 +18,9 @@ from typing import Any
 import pandas as pd
 
 from common.errors import DatasetError
+from trainer.cache_dir import default_cache_dir
 from trainer.demo.progress import Bar
 from trainer.dicom_facts import DicomFacts, read_facts
-from trainer.files import default_cache_dir
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Where files are, and which exist: file names are compared with folder listings, and no file is opened."""
+"""Which files exist: file names are compared with folder listings, and no file is opened."""
 
 from __future__ import annotations
 
@@ -11,12 +11,6 @@ import numpy.typing as npt
 
 _FEW = 8
 """Up to so many wanted files, asking for each is cheaper than listing the folder they are in."""
-
-
-def default_cache_dir() -> Path:
-    """Where what can be made again is kept if nothing else is said."""
-    # The XDG convention: an empty variable counts as none.
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "feedline")
 
 
 def existing(paths: Sequence[str], directory: str | None) -> npt.NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import ConfigurationError, FeedlineError
-from trainer.files import default_cache_dir
+from trainer.cache_dir import default_cache_dir
 
 if TYPE_CHECKING:
     from trainer.demo.corpus import Corpus

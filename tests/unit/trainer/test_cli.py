@@ -10,8 +10,8 @@ import pytest
 
 from common.errors import BatchError, DatasetError, InterruptedWaitError
 from trainer.__main__ import COMMANDS, main, plain_sentence
+from trainer.cache_dir import default_cache_dir
 from trainer.commands import demo
-from trainer.files import default_cache_dir
 
 HEAVY = ("cv2", "keras", "matplotlib", "numpy", "pandas", "skimage", "sklearn", "tensorflow", "tqdm", "zmq")
 
