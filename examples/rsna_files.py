@@ -1,7 +1,7 @@
 """Files shaped like those of the RSNA haemorrhage competition, made from one real head CT.
 
-The slice is that of patient CQ500-CT-310, which comes with pydicom-data (``693_UNCR.dcm``; from the CQ500 data
-set, http://headctstudy.qure.ai, CC BY-NC-SA 4.0). Every patient here is the same head, turned, scaled and
+The slice, ``693_UNCR.dcm`` of pydicom-data, is one of patient CQ500-CT-310 of the CQ500 data set
+(http://headctstudy.qure.ai, CC BY-NC-SA 4.0). Every patient here is the same head, turned, scaled and
 shifted. THE HAEMORRHAGES ARE DRAWN IN: they look a little like the real thing and mean nothing.
 """
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.errors import ConfigurationError, DatasetError
-from trainer import frames, splits
+from trainer import dicom_join, frames, splits
 from trainer.columns import Array, Table, check_lengths, check_targets, column_named
 from trainer.folders import FolderRequest, read_folder
 from trainer.lists import read_lists
@@ -306,3 +306,27 @@ class ImageDataset:
         else:
             held_out = splits.by_sample(request)
         return self.subset(~held_out), self.subset(held_out)
+
+    def with_dicom_index(self, index: pd.DataFrame, *, neighbours: int = 0) -> ImageDataset:
+        """Say of each DICOM file whose it is, and put it between its neighbours.
+
+        Parameters
+        ----------
+        index : pandas.DataFrame
+            What `trainer.build_index` makes of the dataset's directory. It adds the columns "patient",
+            "study", "series", "sop", "instance" and "position", in place of others of these names: split
+            with ``group_col="patient"``.
+        neighbours : int
+            Make each sample a stack of 2 * `neighbours` + 1 slices of its series, from the lowest position
+            along the normal of the slices to the highest, itself in the middle; at the ends of a series its
+            last slice is repeated. Neighbours are taken from all files of the index.
+
+        Raises
+        ------
+        ConfigurationError, DatasetError
+            Not a number of neighbours; a file is not in the index, could not be read or has no position.
+        """
+        rows = dicom_join.index_rows(index, self.paths)
+        columns = self.columns | dicom_join.index_columns(index, rows)
+        stacks = dicom_join.neighbour_stacks(index, rows, neighbours) if neighbours else None
+        return replace(self, columns=columns, stacks=stacks)
