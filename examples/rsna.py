@@ -1,6 +1,6 @@
 """From the files of the RSNA intracranial haemorrhage competition to a submission, through Feedline.
 
-    python examples/rsna.py [--out out] [--epochs 4] [--workers 2]
+    python examples/rsna.py [--out out] [--epochs 12] [--workers 2]
 
 The competition's 460 GB are not needed: `rsna_files` makes a tree of the same shape from one real head CT,
 with haemorrhages DRAWN IN. What is learned here means nothing in medicine.
@@ -11,9 +11,12 @@ Everything goes into a new folder ``rsna`` below ``--out``: the files, the submi
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
@@ -124,7 +127,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for results")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--workers", type=int, default=2, help="producer processes")
     return parser.parse_args()
 

@@ -159,7 +159,9 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         shard_count: int = 1,
         sampler: Sampler | None = None,
     ) -> None:
-        self._options = {name: value for name, value in locals().items() if name not in {"self", "__class__"}}
+        self._arguments = {
+            name: value for name, value in locals().items() if name not in {"self", "__class__"}
+        }
         # Keras' own workers would ask for batches from forked processes, in an order of their own.
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=max_queue_size)
         _check(dataset, max_queue_size, timeout_s)
@@ -291,7 +293,7 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
 
         The two know nothing of each other: close both. With `workers` they share producers.
         """
-        return BatchSequence(**{**self._options, **changes})
+        return BatchSequence(**{**self._arguments, **changes})
 
     @property
     def pool(self) -> ProducerPool:
