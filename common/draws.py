@@ -24,7 +24,7 @@ class Purpose(IntEnum):
     ORDER = 1
     TRANSFORM = 2
     SPLIT = 3
-    SAMPLE = 4
+    SAMPLE = 5
 
 
 def raw(

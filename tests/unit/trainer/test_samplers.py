@@ -72,9 +72,9 @@ SAMPLERS = [
 @pytest.mark.parametrize(
     ("sampler", "first", "second"),
     [
-        (BalancedSampler("any"), [0, 1, 2, 4, 4, 5, 6, 7, 7, 7], [0, 2, 4, 4, 4, 6, 7, 7, 8, 9]),
-        (KeepProbabilitySampler({0: 0.5, 1: 1}, by="any"), [0, 1, 2, 4, 5, 7], [0, 4, 6, 7, 8, 9]),
-        (WeightedSampler("w"), [3, 4, 4, 5, 5, 6, 6, 7, 8, 9], [2, 4, 6, 6, 6, 7, 7, 8, 9, 9]),
+        (BalancedSampler("any"), [0, 1, 4, 4, 5, 6, 7, 7, 7, 8], [0, 2, 3, 4, 4, 4, 6, 7, 7, 9]),
+        (KeepProbabilitySampler({0: 0.5, 1: 1}, by="any"), [0, 1, 4, 5, 6, 7], [0, 3, 4, 6, 7, 9]),
+        (WeightedSampler("w"), [3, 4, 5, 5, 6, 7, 7, 8, 9, 9], [2, 4, 4, 6, 7, 7, 7, 9, 9, 9]),
     ],
 )
 def test_what_a_seed_draws_is_pinned(sampler: Sampler, first: list[int], second: list[int]) -> None:
@@ -257,9 +257,9 @@ def test_shards_have_different_occurrences_and_together_all_that_is_drawn(
 
 def test_without_shuffle_what_is_drawn_comes_in_the_order_of_the_dataset() -> None:
     plan = EpochPlan(10, 4, seed=7, drawing=BalancedSampler("any").bind(labelled(RARE)))
-    rows = [[0, 1, 2, 4], [4, 5, 6, 7], [7, 7]]
+    rows = [[0, 1, 4, 4], [5, 6, 7, 7], [7, 8]]
     assert [plan.rows(0, step).tolist() for step in range(3)] == rows
-    assert [plan.occurrences(0, step).tolist() for step in range(3)] == [[0, 0, 0, 0], [1, 0, 0, 0], [1, 2]]
+    assert [plan.occurrences(0, step).tolist() for step in range(3)] == [[0, 0, 0, 1], [0, 0, 0, 1], [2, 0]]
 
 
 def test_with_shuffle_it_comes_in_another_order_each_epoch_though_all_of_it_is_drawn() -> None:
