@@ -5,8 +5,9 @@ The declarations themselves are in `common.declarations`, each with its argument
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from math import prod
 from typing import Any
 
 from common.declarations.base import Draws, FillMode, Transform
@@ -21,6 +22,7 @@ from common.declarations.color import (
     Rescaling,
 )
 from common.declarations.detail import GaussianNoise, RandomErasing, RandomGaussianBlur
+from common.declarations.framing import Framing, RandomResizedCrop
 from common.declarations.geometry import (
     CenterCrop,
     FlipMode,
@@ -31,18 +33,28 @@ from common.declarations.geometry import (
     RandomTranslation,
     RandomZoom,
 )
+from common.declarations.mixing import Collage, CutMix, Mixing, MixUp, Mosaic, Patch
+from common.declarations.yolo import Letterbox, YoloAugment
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.image import Interpolation
 
 __all__ = [
     "DECLARATIONS",
     "CenterCrop",
+    "Collage",
+    "CutMix",
     "Draws",
     "FillMode",
     "FlipMode",
+    "Framing",
     "GaussianNoise",
     "Interpolation",
+    "Letterbox",
+    "MixUp",
+    "Mixing",
+    "Mosaic",
     "Normalization",
+    "Patch",
     "RandomBrightness",
     "RandomColorJitter",
     "RandomContrast",
@@ -52,6 +64,7 @@ __all__ = [
     "RandomGaussianBlur",
     "RandomGrayscale",
     "RandomHue",
+    "RandomResizedCrop",
     "RandomRotation",
     "RandomSaturation",
     "RandomShear",
@@ -59,9 +72,13 @@ __all__ = [
     "RandomZoom",
     "Rescaling",
     "Transform",
+    "YoloAugment",
     "check_channels",
+    "check_order",
     "from_wire",
+    "is_framed",
     "num_draws",
+    "num_sources",
     "output_dtype",
     "output_size",
     "to_wire",
@@ -88,6 +105,12 @@ DECLARATIONS: dict[str, type[Transform]] = {
         RandomErasing,
         Rescaling,
         Normalization,
+        RandomResizedCrop,
+        Letterbox,
+        YoloAugment,
+        MixUp,
+        CutMix,
+        Mosaic,
     )
 }
 """Every declaration by the name that travels. `producer.transforms.registry` says what each does."""
@@ -102,6 +125,26 @@ MAKE_FLOATS = (Rescaling, Normalization)
 def num_draws(transforms: Iterable[Transform]) -> int:
     """How many uniforms one sample consumes in all."""
     return sum(transform.num_draws for transform in transforms)
+
+
+def is_framed(transforms: Sequence[Transform]) -> bool:
+    """Whether a framing, which does its own resize, stands first."""
+    return bool(transforms) and isinstance(transforms[0], Framing)
+
+
+def num_sources(transforms: Iterable[Transform]) -> int:
+    """How many samples become one."""
+    return prod(transform.num_samples for transform in transforms if isinstance(transform, Mixing))
+
+
+def check_order(transforms: Sequence[Transform]) -> None:
+    """Raise a ConfigurationError if a framing stands anywhere but at the beginning."""
+    for place, transform in enumerate(transforms):
+        if place and isinstance(transform, Framing):
+            raise ConfigurationError(
+                f"{type(transform).__name__} takes the place of the resize, so it must be the first"
+                f" transform; it is number {place + 1}"
+            )
 
 
 def output_size(transforms: Iterable[Transform], size: tuple[int, int]) -> tuple[int, int]:

@@ -15,9 +15,13 @@ from common.errors import ConfigurationError, RemoteProtocolError
 from common.transforms import (
     DECLARATIONS,
     CenterCrop,
+    CutMix,
     FillMode,
     GaussianNoise,
     Interpolation,
+    Letterbox,
+    MixUp,
+    Mosaic,
     Normalization,
     RandomBrightness,
     RandomColorJitter,
@@ -28,6 +32,7 @@ from common.transforms import (
     RandomGaussianBlur,
     RandomGrayscale,
     RandomHue,
+    RandomResizedCrop,
     RandomRotation,
     RandomSaturation,
     RandomShear,
@@ -35,6 +40,7 @@ from common.transforms import (
     RandomZoom,
     Rescaling,
     Transform,
+    YoloAugment,
     from_wire,
     num_draws,
     output_dtype,
@@ -60,6 +66,12 @@ ONE_OF_EACH: tuple[Transform, ...] = (
     GaussianNoise(0.1),
     RandomErasing(fill_value=(1, 2, 3)),
     Rescaling(1 / 255, -1),
+    RandomResizedCrop((0.1, 0.9)),
+    MixUp(0.4),
+    CutMix((0.2, 0.9)),
+    Mosaic((0.3, 0.6)),
+    Letterbox("pil"),
+    YoloAugment(0.2, 0.2, 1.4, 1.3),
     Normalization((0.5, 0.4, 0.3), (0.1, 0.1, 0.1)),
 )
 
@@ -246,4 +258,5 @@ def test_16_bit_pixels_are_not_clipped_to_255_by_a_forgotten_value_range(transfo
 
 def test_draws_are_counted_over_all_transforms() -> None:
     geometry, tones, colors, detail = 1 + 1 + 2 + 1 + 3 + 2 + 0, 1 + 1 + 0 + 0, 1 + 2 + (1 + 2) + 1, 3 + 1 + 6
-    assert num_draws(ONE_OF_EACH) == geometry + tones + colors + detail
+    framings, mixings = 4 + 0 + 11, 1 + 4 + 2
+    assert num_draws(ONE_OF_EACH) == geometry + tones + colors + detail + framings + mixings

@@ -18,7 +18,11 @@ from like_keras import ours
 from common.transforms import (
     DECLARATIONS,
     CenterCrop,
+    CutMix,
     GaussianNoise,
+    Letterbox,
+    MixUp,
+    Mosaic,
     Normalization,
     RandomBrightness,
     RandomColorJitter,
@@ -29,6 +33,7 @@ from common.transforms import (
     RandomGaussianBlur,
     RandomGrayscale,
     RandomHue,
+    RandomResizedCrop,
     RandomRotation,
     RandomSaturation,
     RandomShear,
@@ -36,7 +41,9 @@ from common.transforms import (
     RandomZoom,
     Rescaling,
     Transform,
+    YoloAugment,
 )
+from producer.transforms import compose
 
 # Odd and square, so that a quarter turn and a zoom by two find whole pixels.
 IMAGE = (np.arange(15 * 15 * 3, dtype=np.uint32) * 97 % 251).astype(np.uint8).reshape(15, 15, 3)
@@ -74,8 +81,31 @@ def name_of(value: Any) -> str | None:
     return type(value).__name__ if isinstance(value, Transform) else None
 
 
+COMPOSED: list[tuple[Transform, list[float], str]] = [
+    (RandomResizedCrop((0.2, 0.9)), [0.123, 0.4, 0.6, 0.7], "fa96ca29883f8249"),
+    (Letterbox(), [], "d26d4c7c25ccfa9d"),
+    (MixUp(0.4), [0.3], "c01d5dd0f96ecdc0"),
+    (CutMix((1.0, 1.0)), [0.5, 0.4, 0.6, 0.7], "b398bbf505798e05"),
+    (Mosaic(), [0.3, 0.6], "2898bff97d345479"),
+]
+"""Framings, of images that fit as they are; and mixings."""
+
+
 def test_every_declaration_is_pinned() -> None:
-    assert [type(transform) for transform, *_ in GOLDEN] == list(DECLARATIONS.values())
+    """YoloAugment is compared with a second implementation, in test_yolo_pixels.py."""
+    pinned = [type(transform) for transform, *_ in (*GOLDEN, *COMPOSED)]
+    assert {*pinned, YoloAugment} == set(DECLARATIONS.values())
+
+
+@pytest.mark.parametrize(("transform", "draws", "expected"), COMPOSED, ids=name_of)
+def test_the_pixels_of_framings_and_mixings_are_pinned(
+    transform: Transform, draws: list[float], expected: str
+) -> None:
+    composition = compose([transform], (15, 15), 3, "uint8", "uint8")
+    out = np.empty((15, 15, 3), np.uint8)
+    images = iter([IMAGE, IMAGE[::-1], IMAGE[:, ::-1], 255 - IMAGE])
+    composition.run(composition.prepare(np.array(draws)), images, out)
+    assert sha256(out.tobytes()).hexdigest()[:16] == expected
 
 
 @pytest.mark.parametrize(("transform", "draws", "image", "expected"), GOLDEN, ids=name_of)

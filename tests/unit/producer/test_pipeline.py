@@ -33,7 +33,7 @@ from common.transforms import (
     Transform,
 )
 from producer.transforms import Pipeline
-from producer.transforms.registry import FILTERS, LINES, MAPPINGS, WINDOWS
+from producer.transforms.registry import FILTERS, FRAMINGS, LINES, MAPPINGS, MIXINGS, WINDOWS
 
 Array = npt.NDArray[Any]
 
@@ -86,7 +86,8 @@ def apply(transforms: list[Transform], image: Array, draws: list[float], dtype: 
 
 
 def test_every_declaration_has_exactly_one_function() -> None:
-    assert sorted(d.__name__ for d in (*MAPPINGS, *WINDOWS, *LINES, *FILTERS)) == sorted(DECLARATIONS)
+    tables = (MAPPINGS, WINDOWS, LINES, FILTERS, FRAMINGS, MIXINGS)
+    assert sorted(d.__name__ for table in tables for d in table) == sorted(DECLARATIONS)
 
 
 @given(SIDES, SIDES, CHANNELS, DTYPES, st.booleans(), st.data())
@@ -274,7 +275,7 @@ def test_float32_without_rescaling_keeps_the_values() -> None:
     ("transforms", "in_dtype", "out_dtype"),
     [
         ([Rescaling(2)], "uint8", "uint8"),
-        ([], "float32", "float32"),
+        ([], "float32", "uint8"),
         ([], "uint8", "uint16"),
         ([], "uint16", "uint8"),
         ([], "uint8", "float64"),
