@@ -267,4 +267,3 @@ def test_draws_are_counted_over_all_transforms() -> None:
     )
     framings, mixings = 4 + 0 + 11, 1 + 4 + 2
     assert num_draws(ONE_OF_EACH) == geometry + tones + colors + detail + framings + mixings
-    assert num_draws(ONE_OF_EACH) == 1 + 1 + 1 + 2 + 1 + 2 + 1 + 1 + 0
