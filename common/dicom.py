@@ -35,7 +35,6 @@ class Tag(IntEnum):
     """Elements by group and number: 0xGGGGEEEE."""
 
     TRANSFER_SYNTAX = 0x0002_0010
-    CHARACTER_SET = 0x0008_0005
     SOP_INSTANCE = 0x0008_0018
     PATIENT = 0x0010_0020
     STUDY = 0x0020_000D
