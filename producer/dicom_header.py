@@ -6,6 +6,7 @@ Source: DICOM PS3.3, C.7.6.3 (pixels), C.7.5.1.1.2 (padding), C.11.1 (rescaling)
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from common.dicom import Tag
@@ -34,6 +35,10 @@ PIXEL_TAGS = frozenset(
 
 GREY = frozenset(("MONOCHROME1", "MONOCHROME2"))
 COLOUR = frozenset(("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT"))
+
+
+MAX_HEADERS = 256
+"""Remembered: the slices of a series say the same of their pixels."""
 
 
 class DicomError(ValueError):
@@ -147,7 +152,12 @@ def pixel_header(values: Mapping[int, bytes]) -> PixelHeader:
     DicomError
         One is missing, or is of a kind that cannot be used.
     """
-    found = _Values(values)
+    return _pixel_header(tuple(values.items()))
+
+
+@lru_cache(MAX_HEADERS)
+def _pixel_header(values: tuple[tuple[int, bytes], ...]) -> PixelHeader:
+    found = _Values(dict(values))
     photometric = found.text(Tag.PHOTOMETRIC)
     if not photometric:
         raise DicomError("holds no pixels")
