@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.arguments import number
+from common.batch import ArraySpec, BatchLayout, zero_buffer
 from common.errors import ConfigurationError
 
 Array = npt.NDArray[Any]
@@ -101,9 +102,12 @@ class YoloTargets:
     def encode(self, boxes: npt.ArrayLike, input_shape: tuple[int, int]) -> tuple[Array, ...]:
         """See `encode_yolo_targets`."""
         rows = _checked_boxes(boxes, self.num_classes)
-        shapes = self.shapes(input_shape)
+        specs = tuple(
+            ArraySpec(f"y{i}", shape, "float32") for i, shape in enumerate(self.shapes(input_shape))
+        )
         tasks = _tasks(self, rows, input_shape)
-        targets = tuple(np.zeros((len(rows), *shape), np.float32) for shape in shapes)
+        layout = BatchLayout(specs, len(rows))
+        targets = tuple(layout.views(zero_buffer(layout.num_bytes)).values())
         for target, mask in zip(targets, self.masks, strict=True):
             _write(target, tasks, mask, faithful=self.faithful)
         return targets
