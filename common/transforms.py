@@ -5,12 +5,14 @@ The declarations themselves are in `common.declarations`, each with its argument
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from math import prod
 from typing import Any
 
 from common.declarations.base import Draws, FillMode, Transform
 from common.declarations.color import RandomBrightness, RandomContrast, Rescaling
+from common.declarations.framing import Framing, RandomResizedCrop
 from common.declarations.geometry import (
     FlipMode,
     RandomCrop,
@@ -19,29 +21,41 @@ from common.declarations.geometry import (
     RandomTranslation,
     RandomZoom,
 )
+from common.declarations.mixing import Collage, CutMix, Mixing, MixUp, Mosaic, Patch
 from common.declarations.yolo import Letterbox, YoloAugment
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.image import Interpolation
 
 __all__ = [
     "DECLARATIONS",
+    "Collage",
+    "CutMix",
     "Draws",
     "FillMode",
     "FlipMode",
+    "Framing",
     "Interpolation",
     "Letterbox",
+    "MixUp",
+    "Mixing",
+    "Mosaic",
+    "Patch",
     "RandomBrightness",
     "RandomContrast",
     "RandomCrop",
     "RandomFlip",
+    "RandomResizedCrop",
     "RandomRotation",
     "RandomTranslation",
     "RandomZoom",
     "Rescaling",
     "Transform",
     "YoloAugment",
+    "check_order",
     "from_wire",
+    "is_framed",
     "num_draws",
+    "num_sources",
     "output_dtype",
     "output_size",
     "to_wire",
@@ -58,6 +72,10 @@ DECLARATIONS: dict[str, type[Transform]] = {
         RandomBrightness,
         RandomContrast,
         Rescaling,
+        RandomResizedCrop,
+        MixUp,
+        CutMix,
+        Mosaic,
         Letterbox,
         YoloAugment,
     )
@@ -71,6 +89,26 @@ DTYPES = ("uint8", "uint16", "float32")
 def num_draws(transforms: Iterable[Transform]) -> int:
     """How many uniforms one sample consumes in all."""
     return sum(transform.num_draws for transform in transforms)
+
+
+def is_framed(transforms: Sequence[Transform]) -> bool:
+    """Whether a framing, which does its own resize, stands first."""
+    return bool(transforms) and isinstance(transforms[0], Framing)
+
+
+def num_sources(transforms: Iterable[Transform]) -> int:
+    """How many samples become one."""
+    return prod(transform.num_samples for transform in transforms if isinstance(transform, Mixing))
+
+
+def check_order(transforms: Sequence[Transform]) -> None:
+    """Raise a ConfigurationError if a framing stands anywhere but at the beginning."""
+    for place, transform in enumerate(transforms):
+        if place and isinstance(transform, Framing):
+            raise ConfigurationError(
+                f"{type(transform).__name__} takes the place of the resize, so it must be the first"
+                f" transform; it is number {place + 1}"
+            )
 
 
 def output_size(transforms: Iterable[Transform], size: tuple[int, int]) -> tuple[int, int]:

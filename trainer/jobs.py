@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from common.batch import BatchLayout
+from common.boxes import Boxes, pack
+from common.draws import Purpose, uniforms
 from common.errors import ConfigurationError
 from common.job import Job
 from common.protocol import Sample, Ticket
@@ -36,6 +38,10 @@ class JobSource:
         One array for each `Job.targets`, of shape (rows, ...) and its dtype.
     max_slots : int
         Slots of one producer at most.
+    further_paths : tuple of sequence of str
+        As `paths`, for each of `Job.companions`.
+    boxes : sequence of ndarray or None
+        One for each row, see `common.boxes`; there if `Job.boxes` is.
     """
 
     name: str
@@ -44,6 +50,8 @@ class JobSource:
     paths: Sequence[str]
     targets: tuple[npt.NDArray[Any], ...]
     max_slots: int
+    further_paths: tuple[Sequence[str], ...] = ()
+    boxes: Sequence[Boxes] | None = None
     _layouts: dict[int, BatchLayout] = field(default_factory=dict, init=False, compare=False)
 
     @property
@@ -64,10 +72,29 @@ class JobSource:
 
     def ticket(self, lease_id: int, key: StepKey, slot: int) -> Ticket:
         """Order a step into a slot."""
-        rows = self.plan.rows(*key)
-        samples = tuple(Sample((self.paths[row],), row) for row in rows.tolist())
-        targets = tuple(np.ascontiguousarray(values[rows]) for values in self.targets)
-        return Ticket(self.job.job_id, key.epoch, key.step, lease_id, slot, samples, targets)
+        samples = tuple(self._sources(key))
+        rows = np.array([sample.row for sample in samples])
+        buffers = [np.ascontiguousarray(values[rows]) for values in self.targets]
+        if self.boxes is not None:
+            buffers += pack([self.boxes[row] for row in rows.tolist()])
+        return Ticket(self.job.job_id, key.epoch, key.step, lease_id, slot, samples, tuple(buffers))
+
+    def _sources(self, key: StepKey) -> Iterator[Sample]:
+        """The samples of a step, each followed by the partners that it is mixed with."""
+        for row in self.plan.rows(*key).tolist():
+            yield self._sample(row)
+            if self.job.num_sources > 1:
+                yield from map(self._sample, self._partners(key.epoch, row))
+
+    def _sample(self, row: int, occurrence: int = 0) -> Sample:
+        paths = (self.paths[row], *(paths[row] for paths in self.further_paths))
+        return Sample(paths, row, occurrence)
+
+    def _partners(self, epoch: int, row: int, occurrence: int = 0) -> list[int]:
+        """Rows drawn for a sample from the whole data set, whatever the shard."""
+        num = self.job.num_sources - 1
+        draws = uniforms(Purpose.PARTNER, self.job.seed, epoch, num, row=row, occurrence=occurrence)
+        return [int(draw * self.plan.num_samples) for draw in draws]
 
 
 def ticket_paths(paths: Sequence[str], directory: str | None, *, embedded: bool) -> Sequence[str]:

@@ -3,57 +3,28 @@
 from __future__ import annotations
 
 import logging
-import math
-import operator
-import threading
-import time
-import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Any, Self, SupportsIndex
+from collections.abc import Sequence
+from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from common.batch import ArraySpec
 from common.caching import CacheSpec
-from common.errors import ClosedError, ConfigurationError, FeedlineError
+from common.errors import ConfigurationError
 from common.image import Fit, ImageSpec
 from common.job import Job
-from common.processes import usable_cores
 from common.transforms import Transform
-from trainer.binding import IndexBinding
 from trainer.dataset import ImageDataset
 from trainer.jobs import JobSource, ticket_paths
 from trainer.plan import EpochPlan
-from trainer.pool import MEMORY_BUDGET_BYTES, ProducerPool
-from trainer.shared import SHARED, Request
-from trainer.slots import MIN_SLOTS
+from trainer.pool import ProducerPool
+from trainer.served import ServedSequence, Service
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryStats:
-    """What a sequence has handed to Keras since it was made.
-
-    Attributes
-    ----------
-    num_batches, num_samples : int
-        Delivered, peeks and repetitions included.
-    wait_s : float
-        Seconds that ``__getitem__`` waited for them.
-    """
-
-    num_batches: int = 0
-    num_samples: int = 0
-    wait_s: float = 0.0
-
-
-class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
+class BatchSequence(ServedSequence):
     """Batches of an `ImageDataset`, decoded and augmented by producer processes.
 
     A `keras.utils.Sequence` for ``fit``, ``evaluate`` and ``predict``, or to index and iterate by
@@ -150,15 +121,12 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         shard_index: int = 0,
         shard_count: int = 1,
     ) -> None:
-        # Keras' own workers would ask for batches from forked processes, in an order of their own.
-        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=max_queue_size)
-        _check(dataset, max_queue_size, timeout_s)
+        _check(dataset)
+        service = Service(pool, workers, memory_budget, max_queue_size, timeout_s)
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
         self.dataset = dataset
-        self._plan = EpochPlan(
-            len(dataset), batch_size, shuffle, seed, drop_remainder, shard_index, shard_count
-        )
+        plan = EpochPlan(len(dataset), batch_size, shuffle, seed, drop_remainder, shard_index, shard_count)
         fit = Fit.of(crop_to_aspect_ratio=crop_to_aspect_ratio, pad_to_aspect_ratio=pad_to_aspect_ratio)
         height, width = _size(image_size)
         depth = "uint16" if dtype == "uint16" else "uint8"
@@ -166,85 +134,14 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         cached = CacheSpec.of(cache, cache_bytes, len(dataset))
         arrays = _target_arrays(dataset)
         targets = tuple(ArraySpec(name, a.shape[1:], a.dtype.name) for name, a in arrays.items())
-        self._targets = tuple(arrays)
-        self._binding = IndexBinding(self._plan.num_steps, in_plan_order=shuffle)
-        self._lock = threading.Lock()
-        self._timeout_s = timeout_s
-        self._stats = DeliveryStats()
-        self._failure: FeedlineError | None = None
-        self._warned = False
-        self._pool, self._close = _join(pool, workers, memory_budget)
-        try:
-            job = Job(
-                self._pool.new_job_id(), seed, batch_size, image, tuple(transforms), dtype, targets, cached
-            )
-            self._job_id = job.job_id
-            paths = ticket_paths(dataset.paths, dataset.directory, embedded=self._pool.embedded)
-            name = f"sequence {job.job_id}"
-            values = tuple(arrays.values())
-            self._pool.open_job(JobSource(name, job, self._plan, paths, values, max_queue_size))
-        except BaseException:
-            self._close()
-            raise
-        self._end = weakref.finalize(self, _end, self._pool, self._job_id, self._close)
 
-    def __len__(self) -> int:
-        """Batches of an epoch."""
-        return self._plan.num_steps
+        def source_of(pool: ProducerPool) -> JobSource:
+            job_id = pool.new_job_id()
+            job = Job(job_id, seed, batch_size, image, tuple(transforms), dtype, targets, cached)
+            paths = ticket_paths(dataset.paths, dataset.directory, embedded=pool.embedded)
+            return JobSource(f"sequence {job_id}", job, plan, paths, tuple(arrays.values()), max_queue_size)
 
-    @property
-    def num_batches(self) -> int:
-        """Batches of an epoch. Keras reads it whenever one of its iterators begins; others use ``len``."""
-        with self._lock:
-            self._binding.iterator_may_begin()
-        return len(self)
-
-    def __getitem__(self, index: SupportsIndex) -> Any:
-        """Wait for a batch and return it; within an epoch an index always means the same batch.
-
-        Raises
-        ------
-        IndexError
-            Past the end.
-        BatchError, StarvedError, ClosedError, InterruptedWaitError
-            See `ProducerPool.fetch`.
-        """
-        position = operator.index(index)
-        if not -len(self) <= position < len(self):
-            raise IndexError(f"batch {position} of a sequence of {len(self)}")
-        if not self._end.alive:
-            raise ClosedError("this BatchSequence is closed: make another one")
-        with self._lock:
-            key = self._binding.request(position % len(self))
-            self._warn_of_jumps()
-        began = time.perf_counter()
-        try:
-            arrays = self._pool.fetch(self._job_id, key, self._timeout_s)
-        except FeedlineError as error:
-            self._failure = error
-            raise
-        self._count(len(arrays["x"]), time.perf_counter() - began)
-        return self._as_keras(arrays)
-
-    def __iter__(self) -> Iterator[Any]:
-        """One epoch."""
-        with self._lock:
-            self._binding.iteration_begins()
-        for index in range(len(self)):
-            yield self[index]
-
-    def on_epoch_begin(self) -> None:
-        """Keras begins an epoch."""
-        with self._lock:
-            self._binding.epoch_begins()
-
-    def on_epoch_end(self) -> None:
-        """Keras ends an epoch, or the peeks before the first."""
-        with self._lock:
-            peeked = self._binding.epoch_ends()
-        if peeked and self._pool.is_open:
-            with suppress(FeedlineError):
-                self._pool.expect(self._job_id, peeked)
+        super().__init__(service, source_of)
 
     @property
     def filenames(self) -> list[str]:
@@ -260,40 +157,11 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
             return None
         return tuple(a[order] for a in labels) if isinstance(labels, tuple) else labels[order]
 
-    @property
-    def stats(self) -> DeliveryStats:
-        """What was delivered so far, and how long it was waited for."""
-        return self._stats
-
-    @property
-    def failure(self) -> FeedlineError | None:
-        """The last error that ``__getitem__`` raised; TensorFlow hands on its text but not its type."""
-        return self._failure
-
-    @property
-    def pool(self) -> ProducerPool:
-        """The pool that serves it."""
-        return self._pool
-
-    def close(self) -> None:
-        """Stop prefetching and free all slots; ends the embedded producers if nobody else uses them."""
-        self._end()
-        if not self._pool.is_open:
-            self._pool.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         state = "" if self._end.alive else ", closed"
         return f"BatchSequence({len(self)} batches of {self._plan.batch_size}, {self.dataset!r}{state})"
 
-    def _as_keras(self, arrays: dict[str, npt.NDArray[Any]]) -> Any:
+    def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
         """Pack the arrays as Keras wants them: absent parts left out, several targets in a tuple."""
         x = arrays.pop("x")
         weights = arrays.pop("weight", None)
@@ -301,40 +169,17 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         if self.dataset.target_is_input:
             targets = (x,)
         if not targets:
-            return x
+            return x, len(x)
         y = targets[0] if len(targets) == 1 else targets
-        return (x, y) if weights is None else (x, y, weights)
-
-    def _warn_of_jumps(self) -> None:
-        """`fit` shuffles unless told not to: prefetch then has the wrong batches ready."""
-        if self._binding.is_jumping and not self._plan.shuffle and not self._warned:
-            self._warned = True
-            logger.warning(
-                "Keras asks for the batches of an unshuffled BatchSequence in random order, so they are not"
-                " ready when it does: pass shuffle=False to fit, or shuffle=True here"
-            )
-
-    def _count(self, num_samples: int, wait_s: float) -> None:
-        with self._lock:
-            old = self._stats
-            self._stats = replace(
-                old,
-                num_batches=old.num_batches + 1,
-                num_samples=old.num_samples + num_samples,
-                wait_s=old.wait_s + wait_s,
-            )
+        return ((x, y) if weights is None else (x, y, weights)), len(x)
 
 
-def _check(dataset: ImageDataset, max_queue_size: int, timeout_s: float) -> None:
+def _check(dataset: ImageDataset) -> None:
     if not isinstance(dataset, ImageDataset):
         raise ConfigurationError(
             "a BatchSequence needs an ImageDataset, such as ImageDataset.from_dataframe(...) makes;"
             f" got {type(dataset).__name__}"
         )
-    if max_queue_size < MIN_SLOTS:
-        raise ConfigurationError(f"max_queue_size must be at least {MIN_SLOTS}, got {max_queue_size}")
-    if not 0 < timeout_s < math.inf:
-        raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {timeout_s}")
     if dataset.weights is not None and not (dataset.targets or dataset.target_is_input):
         raise ConfigurationError("Keras takes sample weights only together with labels; the dataset has none")
 
@@ -354,28 +199,3 @@ def _target_arrays(dataset: ImageDataset) -> dict[str, npt.NDArray[Any]]:
     if dataset.weights is not None:
         arrays["weight"] = np.asarray(dataset.weights, np.float32)
     return arrays
-
-
-def _join(
-    pool: ProducerPool | None, workers: int | None, memory_budget: int | None
-) -> tuple[ProducerPool, Callable[[], None]]:
-    """The pool to use, and how to leave it."""
-    if pool is None:
-        request = Request(
-            usable_cores() if workers is None else workers,
-            MEMORY_BUDGET_BYTES if memory_budget is None else memory_budget,
-        )
-        number, shared = SHARED.acquire(request)
-        return shared, lambda: SHARED.release(number)
-    for name, value in (("workers", workers), ("memory_budget", memory_budget)):
-        if value is not None:
-            raise ConfigurationError(f"pool= brings its own producers and budget: leave out {name}={value}")
-    return pool, lambda: None
-
-
-def _end(pool: ProducerPool, job_id: int, close: Callable[[], None]) -> None:
-    """Leave the pool; in a forked child, where it is not open, that means nothing."""
-    if pool.is_open:
-        with suppress(FeedlineError):
-            pool.close_job(job_id)
-    close()

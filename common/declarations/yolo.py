@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from common.arguments import number
-from common.declarations.base import Check, Draws, Transform, between, bounds_of, one_name_of
+from common.declarations.base import Check, Draws, between, bounds_of, one_name_of
+from common.declarations.framing import Framing
 from common.errors import ConfigurationError
 
 Size = tuple[int, int]
@@ -102,7 +103,7 @@ _RESAMPLE: Check = one_name_of(Resample)
 
 
 @dataclass(frozen=True, slots=True)
-class Letterbox(Transform):
+class Letterbox(Framing):
     """Resize with the ratio of sides kept, and centre on a grey canvas: for validation and prediction.
 
     Takes the place of the resize to ``image_size``, so it stands first in the list of transforms.
@@ -126,7 +127,7 @@ class Letterbox(Transform):
 
 
 @dataclass(frozen=True, slots=True)
-class YoloAugment(Transform):
+class YoloAugment(Framing):
     """Resize to a random size and ratio of sides, place on a grey canvas, mirror one in two, change colours.
 
     Takes the place of the resize to ``image_size``, so it stands first in the list of transforms.

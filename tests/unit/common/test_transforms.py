@@ -14,17 +14,23 @@ from hypothesis import strategies as st
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.transforms import (
     DECLARATIONS,
+    CutMix,
     FillMode,
     Interpolation,
+    Letterbox,
+    MixUp,
+    Mosaic,
     RandomBrightness,
     RandomContrast,
     RandomCrop,
     RandomFlip,
+    RandomResizedCrop,
     RandomRotation,
     RandomTranslation,
     RandomZoom,
     Rescaling,
     Transform,
+    YoloAugment,
     from_wire,
     num_draws,
     output_dtype,
@@ -41,6 +47,12 @@ ONE_OF_EACH: tuple[Transform, ...] = (
     RandomBrightness(0.2, (0, 1)),
     RandomContrast((0.1, 0.9)),
     Rescaling(1 / 255, -1),
+    RandomResizedCrop((0.1, 0.9)),
+    MixUp(0.4),
+    CutMix((0.2, 0.9)),
+    Mosaic((0.3, 0.6)),
+    Letterbox("pil"),
+    YoloAugment(0.2, hue=0.05),
 )
 
 UNIT = st.floats(0.0, 1.0, exclude_max=True)
@@ -195,4 +207,4 @@ def test_16_bit_pixels_are_not_clipped_to_255_by_a_forgotten_value_range(transfo
 
 
 def test_draws_are_counted_over_all_transforms() -> None:
-    assert num_draws(ONE_OF_EACH) == 1 + 1 + 2 + 1 + 2 + 1 + 1 + 0
+    assert num_draws(ONE_OF_EACH) == 1 + 1 + 2 + 1 + 2 + 1 + 1 + 0 + 4 + 1 + 4 + 2

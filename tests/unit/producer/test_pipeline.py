@@ -24,7 +24,7 @@ from common.transforms import (
     Transform,
 )
 from producer.transforms import Pipeline
-from producer.transforms.registry import LINES, MAPPINGS, WINDOWS
+from producer.transforms.registry import FRAMINGS, LINES, MAPPINGS, MIXINGS, WINDOWS
 
 Array = npt.NDArray[Any]
 
@@ -65,7 +65,9 @@ def apply(transforms: list[Transform], image: Array, draws: list[float], dtype: 
 
 
 def test_every_declaration_has_exactly_one_function() -> None:
-    assert sorted(d.__name__ for d in (*MAPPINGS, *WINDOWS, *LINES)) == sorted(DECLARATIONS)
+    assert sorted(d.__name__ for d in (*MAPPINGS, *WINDOWS, *LINES, *FRAMINGS, *MIXINGS)) == sorted(
+        DECLARATIONS
+    )
 
 
 @given(st.lists(ANY_TRANSFORM, max_size=5), SIDES, SIDES, CHANNELS, DTYPES, st.booleans(), st.data())
@@ -248,7 +250,7 @@ def test_float32_without_rescaling_keeps_the_values() -> None:
     ("transforms", "in_dtype", "out_dtype"),
     [
         ([Rescaling(2)], "uint8", "uint8"),
-        ([], "float32", "float32"),
+        ([], "float32", "uint8"),
         ([], "uint8", "uint16"),
         ([], "uint16", "uint8"),
         ([], "uint8", "float64"),
