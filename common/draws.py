@@ -25,6 +25,7 @@ class Purpose(IntEnum):
     TRANSFORM = 2
     SPLIT = 3
     PARTNER = 4
+    SIZE = 8
 
 
 def raw(
