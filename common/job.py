@@ -123,10 +123,11 @@ class Job:
 
     @property
     def arrays(self) -> tuple[ArraySpec, ...]:
-        """All arrays of a batch: ``x`` and those of companions, `targets`, boxes."""
-        companions = [self.companion_array(companion) for companion in self.companions]
+        """All arrays of a batch: ``x`` and further inputs, `targets`, images and masks to predict, boxes."""
+        inputs = [self.companion_array(c) for c in self.companions if c.role is Role.INPUT]
+        outputs = [self.companion_array(c) for c in self.companions if c.role is not Role.INPUT]
         boxes = [] if self.boxes is None else [self.boxes.array]
-        return (self.x, *companions, *self.targets, *boxes)
+        return (self.x, *inputs, *self.targets, *outputs, *boxes)
 
     def companion_array(self, companion: Companion) -> ArraySpec:
         """The array of a companion; a mask keeps the values of its files."""

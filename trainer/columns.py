@@ -6,7 +6,7 @@ error about a cell still names the right row after other rows were dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from common.batch import DTYPES
 from common.errors import DatasetError
+from trainer.further import FurtherImages
 
 Array = npt.NDArray[Any]
 
@@ -63,10 +64,11 @@ class Table:
     class_names: list[str] | None = None
     weights: npt.NDArray[np.float32] | None = None
     columns: dict[str, Array] = field(default_factory=dict)
+    further: tuple[FurtherImages, ...] = ()
     boxes: Sequence[Any] | None = None
 
 
-def check_lengths(num_samples: int, arrays: Mapping[str, Array]) -> None:
+def check_lengths(num_samples: int, arrays: Mapping[str, Sized]) -> None:
     """Raise a DatasetError unless each array has one entry per sample."""
     for name, array in arrays.items():
         if len(array) != num_samples:

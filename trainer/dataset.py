@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from common.companions import Role
 from common.errors import ConfigurationError, DatasetError
 from trainer import folders, frames, splits
 from trainer.annotations import coco, voc, yolo3, yolo_txt
 from trainer.boxes import checked_boxes
 from trainer.columns import Array, Column, Table, check_lengths, check_targets
+from trainer.further import FurtherImages
 from trainer.lists import read_lists
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ class ImageDataset:
         The frame's columns, each of shape (num_samples,), to split by.
     target_is_input : bool
         The target is the image itself, as for an autoencoder.
+    further : tuple of FurtherImages
+        Images of each sample beside that in `paths`: inputs, images to predict, masks.
     boxes : sequence of ndarray or None
         One for each sample, float32 of shape (num_boxes, 5): x1, y1, x2, y2 in pixels of the file's image,
         as edges (the first pixel covers 0 to 1), and the index of the class.
@@ -58,6 +62,7 @@ class ImageDataset:
     class_names: list[str] | None = None
     columns: dict[str, Array] = field(default_factory=dict)
     target_is_input: bool = False
+    further: tuple[FurtherImages, ...] = ()
     boxes: Sequence[Array] | None = None
 
     def __post_init__(self) -> None:
@@ -67,7 +72,8 @@ class ImageDataset:
             raise DatasetError("a dataset needs at least one sample, got none")
         check_targets(self.targets, len(self))
         weights = {} if self.weights is None else {"weights": self.weights}
-        check_lengths(len(self), {**weights, **self.columns})
+        further = {f"the {images.role} files": images.paths for images in self.further}
+        check_lengths(len(self), {**weights, **self.columns, **further})
         if self.boxes is not None:
             object.__setattr__(self, "boxes", checked_boxes(self.boxes, len(self), self.class_names))
 
@@ -76,7 +82,7 @@ class ImageDataset:
         cls,
         frame: pd.DataFrame,
         directory: str | os.PathLike[str] | None = None,
-        x_col: str = "filename",
+        x_col: str | Sequence[str] = "filename",
         y_col: str | Sequence[str] = "class",
         *,
         class_mode: str | None = "categorical",
@@ -92,12 +98,14 @@ class ImageDataset:
             One row per sample.
         directory : path, optional
             What the file names are relative to.
-        x_col : str
-            Column of file names.
+        x_col : str or sequence of str
+            Column of file names; several for models of several inputs.
         y_col : str or sequence of str
-            Column of labels; several for "raw" and "multi_output". Not read by "input" and None.
-        class_mode : {"categorical", "binary", "sparse", "raw", "multi_output", "input", None}
-            What the labels become: see the table in `trainer.labels`.
+            Column of labels; several for "raw" and "multi_output", and of file names for "mask" and "image".
+            Not read by "input" and None.
+        class_mode : str or None
+            "categorical", "binary", "sparse", "raw", "multi_output", "mask", "image", "input", None: see the
+            table in `trainer.labels`.
         weight_col : str, optional
             Column of sample weights, 0 or more.
         classes : sequence of str, optional
@@ -129,6 +137,9 @@ class ImageDataset:
         labels: Any = None,
         *,
         weights: Any = None,
+        inputs: Sequence[Sequence[str]] = (),
+        target_images: Sequence[str] | None = None,
+        masks: Sequence[str] | None = None,
         boxes: Sequence[Any] | None = None,
         directory: str | os.PathLike[str] | None = None,
     ) -> ImageDataset:
@@ -142,6 +153,10 @@ class ImageDataset:
             Shape (N,) or (N, K), numbers.
         weights : array-like, optional
             Shape (N,), 0 or more.
+        inputs : sequence of sequences of str
+            File names of further inputs, each one for each path.
+        target_images, masks : sequence of str, optional
+            File names of images to predict, and of images whose pixels are class numbers.
         boxes : sequence of array-like, optional
             One for each path, of shape (num_boxes, 5) as in the attribute; ``[]`` where there is none.
         directory : path, optional
@@ -158,7 +173,9 @@ class ImageDataset:
         ImageDataset(2 samples, targets=[(2,) float64])
         """
         directory = None if directory is None else os.fspath(directory)
-        return replace(cls._of(read_lists(paths, labels, weights, directory), directory), boxes=boxes)
+        given = [*((Role.INPUT, names) for names in inputs), (Role.TARGET, target_images), (Role.MASK, masks)]
+        table = read_lists(paths, labels, weights, given, directory)
+        return cls._of(replace(table, boxes=boxes), directory)
 
     from_directory = classmethod(folders.from_directory)
     from_coco = classmethod(coco.from_coco)
@@ -168,8 +185,8 @@ class ImageDataset:
 
     @classmethod
     def _of(cls, table: Table, directory: str | None) -> ImageDataset:
-        data = cls(table.paths, directory, table.targets, table.weights, table.class_names, table.columns)
-        return data if table.boxes is None else replace(data, boxes=table.boxes)
+        parts = {name: getattr(table, name) for name in Table.__dataclass_fields__}
+        return cls(directory=directory, **parts)
 
     def __len__(self) -> int:
         """Count the samples."""
@@ -181,6 +198,7 @@ class ImageDataset:
         if self.class_names is not None:
             parts.append(f"{len(self.class_names):,} classes")
         shapes = ", ".join(f"{target.shape[1:]} {target.dtype}" for target in self.targets)
+        parts += [f"{images.role} images" for images in self.further]
         parts.append("targets=the image" if self.target_is_input else f"targets=[{shapes}]")
         if self.weights is not None:
             parts.append("weighted")
@@ -201,6 +219,12 @@ class ImageDataset:
         if len(self.targets) > 1:
             return self.targets
         return self.targets[0] if self.targets else None
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether there is anything to predict."""
+        outputs = [images for images in self.further if images.role is not Role.INPUT]
+        return bool(self.targets or self.target_is_input or outputs or self.boxes is not None)
 
     @property
     def class_indices(self) -> dict[str, int] | None:
@@ -229,6 +253,7 @@ class ImageDataset:
             targets=tuple(target[taken] for target in self.targets),
             weights=None if self.weights is None else self.weights[taken],
             columns={name: column[taken] for name, column in self.columns.items()},
+            further=tuple(images.subset(taken) for images in self.further),
             boxes=None if self.boxes is None else [self.boxes[row] for row in taken.tolist()],
         )
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from common.batch import ArraySpec
+from common.boxes import BoxSpec
 from common.caching import CacheSpec
 from common.errors import ConfigurationError
 from common.image import Fit, ImageSpec
 from common.job import Job
-from common.transforms import Transform
+from common.transforms import Transform, is_framed, num_sources
 from trainer.dataset import ImageDataset
+from trainer.further import companions_of
 from trainer.jobs import JobSource, ticket_paths
 from trainer.plan import EpochPlan
 from trainer.pool import ProducerPool
@@ -58,6 +60,10 @@ class BatchSequence(ServedSequence):
         batches by default, and prefetch cannot know how.
     seed : int
         Of orders and random draws.
+    max_boxes : int, optional
+        Rows that the array of boxes has for each image; by default enough for every image.
+    min_box_side : float
+        Boxes of which less than so many pixels of the width or the height are left in the image are dropped.
     drop_remainder : bool
         Leave out a short last batch.
     workers : int, optional
@@ -90,7 +96,8 @@ class BatchSequence(ServedSequence):
     Notes
     -----
     ``x`` is an array (batch, height, width, channels); a batch is ``x``, ``(x, y)`` or
-    ``(x, y, weights)`` as the dataset has labels and weights; of several outputs ``y`` is a tuple.
+    ``(x, y, weights)`` as the dataset has labels and weights. Several inputs are a tuple, and so are several
+    outputs: labels first, then images and masks, then boxes, (batch, max_boxes, 5) as in `common.boxes`.
     Arrays may be kept as long as you like. Called from any thread; close it, or use ``with``.
     """
 
@@ -109,6 +116,8 @@ class BatchSequence(ServedSequence):
         dtype: str = "uint8",
         shuffle: bool = True,
         seed: int = 0,
+        max_boxes: int | None = None,
+        min_box_side: float = 1.0,
         drop_remainder: bool = False,
         workers: int | None = None,
         pool: ProducerPool | None = None,
@@ -127,19 +136,38 @@ class BatchSequence(ServedSequence):
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
         self.dataset = dataset
         plan = EpochPlan(len(dataset), batch_size, shuffle, seed, drop_remainder, shard_index, shard_count)
-        fit = Fit.of(crop_to_aspect_ratio=crop_to_aspect_ratio, pad_to_aspect_ratio=pad_to_aspect_ratio)
+        transforms = tuple(transforms)
+        fit = Fit.of(
+            crop_to_aspect_ratio=crop_to_aspect_ratio,
+            pad_to_aspect_ratio=pad_to_aspect_ratio,
+            framed=is_framed(transforms),
+        )
         height, width = _size(image_size)
         depth = "uint16" if dtype == "uint16" else "uint8"
         image = ImageSpec(height, width, color_mode, interpolation, fit, depth, jpeg_scaling)
         cached = CacheSpec.of(cache, cache_bytes, len(dataset))
         arrays = _target_arrays(dataset)
         targets = tuple(ArraySpec(name, a.shape[1:], a.dtype.name) for name, a in arrays.items())
+        companions = companions_of(dataset.further, image.color_mode)
+        boxes = _box_spec(dataset, max_boxes, min_box_side, num_sources(transforms))
 
         def source_of(pool: ProducerPool) -> JobSource:
             job_id = pool.new_job_id()
-            job = Job(job_id, seed, batch_size, image, tuple(transforms), dtype, targets, cached)
-            paths = ticket_paths(dataset.paths, dataset.directory, embedded=pool.embedded)
-            return JobSource(f"sequence {job_id}", job, plan, paths, tuple(arrays.values()), max_queue_size)
+            job = Job(job_id, seed, batch_size, image, transforms, dtype, targets, cached, companions, boxes)
+            paths, *further = (
+                ticket_paths(names, dataset.directory, embedded=pool.embedded)
+                for names in (dataset.paths, *(images.paths for images in dataset.further))
+            )
+            return JobSource(
+                f"sequence {job_id}",
+                job,
+                plan,
+                paths,
+                tuple(arrays.values()),
+                max_queue_size,
+                tuple(further),
+                dataset.boxes,
+            )
 
         super().__init__(service, source_of)
 
@@ -162,16 +190,32 @@ class BatchSequence(ServedSequence):
         return f"BatchSequence({len(self)} batches of {self._plan.batch_size}, {self.dataset!r}{state})"
 
     def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
-        """Pack the arrays as Keras wants them: absent parts left out, several targets in a tuple."""
-        x = arrays.pop("x")
+        """Pack the arrays as Keras wants them: absent parts left out, several of a kind in a tuple."""
+        num_samples = len(arrays["x"])
         weights = arrays.pop("weight", None)
-        targets = tuple(arrays.values())
-        if self.dataset.target_is_input:
-            targets = (x,)
-        if not targets:
-            return x, len(x)
-        y = targets[0] if len(targets) == 1 else targets
-        return ((x, y) if weights is None else (x, y, weights)), len(x)
+        x = _one_or_tuple(arrays.pop(name) for name in [*arrays] if name.startswith("x"))
+        y = x if self.dataset.target_is_input else _one_or_tuple(arrays.values())
+        if y is None:
+            return x, num_samples
+        return ((x, y) if weights is None else (x, y, weights)), num_samples
+
+
+def _one_or_tuple(arrays: Iterable[npt.NDArray[Any]]) -> Any:
+    """None of none, one as it is, several as a tuple: a list of targets Keras takes for one of them."""
+    several = tuple(arrays)
+    return several if len(several) > 1 else next(iter(several), None)
+
+
+def _box_spec(
+    dataset: ImageDataset, max_boxes: int | None, min_side: float, num_sources: int
+) -> BoxSpec | None:
+    """Room for the boxes of every image, of which several may become one."""
+    if dataset.boxes is None:
+        if max_boxes is not None:
+            raise ConfigurationError(f"max_boxes={max_boxes} needs a dataset with boxes; this one has none")
+        return None
+    most = max(1, max(map(len, dataset.boxes)) * num_sources)
+    return BoxSpec(most if max_boxes is None else max_boxes, min_side)
 
 
 def _check(dataset: ImageDataset) -> None:
@@ -180,7 +224,7 @@ def _check(dataset: ImageDataset) -> None:
             "a BatchSequence needs an ImageDataset, such as ImageDataset.from_dataframe(...) makes;"
             f" got {type(dataset).__name__}"
         )
-    if dataset.weights is not None and not (dataset.targets or dataset.target_is_input):
+    if dataset.weights is not None and not dataset.has_targets:
         raise ConfigurationError("Keras takes sample weights only together with labels; the dataset has none")
 
 

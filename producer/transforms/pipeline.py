@@ -15,7 +15,7 @@ from common.boxes import Boxes
 from common.companions import Role
 from common.errors import ConfigurationError
 from common.transforms import Transform, num_draws, output_dtype, output_size
-from producer.transforms.boxes import moved_into
+from producer.transforms.boxes import Move, moved_through
 from producer.transforms.geometry import Action, Pixels
 from producer.transforms.registry import Draws
 from producer.transforms.steps import MovingStep, Size, Step, Tone, steps_of
@@ -120,12 +120,13 @@ class Pipeline:
 
     def move(self, boxes: Boxes, draws: Draws, size: Size) -> Boxes:
         """Where the boxes of an image of `size` are when it has been transformed by `draws`."""
+        moves: list[Move] = []
         for placed in self._plan:
             if isinstance(placed.step, MovingStep):
                 matrix = placed.step.matrix(draws[placed.draws], size)
                 size = output_size(placed.step.transforms, placed.size)
-                boxes = moved_into(boxes, matrix, (0, 0, size[1], size[0]))
-        return boxes
+                moves.append((matrix, (0, 0, size[1], size[0])))
+        return moved_through(boxes, moves)
 
 
 def _check_dtypes(transforms: list[Transform], in_dtype: str, out_dtype: str) -> None:

@@ -82,7 +82,7 @@ def test_a_box_is_that_of_its_warped_mask(
         assert not len(dropped_below(moved, 1.5))
     else:
         assert len(moved) == 1
-        assert np.abs(moved[0, :4] - seen).max() <= 1.0
+        assert np.abs(moved[0, :4] - seen).max() <= 1.5
 
 
 @given(
