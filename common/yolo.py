@@ -70,6 +70,9 @@ class YoloTargets:
         In pixels of the network's input: nine for three grids, or six for the two of the tiny network.
     faithful : bool
         Keep the faults of the original, see the top of the file.
+    as_inputs : bool
+        Feed the arrays to the model beside the images, and zeros as its target: for a model whose output is
+        its loss, as in the original.
 
     Raises
     ------
@@ -80,6 +83,7 @@ class YoloTargets:
     num_classes: int
     anchors: Anchors = YOLO_ANCHORS
     faithful: bool = False
+    as_inputs: bool = False
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""

@@ -15,7 +15,9 @@ from common.caching import CacheSpec
 from common.errors import ConfigurationError
 from common.image import Fit, ImageSpec
 from common.job import Job
-from common.transforms import Transform, is_framed, num_sources
+from common.transforms import Transform, is_framed, num_sources, output_size
+from common.yolo import YoloTargets
+from trainer.box_targets import check_targets, put_targets
 from trainer.dataset import ImageDataset
 from trainer.further import companions_of
 from trainer.jobs import JobSource, ticket_paths
@@ -64,6 +66,8 @@ class BatchSequence(ServedSequence):
         Rows that the array of boxes has for each image; by default enough for every image.
     min_box_side : float
         Boxes of which less than so many pixels of the width or the height are left in the image are dropped.
+    targets : YoloTargets, optional
+        From `trainer.yolo`: deliver what boxes are encoded to in their place.
     drop_remainder : bool
         Leave out a short last batch.
     workers : int, optional
@@ -118,6 +122,7 @@ class BatchSequence(ServedSequence):
         seed: int = 0,
         max_boxes: int | None = None,
         min_box_side: float = 1.0,
+        targets: YoloTargets | None = None,
         drop_remainder: bool = False,
         workers: int | None = None,
         pool: ProducerPool | None = None,
@@ -135,6 +140,7 @@ class BatchSequence(ServedSequence):
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
         self.dataset = dataset
+        self._targets = targets
         plan = EpochPlan(len(dataset), batch_size, shuffle, seed, drop_remainder, shard_index, shard_count)
         transforms = tuple(transforms)
         fit = Fit.of(
@@ -147,13 +153,15 @@ class BatchSequence(ServedSequence):
         image = ImageSpec(height, width, color_mode, interpolation, fit, depth, jpeg_scaling)
         cached = CacheSpec.of(cache, cache_bytes, len(dataset))
         arrays = _target_arrays(dataset)
-        targets = tuple(ArraySpec(name, a.shape[1:], a.dtype.name) for name, a in arrays.items())
+        specs = tuple(ArraySpec(name, a.shape[1:], a.dtype.name) for name, a in arrays.items())
         companions = companions_of(dataset.further, image.color_mode)
         boxes = _box_spec(dataset, max_boxes, min_box_side, num_sources(transforms))
+        if targets is not None:
+            check_targets(targets, dataset, output_size(transforms, image.size))
 
         def source_of(pool: ProducerPool) -> JobSource:
             job_id = pool.new_job_id()
-            job = Job(job_id, seed, batch_size, image, transforms, dtype, targets, cached, companions, boxes)
+            job = Job(job_id, seed, batch_size, image, transforms, dtype, specs, cached, companions, boxes)
             paths, *further = (
                 ticket_paths(names, dataset.directory, embedded=pool.embedded)
                 for names in (dataset.paths, *(images.paths for images in dataset.further))
@@ -193,7 +201,10 @@ class BatchSequence(ServedSequence):
         """Pack the arrays as Keras wants them: absent parts left out, several of a kind in a tuple."""
         num_samples = len(arrays["x"])
         weights = arrays.pop("weight", None)
-        x = _one_or_tuple(arrays.pop(name) for name in [*arrays] if name.startswith("x"))
+        inputs = [arrays.pop(name) for name in [*arrays] if name.startswith("x")]
+        if self._targets is not None:
+            put_targets(self._targets, inputs, arrays)
+        x = _one_or_tuple(inputs)
         y = x if self.dataset.target_is_input else _one_or_tuple(arrays.values())
         if y is None:
             return x, num_samples
