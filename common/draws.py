@@ -24,7 +24,8 @@ class Purpose(IntEnum):
     ORDER = 1
     TRANSFORM = 2
     SPLIT = 3
-    PARTNER = 4
+    NOISE = 4
+    PARTNER = 5
     SIZE = 8
 
 

@@ -17,6 +17,7 @@ from common.transforms import (
     Mixing,
     MixUp,
     Transform,
+    check_channels,
     check_order,
     from_wire,
     is_framed,
@@ -87,6 +88,7 @@ class Job:
         if len(set(names)) < len(names):
             raise ConfigurationError(f"the arrays of a batch need names of their own, got {names}")
         check_order(self.transforms)
+        check_channels(self.transforms, self.image.channels)
         self._check_framing()
         self._check_mixing()
 

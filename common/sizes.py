@@ -15,6 +15,7 @@ from itertools import combinations
 from typing import Any
 
 from common.arguments import pixels
+from common.batch import BatchLayout
 from common.draws import Purpose, raw
 from common.errors import ConfigurationError
 from common.job import Job
@@ -102,8 +103,13 @@ class SizesJob:
 
     @property
     def slot_bytes(self) -> int:
-        """Bytes of a full batch of the size that takes most."""
-        return max(self.of_size(size).slot_bytes for size in self.sizes)
+        """Bytes of the largest batch."""
+        return self.layout(self.job.batch_size).num_bytes
+
+    def layout(self, num_samples: int) -> BatchLayout:
+        """Where the arrays of a batch lie, for the size that takes most."""
+        layouts = (self.of_size(size).layout(num_samples) for size in self.sizes)
+        return max(layouts, key=lambda layout: layout.num_bytes)
 
     def of_step(self, epoch: int, step: int) -> Job:
         """The job that makes one batch."""

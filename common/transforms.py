@@ -11,13 +11,25 @@ from math import prod
 from typing import Any
 
 from common.declarations.base import Draws, FillMode, Transform
-from common.declarations.color import RandomBrightness, RandomContrast, Rescaling
+from common.declarations.color import (
+    Normalization,
+    RandomBrightness,
+    RandomColorJitter,
+    RandomContrast,
+    RandomGrayscale,
+    RandomHue,
+    RandomSaturation,
+    Rescaling,
+)
+from common.declarations.detail import GaussianNoise, RandomErasing, RandomGaussianBlur
 from common.declarations.framing import Framing, RandomResizedCrop
 from common.declarations.geometry import (
+    CenterCrop,
     FlipMode,
     RandomCrop,
     RandomFlip,
     RandomRotation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
 )
@@ -28,29 +40,40 @@ from common.image import Interpolation
 
 __all__ = [
     "DECLARATIONS",
+    "CenterCrop",
     "Collage",
     "CutMix",
     "Draws",
     "FillMode",
     "FlipMode",
     "Framing",
+    "GaussianNoise",
     "Interpolation",
     "Letterbox",
     "MixUp",
     "Mixing",
     "Mosaic",
+    "Normalization",
     "Patch",
     "RandomBrightness",
+    "RandomColorJitter",
     "RandomContrast",
     "RandomCrop",
+    "RandomErasing",
     "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
     "RandomResizedCrop",
     "RandomRotation",
+    "RandomSaturation",
+    "RandomShear",
     "RandomTranslation",
     "RandomZoom",
     "Rescaling",
     "Transform",
     "YoloAugment",
+    "check_channels",
     "check_order",
     "from_wire",
     "is_framed",
@@ -68,22 +91,35 @@ DECLARATIONS: dict[str, type[Transform]] = {
         RandomRotation,
         RandomTranslation,
         RandomZoom,
+        RandomShear,
         RandomCrop,
+        CenterCrop,
         RandomBrightness,
         RandomContrast,
+        RandomSaturation,
+        RandomHue,
+        RandomColorJitter,
+        RandomGrayscale,
+        RandomGaussianBlur,
+        GaussianNoise,
+        RandomErasing,
         Rescaling,
+        Normalization,
         RandomResizedCrop,
+        Letterbox,
+        YoloAugment,
         MixUp,
         CutMix,
         Mosaic,
-        Letterbox,
-        YoloAugment,
     )
 }
 """Every declaration by the name that travels. `producer.transforms.registry` says what each does."""
 
 DTYPES = ("uint8", "uint16", "float32")
-"""What a job may ask for; float32 is decoded as uint8 and keeps its range until a `Rescaling`."""
+"""What a job may ask for; float32 is decoded as uint8 and keeps its range until one of `MAKE_FLOATS`."""
+
+MAKE_FLOATS = (Rescaling, Normalization)
+"""What comes out of these is no whole number in the range of pixels any more."""
 
 
 def num_draws(transforms: Iterable[Transform]) -> int:
@@ -124,8 +160,14 @@ def output_size(transforms: Iterable[Transform], size: tuple[int, int]) -> tuple
     return size
 
 
+def check_channels(transforms: Iterable[Transform], channels: int) -> None:
+    """Raise ConfigurationError if one of `transforms` cannot take images of so many channels (1, 3 or 4)."""
+    for transform in transforms:
+        transform.check_channels(channels)
+
+
 def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:
-    """Name the dtype of the batch that a job of `dtype` makes: `dtype`, or float32 after a `Rescaling`.
+    """Name the dtype of the batch of a job of `dtype`: the same, or float32 after one of `MAKE_FLOATS`.
 
     Raises
     ------
@@ -136,7 +178,7 @@ def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:
         raise ConfigurationError(f"dtype must be one of {DTYPES}, got {dtype!r}")
     result = dtype
     for transform in transforms:
-        if isinstance(transform, Rescaling):
+        if isinstance(transform, MAKE_FLOATS):
             result = "float32"
         elif result == "uint16":
             _refuse_8_bit_range(transform)

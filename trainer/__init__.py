@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainer.dataset import ImageDataset
+    from trainer.keras_layers import from_keras_layers
     from trainer.pool import ProducerPool
     from trainer.sequence import BatchSequence
 
-__all__ = ["BatchSequence", "ImageDataset", "ProducerPool"]
+__all__ = ["BatchSequence", "ImageDataset", "ProducerPool", "from_keras_layers"]
 
 _HOMES = {
     "BatchSequence": "trainer.sequence",
     "ImageDataset": "trainer.dataset",
     "ProducerPool": "trainer.pool",
+    "from_keras_layers": "trainer.keras_layers",
 }
 
 

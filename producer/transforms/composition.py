@@ -23,7 +23,7 @@ from common.transforms import Mixing, Transform, output_size
 from producer.transforms.geometry import Action, Pixels
 from producer.transforms.mixing import Mix
 from producer.transforms.pipeline import Pipeline
-from producer.transforms.registry import LINES, MIXINGS, Draws
+from producer.transforms.registry import FILTERS, LINES, MIXINGS, Draws
 from producer.transforms.steps import Size
 
 Annotated: TypeAlias = tuple[Boxes, Size]
@@ -164,7 +164,8 @@ def compose(
         return Single(Pipeline(transforms, size, channels, in_dtype, out_dtype, role))
     last, mixing = mixings[-1]
     before, after = transforms[:last], transforms[last + 1 :]
-    dtype = out_dtype if any(type(transform) in LINES for transform in before) else in_dtype
+    changes_values = any(type(transform) in LINES or type(transform) in FILTERS for transform in before)
+    dtype = out_dtype if changes_values else in_dtype
     part = compose(before, size, channels, in_dtype, dtype, role)
     mixed_size = output_size(before, size)
     pipeline = Pipeline(after, mixed_size, channels, dtype, out_dtype, role)

@@ -14,11 +14,11 @@ import numpy as np
 from common.boxes import Boxes
 from common.companions import Role
 from common.errors import ConfigurationError
-from common.transforms import Transform, num_draws, output_dtype, output_size
+from common.transforms import Transform, check_channels, num_draws, output_dtype, output_size
 from producer.transforms.boxes import Move, moved_through
 from producer.transforms.geometry import Action, Pixels
 from producer.transforms.registry import Draws
-from producer.transforms.steps import MovingStep, Size, Step, Tone, steps_of
+from producer.transforms.steps import Cut, MovingStep, Size, Step, steps_of
 
 PIPELINE_DTYPES = ("uint8", "uint16", "float32")
 """What may come in."""
@@ -61,14 +61,14 @@ class Pipeline:
         1, 3 or 4.
     in_dtype, out_dtype : str
         ``uint8``, ``uint16`` or ``float32`` comes in; the same goes out, or ``float32``, in the same range of
-        values unless a `Rescaling` changes it.
+        values unless a `Rescaling` or a `Normalization` changes it.
     role : Role
         What the images are for: not all go through all transforms.
 
     Raises
     ------
     ConfigurationError
-        If a crop does not fit, or the dtypes do not go together.
+        If a crop does not fit, a transform cannot take so many channels, or the dtypes do not go together.
     """
 
     def __init__(
@@ -85,7 +85,9 @@ class Pipeline:
         self.output_size = output_size(transforms, size)
         self.output_shape = (*self.output_size, channels)
         chosen = list(_chosen(steps_of(transforms, size), role))
-        _check_dtypes([t for step, _ in chosen for t in step.transforms], in_dtype, out_dtype)
+        used = [transform for step, _ in chosen for transform in step.transforms]
+        check_channels(used, channels)
+        _check_dtypes(used, in_dtype, out_dtype)
         self._plan = _plan(chosen, (*size, channels), in_dtype, out_dtype)
 
     def apply(self, image: Pixels, draws: Draws, out: Pixels) -> None:
@@ -143,12 +145,12 @@ def _plan(
     plan: list[Placed] = []
     dtype = in_dtype
     for step, draws in chosen:
-        # The first tone curve makes floats, where floats are wanted: what comes after is then not rounded.
-        dtype = out_dtype if isinstance(step, Tone) else dtype
+        # The first change of values makes floats, where floats are wanted: what comes after is not rounded.
+        dtype = dtype if isinstance(step, MovingStep) else out_dtype
         size = shape[:2]
         shape = (*output_size(step.transforms, size), shape[2])
-        is_last = step is chosen[-1][0] and dtype == out_dtype
-        scratch = None if is_last else _as_opencv(np.empty(shape, dtype))
+        needs_none = isinstance(step, Cut) or (step is chosen[-1][0] and dtype == out_dtype)
+        scratch = None if needs_none else _as_opencv(np.empty(shape, dtype))
         plan.append(Placed(step, draws, size, scratch))
     return plan
 

@@ -1,6 +1,6 @@
 """The one table: which function says what a declaration does to pixels.
 
-Five families, by the form of the answer:
+Six families, by the form of the answer:
 
 ``MAPPINGS``
     (declaration, draws, size) → where in the image each output pixel is looked up, as a 3 x 3 matrix.
@@ -14,6 +14,8 @@ Five families, by the form of the answer:
     points of the image go. Only at the beginning of a list.
 ``MIXINGS``
     (declaration, draws, size) → how several images become one, and their labels and boxes.
+``FILTERS``
+    (declaration, draws, size) → an `Action`: what else makes pixels of pixels, each in its place.
 
 To add a transform, see the end of `docs/transforms.md`.
 """
@@ -27,23 +29,33 @@ import numpy as np
 import numpy.typing as npt
 
 from common.transforms import (
+    CenterCrop,
     CutMix,
+    GaussianNoise,
     Letterbox,
     MixUp,
     Mosaic,
+    Normalization,
     RandomBrightness,
+    RandomColorJitter,
     RandomContrast,
     RandomCrop,
+    RandomErasing,
     RandomFlip,
+    RandomGaussianBlur,
+    RandomGrayscale,
+    RandomHue,
     RandomResizedCrop,
     RandomRotation,
+    RandomSaturation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
     Rescaling,
     Transform,
     YoloAugment,
 )
-from producer.transforms import color, crop, framing, geometry, mixing, yolo
+from producer.transforms import color, crop, detail, framing, geometry, hue, mixing, yolo
 from producer.transforms.color import Line
 from producer.transforms.geometry import Action, Matrix
 from producer.transforms.mixing import Mix
@@ -56,16 +68,29 @@ MAPPINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], npt.NDAr
     RandomRotation: geometry.rotation,
     RandomTranslation: geometry.translation,
     RandomZoom: geometry.zoom,
+    RandomShear: geometry.shear,
 }
 
 WINDOWS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], tuple[int, int]]] = {
     RandomCrop: crop.corner,
+    CenterCrop: crop.corner,
 }
 
 LINES: dict[type[Transform], Callable[[Any, Draws, Means], Line]] = {
     RandomBrightness: color.brightness,
     RandomContrast: color.contrast,
     Rescaling: color.rescaling,
+    Normalization: color.normalization,
+}
+
+FILTERS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], Action]] = {
+    RandomSaturation: hue.saturation,
+    RandomHue: hue.hue,
+    RandomColorJitter: hue.color_jitter,
+    RandomGrayscale: hue.grayscale,
+    RandomGaussianBlur: detail.gaussian_blur,
+    GaussianNoise: detail.gaussian_noise,
+    RandomErasing: detail.erasing,
 }
 
 NEED_MEANS: frozenset[type[Transform]] = frozenset({RandomContrast})

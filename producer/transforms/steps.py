@@ -20,7 +20,7 @@ from producer.transforms.geometry import (
     lookup_of,
     mirror,
 )
-from producer.transforms.registry import FRAMINGS, LINES, MAPPINGS, NEED_MEANS, WINDOWS, Draws
+from producer.transforms.registry import FILTERS, FRAMINGS, LINES, MAPPINGS, NEED_MEANS, WINDOWS, Draws
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
@@ -174,6 +174,18 @@ class Tone:
         return prepare_line(line(transform, draws, no_means))
 
 
+class Filter:
+    """What else makes pixels of pixels."""
+
+    def __init__(self, transform: Transform) -> None:
+        self.transforms: tuple[Transform, ...] = (transform,)
+
+    def prepare(self, draws: Draws, size: Size) -> Action:
+        """See `Step`."""
+        (transform,) = self.transforms
+        return FILTERS[type(transform)](transform, draws, size)
+
+
 def steps_of(transforms: Iterable[Transform], size: Size) -> list[Step]:
     """Turn declarations into steps; neighbours that look pixels up alike become one.
 
@@ -193,6 +205,8 @@ def steps_of(transforms: Iterable[Transform], size: Size) -> list[Step]:
             steps.append(Cut(transform))
         elif type(transform) in LINES:
             steps.append(Tone(transform))
+        elif type(transform) in FILTERS:
+            steps.append(Filter(transform))
         elif isinstance(last, Warp) and _sample_alike(*last.transforms, transform):
             steps[-1] = Warp((*last.transforms, transform))
         else:
