@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.arguments import number
+from common.batch import ArraySpec, BatchLayout, zero_buffer
 from common.errors import ConfigurationError
 
 Array = npt.NDArray[Any]
@@ -69,6 +70,9 @@ class YoloTargets:
         In pixels of the network's input: nine for three grids, or six for the two of the tiny network.
     faithful : bool
         Keep the faults of the original, see the top of the file.
+    as_inputs : bool
+        Feed the arrays to the model beside the images, and zeros as its target: for a model whose output is
+        its loss, as in the original.
 
     Raises
     ------
@@ -79,6 +83,7 @@ class YoloTargets:
     num_classes: int
     anchors: Anchors = YOLO_ANCHORS
     faithful: bool = False
+    as_inputs: bool = False
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
@@ -101,9 +106,12 @@ class YoloTargets:
     def encode(self, boxes: npt.ArrayLike, input_shape: tuple[int, int]) -> tuple[Array, ...]:
         """See `encode_yolo_targets`."""
         rows = _checked_boxes(boxes, self.num_classes)
-        shapes = self.shapes(input_shape)
+        specs = tuple(
+            ArraySpec(f"y{i}", shape, "float32") for i, shape in enumerate(self.shapes(input_shape))
+        )
         tasks = _tasks(self, rows, input_shape)
-        targets = tuple(np.zeros((len(rows), *shape), np.float32) for shape in shapes)
+        layout = BatchLayout(specs, len(rows))
+        targets = tuple(layout.views(zero_buffer(layout.num_bytes)).values())
         for target, mask in zip(targets, self.masks, strict=True):
             _write(target, tasks, mask, faithful=self.faithful)
         return targets

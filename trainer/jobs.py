@@ -16,6 +16,7 @@ from common.draws import Purpose, uniforms
 from common.errors import ConfigurationError
 from common.job import Job
 from common.protocol import Sample, Ticket
+from common.sizes import Size, SizesJob
 from trainer.plan import EpochPlan, StepKey
 from trainer.slots import SlotNeed
 from trainer.stacks import Stacks
@@ -29,7 +30,7 @@ class JobSource:
     ----------
     name : str
         For log lines and errors.
-    job : Job
+    job : Job or SizesJob
         What producers are told.
     plan : EpochPlan
         Which rows form which step.
@@ -48,7 +49,7 @@ class JobSource:
     """
 
     name: str
-    job: Job
+    job: Job | SizesJob
     plan: EpochPlan
     paths: Sequence[str]
     targets: tuple[npt.NDArray[Any], ...]
@@ -56,7 +57,9 @@ class JobSource:
     further_paths: tuple[Sequence[str], ...] = ()
     boxes: Sequence[Boxes] | None = None
     stacks: Stacks | None = None
-    _layouts: dict[int, BatchLayout] = field(default_factory=dict, init=False, compare=False)
+    _layouts: dict[tuple[int, Size | None], BatchLayout] = field(
+        default_factory=dict, init=False, compare=False
+    )
 
     @property
     def need(self) -> SlotNeed:
@@ -65,10 +68,12 @@ class JobSource:
 
     def layout(self, key: StepKey) -> BatchLayout:
         """Where the arrays of a step lie."""
-        size = self.plan.batch_size_of(key.step)
-        if size not in self._layouts:
-            self._layouts[size] = self.job.layout(size)
-        return self._layouts[size]
+        num_samples = self.plan.batch_size_of(key.step)
+        size = self.job.size_of(*key) if isinstance(self.job, SizesJob) else None
+        if (num_samples, size) not in self._layouts:
+            job = self.job.of_step(*key) if isinstance(self.job, SizesJob) else self.job
+            self._layouts[num_samples, size] = job.layout(num_samples)
+        return self._layouts[num_samples, size]
 
     def samples_of(self, key: StepKey) -> list[str]:
         """The files of a step."""

@@ -17,7 +17,9 @@ from common.ct import CTWindows
 from common.errors import ConfigurationError
 from common.image import Fit, ImageSpec, decoded_dtype
 from common.job import Job
-from common.transforms import Transform, is_framed, num_sources
+from common.transforms import Transform, is_framed, num_sources, output_size
+from common.yolo import YoloTargets
+from trainer.box_targets import check_targets
 from trainer.dataset import ImageDataset
 from trainer.further import companions_of
 from trainer.jobs import JobSource, ticket_paths
@@ -48,6 +50,7 @@ class SequenceOptions:
     dtype: str
     shuffle: bool
     seed: int
+    targets: YoloTargets | None
     max_boxes: int | None
     min_box_side: float
     drop_remainder: bool
@@ -117,6 +120,8 @@ class SequenceOptions:
 
     def job(self, job_id: int) -> Job:
         """What producers are told."""
+        if self.targets is not None:
+            check_targets(self.targets, self.dataset, output_size(self.transforms, self.image.size))
         return Job(
             job_id,
             self.seed,

@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from common.ct import CTWindows
 from common.transforms import Transform
+from common.yolo import YoloTargets
+from trainer.box_targets import put_targets
 from trainer.dataset import ImageDataset
 from trainer.options import SequenceOptions
 from trainer.pool import ProducerPool
@@ -61,6 +63,8 @@ class BatchSequence(ServedSequence):
         Rows that the array of boxes has for each image; by default enough for every image.
     min_box_side : float
         Boxes of which less than so many pixels of the width or the height are left in the image are dropped.
+    targets : YoloTargets, optional
+        From `trainer.yolo`: deliver what boxes are encoded to in their place.
     drop_remainder : bool
         Leave out a short last batch.
     workers : int, optional
@@ -118,6 +122,7 @@ class BatchSequence(ServedSequence):
         seed: int = 0,
         max_boxes: int | None = None,
         min_box_side: float = 1.0,
+        targets: YoloTargets | None = None,
         drop_remainder: bool = False,
         workers: int | None = None,
         pool: ProducerPool | None = None,
@@ -138,6 +143,7 @@ class BatchSequence(ServedSequence):
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
         self.dataset = dataset
+        self._targets = targets
         super().__init__(service, partial(options.source, max_slots=max_queue_size))
 
     @property
@@ -169,7 +175,10 @@ class BatchSequence(ServedSequence):
         """Pack the arrays as Keras wants them: absent parts left out, several of a kind in a tuple."""
         num_samples = len(arrays["x"])
         weights = arrays.pop("weight", None)
-        x = _one_or_tuple(arrays.pop(name) for name in [*arrays] if name.startswith("x"))
+        inputs = [arrays.pop(name) for name in [*arrays] if name.startswith("x")]
+        if self._targets is not None:
+            put_targets(self._targets, inputs, arrays)
+        x = _one_or_tuple(inputs)
         y = x if self.dataset.target_is_input else _one_or_tuple(arrays.values())
         if y is None:
             return x, num_samples

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 
 import literal_yolo
@@ -187,3 +188,18 @@ def test_what_comes_in_is_only_read() -> None:
     first = augment(photograph, (416, 416), draws_of(1))
     np.testing.assert_array_equal(augment(photograph, (416, 416), draws_of(1)), first)
     np.testing.assert_array_equal(photograph, PHOTOGRAPHS[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"jitter": 1.0}, r"jitter of YoloAugment must lie in \[0, 0.9\], got 1.0"),
+        ({"hue": -0.1}, r"hue of YoloAugment must lie in \[0, 1\]"),
+        ({"saturation": 0}, r"saturation of YoloAugment must lie in \[0.1, 10\], got 0"),
+        ({"value": math.nan}, "value of YoloAugment must be a finite number"),
+        ({"resample": "cubic"}, r"resample of YoloAugment must be one of \['opencv', 'pil'\], got 'cubic'"),
+    ],
+)
+def test_arguments_that_cannot_work_are_refused(arguments: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        YoloAugment(**arguments)
