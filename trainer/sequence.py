@@ -173,6 +173,8 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         self._stats = DeliveryStats()
         self._failure: FeedlineError | None = None
         self._warned = False
+        self._memory_budget = memory_budget
+        self._brought_pool = pool is not None
         self._pool, self._close = _join(pool, workers, memory_budget)
         try:
             job = Job(
@@ -182,7 +184,8 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
             paths = ticket_paths(dataset.paths, dataset.directory, embedded=self._pool.embedded)
             name = f"sequence {job.job_id}"
             values = tuple(arrays.values())
-            self._pool.open_job(JobSource(name, job, self._plan, paths, values, max_queue_size))
+            self._source = JobSource(name, job, self._plan, paths, values, max_queue_size)
+            self._pool.open_job(self._source)
         except BaseException:
             self._close()
             raise
@@ -212,8 +215,7 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         position = operator.index(index)
         if not -len(self) <= position < len(self):
             raise IndexError(f"batch {position} of a sequence of {len(self)}")
-        if not self._end.alive:
-            raise ClosedError("this BatchSequence is closed: make another one")
+        self._check_open()
         with self._lock:
             key = self._binding.request(position % len(self))
             self._warn_of_jumps()
@@ -275,6 +277,31 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
         """The pool that serves it."""
         return self._pool
 
+    def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
+        """Be served by so many producers, each with so many batches in hand, from now on.
+
+        The epoch goes on where it is, with the same batches. Not while somebody waits for one.
+
+        Parameters
+        ----------
+        workers : int, optional
+            As in the constructor; producers beyond it stay as long as another sequence asks for them.
+        max_queue_size : int, optional
+            As in the constructor. What was prefetched is built again.
+
+        Raises
+        ------
+        ConfigurationError
+            A number that cannot work, or `workers` of a sequence that was given a pool.
+        ClosedError
+            It was closed.
+        """
+        self._check_open()
+        if workers is not None:
+            self._change_workers(workers)
+        if max_queue_size is not None and max_queue_size != self._source.max_slots:
+            self._change_queue(max_queue_size)
+
     def close(self) -> None:
         """Stop prefetching and free all slots; ends the embedded producers if nobody else uses them."""
         self._end()
@@ -292,6 +319,33 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
     def __repr__(self) -> str:
         state = "" if self._end.alive else ", closed"
         return f"BatchSequence({len(self)} batches of {self._plan.batch_size}, {self.dataset!r}{state})"
+
+    def _check_open(self) -> None:
+        if not self._end.alive:
+            raise ClosedError("this BatchSequence is closed: make another one")
+
+    def _change_workers(self, workers: int) -> None:
+        if self._brought_pool:
+            raise ConfigurationError(f"pool= brought its own producers: leave out workers={workers}")
+        # Before the old request is withdrawn, so that no producer leaves that is wanted.
+        _, leave = _join(None, workers, self._memory_budget)
+        self._close()
+        self._close = leave
+        self._watch_end()
+
+    def _change_queue(self, max_queue_size: int) -> None:
+        """Open the job anew: producers have made room for as many batches as they were told."""
+        _check_queue(max_queue_size)
+        job = replace(self._source.job, job_id=self._pool.new_job_id())
+        self._pool.close_job(self._job_id)
+        self._source = replace(self._source, job=job, max_slots=max_queue_size)
+        self._job_id = job.job_id
+        self._watch_end()
+        self._pool.open_job(self._source)
+
+    def _watch_end(self) -> None:
+        self._end.detach()
+        self._end = weakref.finalize(self, _end, self._pool, self._job_id, self._close)
 
     def _as_keras(self, arrays: dict[str, npt.NDArray[Any]]) -> Any:
         """Pack the arrays as Keras wants them: absent parts left out, several targets in a tuple."""
@@ -331,12 +385,16 @@ def _check(dataset: ImageDataset, max_queue_size: int, timeout_s: float) -> None
             "a BatchSequence needs an ImageDataset, such as ImageDataset.from_dataframe(...) makes;"
             f" got {type(dataset).__name__}"
         )
-    if max_queue_size < MIN_SLOTS:
-        raise ConfigurationError(f"max_queue_size must be at least {MIN_SLOTS}, got {max_queue_size}")
+    _check_queue(max_queue_size)
     if not 0 < timeout_s < math.inf:
         raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {timeout_s}")
     if dataset.weights is not None and not (dataset.targets or dataset.target_is_input):
         raise ConfigurationError("Keras takes sample weights only together with labels; the dataset has none")
+
+
+def _check_queue(max_queue_size: int) -> None:
+    if max_queue_size < MIN_SLOTS:
+        raise ConfigurationError(f"max_queue_size must be at least {MIN_SLOTS}, got {max_queue_size}")
 
 
 def _size(image_size: tuple[int, int]) -> tuple[int, int]:
