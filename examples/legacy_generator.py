@@ -1,4 +1,4 @@
-"""An old ``fit_generator`` script, trained through Feedline: which photograph was a tile cut from?
+"""An old ``fit_generator`` script, trained through Feedline, learns which photograph a tile was cut from.
 
 The script below the line is of the kind that Keras 2 knew: IDs, a dict of labels, a DataGenerator, and
 the three methods for generators. Two of its lines are new; docs/migrating.md shows them. Above the line

@@ -46,7 +46,7 @@ class DataGenerator(keras.utils.Sequence):  # type: ignore[misc]  # Keras has no
         """Draw the order of the next epoch."""
         self.indexes = np.arange(len(self.list_IDs))
         if self.shuffle:
-            np.random.shuffle(self.indexes)
+            np.random.shuffle(self.indexes)  # noqa: NPY002 - as they do
 
     def __data_generation(self, ids: Sequence[str]) -> Any:
         x = np.full((self.batch_size, *self.shape), np.nan)

@@ -190,7 +190,7 @@ class ImageShape:
     @classmethod
     def of(cls, img_size: Sequence[int], n_channels: int) -> ImageShape:
         """Read what old scripts pass: (height, width), or with the channels as a third number."""
-        sides = tuple(img_size) if isinstance(img_size, Sequence) else (img_size,)
+        sides = np.atleast_1d(img_size).tolist()
         if len(sides) not in {2, 3}:
             raise ConfigurationError(
                 f"img_size (or dim) must be (height, width) or (height, width, channels), got {img_size!r}"

@@ -17,7 +17,13 @@ NUMBERS = {"a": 1, "b": 2, "c": 3, "unused": 4}
 
 @pytest.mark.parametrize(
     "labels",
-    [NUMBERS, pd.Series(NUMBERS), pd.Series(NUMBERS).sort_index(ascending=False), [3, 1, 2], np.array([3, 1, 2])],
+    [
+        NUMBERS,
+        pd.Series(NUMBERS),
+        pd.Series(NUMBERS).sort_index(ascending=False),
+        [3, 1, 2],
+        np.array([3, 1, 2]),
+    ],
     ids=["dict", "series", "reversed series", "list", "array"],
 )
 def test_each_id_gets_its_own_label(labels: Any) -> None:
