@@ -249,6 +249,11 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
                 self._pool.expect(self._job_id, peeked)
 
     @property
+    def shuffles(self) -> bool:
+        """Whether each epoch has an order of its own."""
+        return self._plan.shuffle
+
+    @property
     def filenames(self) -> list[str]:
         """The files of the present epoch, in the order of delivery."""
         return [self.dataset.filenames[row] for row in self._plan.order(self._binding.epoch)]

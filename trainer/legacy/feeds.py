@@ -71,13 +71,17 @@ class Feed:
 
 
 def training(generator: Any, steps_per_epoch: float | None, supply: Supply, *, shuffle: bool) -> Feed:
-    """What to train on. Keras 2 shuffled batches only where `steps_per_epoch` was not given."""
+    """What to train on.
+
+    Keras 2 shuffled batches only where `steps_per_epoch` was not given. A generator that shuffles samples
+    is asked in order: then its seed alone says what is trained when.
+    """
     steps = steps_of("steps_per_epoch", steps_per_epoch)
     if not isinstance(generator, BatchSequence):
         return _other("steps_per_epoch", generator, steps, shuffle=shuffle)
     supply.serve(generator)
     if steps is None:
-        return Feed(generator, None, shuffle)
+        return Feed(generator, None, shuffle and not generator.shuffles)
     return Feed(generator) if steps == len(generator) else Feed(Endless(generator), steps)
 
 
@@ -115,7 +119,7 @@ def judged(name: str, generator: Any, steps: float | None, supply: Supply, stack
 
 def refuse_disorder(data: Any) -> None:
     """Raise ConfigurationError for a sequence whose predictions could not be told apart."""
-    if isinstance(data, BatchSequence) and data.filenames != list(data.dataset.filenames):
+    if isinstance(data, BatchSequence) and data.shuffles:
         raise ConfigurationError(
             "the rows of predict_generator are in the order of the files, and this BatchSequence shuffles"
             " them: make it with shuffle=False"

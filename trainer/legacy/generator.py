@@ -135,7 +135,7 @@ class DataGenerator(BatchSequence):
     @property
     def is_in_order(self) -> bool:
         """Whether batches come in the order of `list_IDs`, and nothing in them is random."""
-        return not self._plan.shuffle and self._plain_transforms == self._all_transforms
+        return not self.shuffles and self._plain_transforms == self._all_transforms
 
     def in_order(self) -> BatchSequence:
         """Another sequence of the same images, neither shuffled nor augmented: close it after use.
