@@ -130,19 +130,14 @@ def _kept(path: Path) -> pd.DataFrame:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             if file.readline() != _HEADLINE:
                 return empty
-            kept = pd.read_csv(
-                file,
-                dtype=_DTYPES,
-                keep_default_na=False,
-                na_values={name: [""] for name in _NUMBERS},
-                float_precision="round_trip",
-            )
+            kept = pd.read_csv(file, dtype="str", keep_default_na=False)
+        # Numbers by Python: pandas' own reading of decimals is not the same to the last bit in all versions.
+        return kept.replace(dict.fromkeys(_NUMBERS, ""), None).astype(_DTYPES)[[*STAMP, *FACTS]]
     except FileNotFoundError:
         return empty
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         logger.warning(f"the index in {str(path)!r} cannot be used, and is made anew: {error}")
         return empty
-    return kept[[*STAMP, *FACTS]]
 
 
 _HEADLINE = f"# feedline dicom index {VERSION}\n"
