@@ -52,8 +52,7 @@ def build_index(
 ) -> pd.DataFrame:
     """Read the headers of all DICOM files in a folder, and in folders inside it.
 
-    Headers are read by threads, because it is the disk that is waited for: of files that are in memory, one
-    thread reads 20,000 headers a second. A progress bar is shown on a terminal.
+    A progress bar is shown on a terminal.
 
     Parameters
     ----------
@@ -65,7 +64,7 @@ def build_index(
         The CSV file in which the index is kept. By default it is in ``$XDG_CACHE_HOME/feedline`` or
         ``~/.cache/feedline``, one for each directory.
     threads : int
-        That many files are read at the same time.
+        That many files are waited for at the same time: it is the disk, or the network, that takes long.
 
     Returns
     -------
