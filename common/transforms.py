@@ -66,6 +66,9 @@ DTYPES = ("uint8", "uint16", "int16", "float32")
 """What a job may ask for; float32 is decoded as uint8, Hounsfield units as int16, and keeps its range until
 a `Rescaling`."""
 
+_RANGES = {"uint16": "(0, 65535)", "int16": "(-1024, 3071)"}
+"""Of pixels deeper than 8 bits: an example for each dtype."""
+
 
 def num_draws(transforms: Iterable[Transform]) -> int:
     """How many uniforms one sample consumes in all."""
@@ -99,7 +102,7 @@ def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:
     for transform in transforms:
         if isinstance(transform, Rescaling):
             result = "float32"
-        elif result in {"uint16", "int16"}:
+        elif result in _RANGES:
             _refuse_8_bit_range(transform, result)
     return result
 
@@ -147,7 +150,7 @@ def _refuse_8_bit_range(transform: Transform, dtype: str) -> None:
     if value_range == (0.0, 255.0):
         raise ConfigurationError(
             f"{type(transform).__name__} would clip {dtype} pixels to value_range=(0, 255): "
-            "pass the range of your pixels, such as value_range=(0, 65535)"
+            f"pass the range of your pixels, such as value_range={_RANGES[dtype]}"
         )
 
 
