@@ -45,21 +45,31 @@ class Fit(StrEnum):
     PAD = "pad"
     """Zeros are added evenly until the ratio is right (``pad_to_aspect_ratio``)."""
 
+    FRAMED = "framed"
+    """Left as it is: the first transform brings it to size."""
+
     @classmethod
-    def of(cls, *, crop_to_aspect_ratio: bool, pad_to_aspect_ratio: bool) -> Fit:
-        """Translate Keras' two flags, which exclude each other.
+    def of(cls, *, crop_to_aspect_ratio: bool, pad_to_aspect_ratio: bool, framed: bool = False) -> Fit:
+        """Translate Keras' two flags, which exclude each other, and a transform that does without them.
 
         Raises
         ------
         ConfigurationError
-            If both are true.
+            If more than one is true.
         """
+        if framed and (crop_to_aspect_ratio or pad_to_aspect_ratio):
+            raise ConfigurationError(
+                "the first transform brings images to their size itself: leave out crop_to_aspect_ratio and"
+                " pad_to_aspect_ratio"
+            )
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise ConfigurationError(
                 "crop_to_aspect_ratio=True and pad_to_aspect_ratio=True exclude each other: pass one of them"
             )
         if crop_to_aspect_ratio:
             return cls.CROP
+        if framed:
+            return cls.FRAMED
         return cls.PAD if pad_to_aspect_ratio else cls.STRETCH
 
 
@@ -99,7 +109,7 @@ class ImageSpec:
     interpolation : str
         An `Interpolation`, for the resize.
     fit : str
-        A `Fit`: ``"stretch"``, ``"crop"`` or ``"pad"``.
+        A `Fit`: ``"stretch"``, ``"crop"``, ``"pad"`` or ``"framed"``.
     dtype : str
         ``"uint8"``; ``"uint16"`` to keep the depth of 16-bit files; ``"int16"`` for Hounsfield units, and
         only for them. A job that wants ``float32`` decodes to one of these and converts in its transforms.
@@ -177,6 +187,10 @@ class ImageSpec:
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
         return self.height, self.width
+
+    def size_for(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) that an image of `size` has when the transforms get it."""
+        return size if self.fit == Fit.FRAMED else self.size
 
     @property
     def shape(self) -> tuple[int, int, int]:

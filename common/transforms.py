@@ -5,42 +5,82 @@ The declarations themselves are in `common.declarations`, each with its argument
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from math import prod
 from typing import Any
 
 from common.declarations.base import Draws, FillMode, Transform
-from common.declarations.color import RandomBrightness, RandomContrast, Rescaling
+from common.declarations.color import (
+    Normalization,
+    RandomBrightness,
+    RandomColorJitter,
+    RandomContrast,
+    RandomGrayscale,
+    RandomHue,
+    RandomSaturation,
+    Rescaling,
+)
+from common.declarations.detail import GaussianNoise, RandomErasing, RandomGaussianBlur
+from common.declarations.framing import Framing, RandomResizedCrop
 from common.declarations.geometry import (
+    CenterCrop,
     Flip,
     FlipMode,
     RandomCrop,
     RandomFlip,
     RandomRotation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
 )
+from common.declarations.mixing import Collage, CutMix, Mixing, MixUp, Mosaic, Patch
+from common.declarations.yolo import Letterbox, YoloAugment
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.image import Interpolation
 
 __all__ = [
     "DECLARATIONS",
+    "CenterCrop",
+    "Collage",
+    "CutMix",
     "Draws",
     "FillMode",
     "Flip",
     "FlipMode",
+    "Framing",
+    "GaussianNoise",
     "Interpolation",
+    "Letterbox",
+    "MixUp",
+    "Mixing",
+    "Mosaic",
+    "Normalization",
+    "Patch",
     "RandomBrightness",
+    "RandomColorJitter",
     "RandomContrast",
     "RandomCrop",
+    "RandomErasing",
     "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomResizedCrop",
     "RandomRotation",
+    "RandomSaturation",
+    "RandomShear",
     "RandomTranslation",
     "RandomZoom",
     "Rescaling",
     "Transform",
+    "YoloAugment",
+    "check_channels",
+    "check_order",
     "from_wire",
+    "is_framed",
     "num_draws",
+    "num_sources",
     "output_dtype",
     "output_size",
     "to_wire",
@@ -54,17 +94,36 @@ DECLARATIONS: dict[str, type[Transform]] = {
         RandomRotation,
         RandomTranslation,
         RandomZoom,
+        RandomShear,
         RandomCrop,
+        CenterCrop,
         RandomBrightness,
         RandomContrast,
+        RandomSaturation,
+        RandomHue,
+        RandomColorJitter,
+        RandomGrayscale,
+        RandomGaussianBlur,
+        GaussianNoise,
+        RandomErasing,
         Rescaling,
+        Normalization,
+        RandomResizedCrop,
+        Letterbox,
+        YoloAugment,
+        MixUp,
+        CutMix,
+        Mosaic,
     )
 }
 """Every declaration by the name that travels. `producer.transforms.registry` says what each does."""
 
 DTYPES = ("uint8", "uint16", "int16", "float32")
 """What a job may ask for; float32 is decoded as uint8, Hounsfield units as int16, and keeps its range until
-a `Rescaling`."""
+one of `MAKE_FLOATS`."""
+
+MAKE_FLOATS = (Rescaling, Normalization)
+"""What comes out of these is no whole number in the range of pixels any more."""
 
 _RANGES = {"uint16": "(0, 65535)", "int16": "(-1024, 3071)"}
 """Of pixels deeper than 8 bits: an example for each dtype."""
@@ -73,6 +132,26 @@ _RANGES = {"uint16": "(0, 65535)", "int16": "(-1024, 3071)"}
 def num_draws(transforms: Iterable[Transform]) -> int:
     """How many uniforms one sample consumes in all."""
     return sum(transform.num_draws for transform in transforms)
+
+
+def is_framed(transforms: Sequence[Transform]) -> bool:
+    """Whether a framing, which does its own resize, stands first."""
+    return bool(transforms) and isinstance(transforms[0], Framing)
+
+
+def num_sources(transforms: Iterable[Transform]) -> int:
+    """How many samples become one."""
+    return prod(transform.num_samples for transform in transforms if isinstance(transform, Mixing))
+
+
+def check_order(transforms: Sequence[Transform]) -> None:
+    """Raise a ConfigurationError if a framing stands anywhere but at the beginning."""
+    for place, transform in enumerate(transforms):
+        if place and isinstance(transform, Framing):
+            raise ConfigurationError(
+                f"{type(transform).__name__} takes the place of the resize, so it must be the first"
+                f" transform; it is number {place + 1}"
+            )
 
 
 def output_size(transforms: Iterable[Transform], size: tuple[int, int]) -> tuple[int, int]:
@@ -88,8 +167,14 @@ def output_size(transforms: Iterable[Transform], size: tuple[int, int]) -> tuple
     return size
 
 
+def check_channels(transforms: Iterable[Transform], channels: int) -> None:
+    """Raise ConfigurationError if one of `transforms` cannot take images of so many channels (1, 3 or 4)."""
+    for transform in transforms:
+        transform.check_channels(channels)
+
+
 def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:
-    """Name the dtype of the batch that a job of `dtype` makes: `dtype`, or float32 after a `Rescaling`.
+    """Name the dtype of the batch of a job of `dtype`: the same, or float32 after one of `MAKE_FLOATS`.
 
     Raises
     ------
@@ -100,7 +185,7 @@ def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:
         raise ConfigurationError(f"dtype must be one of {DTYPES}, got {dtype!r}")
     result = dtype
     for transform in transforms:
-        if isinstance(transform, Rescaling):
+        if isinstance(transform, MAKE_FLOATS):
             result = "float32"
         elif result in _RANGES:
             _refuse_8_bit_range(transform, result)

@@ -22,6 +22,9 @@ from producer.dicom_header import DicomError
 from producer.formats import damage, format_of, jpeg_size, orientation
 
 Pixels = npt.NDArray[Any]
+Size = tuple[int, int]
+"""(height, width) in pixels."""
+
 Decoder = Callable[[bytes, Any, str, int], Pixels | None]
 """(bytes, color_mode, dtype, reduction) → pixels of shape (height, width[, channels]), or None: not
 decodable."""
@@ -50,8 +53,30 @@ def load(
     data: bytes, path: str, spec: ImageSpec, out: Pixels | None = None, scratch: Pixels | None = None
 ) -> Pixels:
     """Decode and fit: see `decode` and `fit`."""
+    return load_sized(data, path, spec, out, scratch)[0]
+
+
+def load_sized(
+    data: bytes, path: str, spec: ImageSpec, out: Pixels | None = None, scratch: Pixels | None = None
+) -> tuple[Pixels, Size]:
+    """As `load`; also returns the (height, width) of the file's image."""
     reduction = jpeg_reduction(data, spec) if spec.jpeg_scaling else 1
-    return fit(decode(data, path, spec.color_mode, spec.dtype, reduction), spec, out, scratch)
+    whole = decode(data, path, spec.color_mode, spec.dtype, reduction)
+    size = whole.shape[:2] if reduction == 1 else jpeg_size(data)
+    return fit(whole, spec, out, scratch), size or whole.shape[:2]
+
+
+def matrix_of_fit(size: Size, spec: ImageSpec) -> npt.NDArray[np.float64]:
+    """Where `fit` takes points (x, y, 1) of an image of `size`, shape (3, 3); pixels end at whole numbers."""
+    if spec.fit == Fit.FRAMED:
+        return np.eye(3)
+    # Negative where it is cut off, positive where something is added: the same on both sides.
+    height, width = _size_with_ratio(*size, spec)
+    down, right = int((height - size[0]) / 2), int((width - size[1]) / 2)
+    if spec.fit == Fit.CROP:
+        down, right = -((size[0] - height) // 2), -((size[1] - width) // 2)
+    y, x = spec.height / height, spec.width / width
+    return np.array([[x, 0.0, right * x], [0.0, y, down * y], [0.0, 0.0, 1.0]])
 
 
 def decode(data: bytes, path: str, color_mode: str | CTWindows, dtype: str, reduction: int = 1) -> Pixels:
@@ -138,7 +163,7 @@ def jpeg_reduction(data: bytes, spec: ImageSpec) -> int:
     What is then resized has at least the height and the width of `spec`.
     """
     size = jpeg_size(data) if format_of(data) == "JPEG" else None
-    if size is None:
+    if size is None or spec.fit == Fit.FRAMED:
         return 1
     for reduction in (8, 4, 2):
         height, width = _size_with_ratio(-(-size[0] // reduction), -(-size[1] // reduction), spec)
@@ -166,8 +191,10 @@ def fit(image: Pixels, spec: ImageSpec, out: Pixels | None = None, scratch: Pixe
     -------
     ndarray
         Shape `spec.shape`, C-contiguous: `out` if it is given; else `scratch`, `image` itself if it fits,
-        or an array of its own.
+        or an array of its own. An image that is to be framed is returned as it is.
     """
+    if spec.fit == Fit.FRAMED:
+        return image
     pixels = _with_ratio(_as_opencv(image), spec)
     place = scratch if out is None else out
     if pixels.shape[:2] != spec.size:

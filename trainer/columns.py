@@ -7,7 +7,7 @@ error about a cell still names the right row after other rows were dropped.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from math import isnan
 from typing import Any
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from common.batch import DTYPES
 from common.errors import DatasetError
+from trainer.further import FurtherImages
 
 Array = npt.NDArray[Any]
 
@@ -65,6 +66,8 @@ class Table:
     class_names: list[str] | None = None
     weights: npt.NDArray[np.float32] | None = None
     columns: dict[str, Array] = field(default_factory=dict)
+    further: tuple[FurtherImages, ...] = ()
+    boxes: Sequence[Any] | None = None
 
 
 def column_named(name: str, columns: Mapping[str, Array]) -> Column:
@@ -113,7 +116,7 @@ def codes_of(column: Column, expected: str) -> tuple[list[Any], npt.NDArray[np.i
     return list(places), np.fromiter((places[cell] for cell in cells), np.intp, len(cells))
 
 
-def check_lengths(num_samples: int, arrays: Mapping[str, Array]) -> None:
+def check_lengths(num_samples: int, arrays: Mapping[str, Sized]) -> None:
     """Raise a DatasetError unless each array has one entry per sample."""
     for name, array in arrays.items():
         if len(array) != num_samples:

@@ -10,17 +10,18 @@ import numpy as np
 
 from common.draws import Purpose, raw
 from common.errors import ConfigurationError
+from common.sizes import planned_step
 from trainer.samplers import Drawing, Rows, occurrences_of
 
 
 class StepKey(NamedTuple):
-    """A place in the whole training: step `step` of epoch `epoch`."""
+    """A place in the whole training: step `step` of epoch `epoch`, or beside it; see `common.sizes`."""
 
     epoch: int
     step: int
 
     def __str__(self) -> str:
-        return f"batch {self.step} of epoch {self.epoch}"
+        return f"batch {planned_step(self.step)} of epoch {self.epoch}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class EpochPlan:
 
     def batch_size_of(self, step: int) -> int:
         """Samples of one step: fewer in the last one, if it is short."""
-        return min(self.batch_size, self.shard_samples - step * self.batch_size)
+        return min(self.batch_size, self.shard_samples - planned_step(step) * self.batch_size)
 
     def rows(self, epoch: int, step: int) -> Rows:
         """Rows of one step, shape (batch size,) or shorter for the last."""
@@ -101,6 +102,7 @@ class EpochPlan:
         return _order(self, epoch)[1][self._places(step)]
 
     def _places(self, step: int) -> slice:
+        step = planned_step(step)
         if not 0 <= step < self.num_steps:
             raise IndexError(f"step {step} of an epoch of {self.num_steps}")
         return slice(step * self.batch_size, (step + 1) * self.batch_size)

@@ -19,11 +19,17 @@ from images import write_photos
 
 from common.ct import CTWindows
 from common.transforms import (
+    GaussianNoise,
     RandomBrightness,
+    RandomColorJitter,
     RandomContrast,
     RandomCrop,
+    RandomErasing,
     RandomFlip,
+    RandomGaussianBlur,
+    RandomGrayscale,
     RandomRotation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
 )
@@ -32,14 +38,23 @@ from trainer import BatchSequence, ImageDataset, ProducerPool, build_index
 NUM_ROWS = 101
 BATCH_SIZE = 4
 NUM_BATCHES = 26  # the last one of 1
-EVERYTHING_RANDOM = [
+GEOMETRY = [
     RandomFlip("horizontal_and_vertical"),
     RandomRotation(0.1),
     RandomTranslation(0.1, 0.1),
     RandomZoom(0.2),
+    RandomShear(0.1, 0.1),
     RandomCrop(40, 56),
+]
+EVERYTHING_RANDOM = [
+    *GEOMETRY,
     RandomBrightness(0.2),
     RandomContrast(0.2),
+    RandomColorJitter((0, 255), 0.2, 0.2, (0.3, 0.7), 0.2),
+    RandomGrayscale(0.1),
+    RandomGaussianBlur(),
+    GaussianNoise(0.02),
+    RandomErasing(),
 ]
 """Every batch depends on random draws."""
 
@@ -103,15 +118,14 @@ def stacks(folder: Path) -> ImageDataset:
     return data.with_dicom_index(index, neighbours=1)
 
 
-_IMAGES = {"image_size": (48, 64), "transforms": EVERYTHING_RANDOM}
+_PHOTOS = {"image_size": (48, 64), "transforms": EVERYTHING_RANDOM}
+_HEADS = {**_PHOTOS, "color_mode": CTWindows(["brain", "subdural", "soft"])}
+_UNITS = {**_PHOTOS, "transforms": GEOMETRY, "color_mode": "hounsfield", "dtype": "int16"}
 
 JOB_KINDS = {
-    "photos": JobKind(photos, _IMAGES),
-    "dicom": JobKind(slices, {**_IMAGES, "color_mode": CTWindows(["brain", "subdural", "soft"])}),
-    "dicom-stacks": JobKind(stacks, {**_IMAGES, "color_mode": CTWindows(["brain", "bone"])}),
-    "hounsfield": JobKind(
-        slices,
-        {**_IMAGES, "transforms": EVERYTHING_RANDOM[:5], "color_mode": "hounsfield", "dtype": "int16"},
-    ),
+    "photos": JobKind(photos, _PHOTOS),
+    "dicom": JobKind(slices, _HEADS),
+    "dicom-stacks": JobKind(stacks, _HEADS),
+    "hounsfield": JobKind(slices, _UNITS),
 }
 """Every kind by its name."""

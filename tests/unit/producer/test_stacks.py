@@ -100,8 +100,3 @@ def test_a_slice_that_cannot_be_used_is_named(folder: Path) -> None:
     (folder / "cut.dcm").write_bytes(dicom_bytes(UNSIGNED)[:-100])
     with pytest.raises(DecodeError, match=r"cut\.dcm: .*12,188 of 12,288 bytes"):
         built(folder, replace(ONE, slices=2), samples_of((("0.dcm", "cut.dcm"),)))
-
-
-def test_a_stack_of_another_size_is_no_batch(folder: Path) -> None:
-    with pytest.raises(ValueError, match="zip"):
-        built(folder, replace(ONE, slices=3), samples_of((("0.dcm", "1.dcm"),)))
