@@ -15,7 +15,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from common.errors import DatasetError
-from trainer import build_index, dicom_index
+from trainer import build_index, dicom_facts, dicom_index
 from trainer.dicom_facts import HEAD_BYTES, slice_position
 
 Write = Any
@@ -213,3 +213,15 @@ def test_positions_are_measured_along_the_normal_of_a_slice() -> None:
     assert tilted == pytest.approx(0.8 * 4 - 0.6 * 3)
     assert slice_position("", "1\\0\\0\\0\\1\\0") is None
     assert slice_position("1\\2\\3", "") is None
+
+
+def test_facts_do_not_depend_on_how_much_of_a_file_is_read_at_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(folder / "a.dcm")
+    expected = dicom_facts.read_facts(path)
+    assert expected.columns == 96
+
+    for length in range(132, 1200):
+        monkeypatch.setattr(dicom_facts, "HEAD_BYTES", length)
+        assert dicom_facts.read_facts(path) == expected, length
