@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     ORDER = 1
     TRANSFORM = 2
     SPLIT = 3
+    SEQUENCE = 4
 
 
 def raw(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from common.arguments import check_seed, whole
 from common.batch import ArraySpec, BatchLayout
 from common.caching import CacheSpec
 from common.errors import ConfigurationError, FeedlineError, RemoteProtocolError
 from common.image import ImageSpec
 from common.transforms import Transform, from_wire, output_dtype, output_size, to_wire
-
-_SEEDS = range(-(1 << 63), 1 << 64)
-"""What msgpack can carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +55,10 @@ class Job:
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
         for name in ("job_id", "seed", "batch_size"):
-            object.__setattr__(self, name, _whole(name, getattr(self, name)))
+            object.__setattr__(self, name, whole(name, getattr(self, name)))
         if self.batch_size < 1:
             raise ConfigurationError(f"batch_size must be at least 1, got {self.batch_size}")
-        if self.seed not in _SEEDS:
-            raise ConfigurationError(f"seed must be a number of 64 bits, got {self.seed}")
+        check_seed(self.seed)
         names = [spec.name for spec in (self.x, *self.targets)]
         if len(set(names)) < len(names):
             raise ConfigurationError(f"the arrays of a batch need names of their own, got {names}")
@@ -120,10 +116,3 @@ class Job:
             )
         except (KeyError, TypeError, ValueError, FeedlineError) as error:
             raise RemoteProtocolError(f"not a job this version can build: {error}") from error
-
-
-def _whole(name: str, value: Any) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise ConfigurationError(f"{name} must be a whole number, got {value!r}") from None

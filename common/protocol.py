@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a message changes; both sides must have the same."""
 
 HEARTBEAT_S = 1.0
@@ -183,7 +183,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class OpenJob:
-    """A job that tickets will name; `job` is `common.job.Job.to_wire()`.
+    """A job that tickets will name; `job` is `common.job_kinds.job_to_wire()`.
 
     No ticket names a slot from `num_slots` on.
     """

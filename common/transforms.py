@@ -19,15 +19,19 @@ from common.declarations.geometry import (
     RandomTranslation,
     RandomZoom,
 )
+from common.declarations.plugins import Albumentations, PythonTransform
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.image import Interpolation
+from common.user_code import Arguments
 
 __all__ = [
     "DECLARATIONS",
+    "Albumentations",
     "Draws",
     "FillMode",
     "FlipMode",
     "Interpolation",
+    "PythonTransform",
     "RandomBrightness",
     "RandomContrast",
     "RandomCrop",
@@ -55,6 +59,8 @@ DECLARATIONS: dict[str, type[Transform]] = {
         RandomBrightness,
         RandomContrast,
         Rescaling,
+        PythonTransform,
+        Albumentations,
     )
 }
 """Every declaration by the name that travels. `producer.transforms.registry` says what each does."""
@@ -148,6 +154,8 @@ def _refuse_8_bit_range(transform: Transform) -> None:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Arguments):
+        return value.packed
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, str) else value

@@ -8,9 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from common.batch import empty_buffer
 from common.draws import Purpose, UniformStream
-from common.errors import DecodeError, ReadError
+from common.errors import DecodeError, ReadError, SampleError, TransformError, UserCodeError
 from common.job import Job
 from common.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
 from common.stages import Stage
@@ -18,8 +17,10 @@ from producer.cache import open_cache
 from producer.cache_folder import DEFAULTS, CacheSettings
 from producer.clock import StageClock
 from producer.decode import Pixels
+from producer.plugins import NO_PLUGINS, Plugins
 from producer.roots import DataRoots
 from producer.samples import Samples
+from producer.slots import OwnSlots
 from producer.transforms import Action, Pipeline
 
 NUM_READ_AHEAD = 8
@@ -43,10 +44,17 @@ class BatchBuilder:
         Where and how much a job's cache may be.
     clock : StageClock, optional
         Told what the time goes into.
+    plugins : Plugins
+        Which modules of its users it may import.
     """
 
     def __init__(
-        self, job: Job, roots: DataRoots, cache: CacheSettings = DEFAULTS, clock: StageClock | None = None
+        self,
+        job: Job,
+        roots: DataRoots,
+        cache: CacheSettings = DEFAULTS,
+        clock: StageClock | None = None,
+        plugins: Plugins = NO_PLUGINS,
     ) -> None:
         self.job = job
         self._clock = clock or StageClock()
@@ -55,8 +63,10 @@ class BatchBuilder:
         self._samples = Samples(job.image, roots, self._clock, kept)
         self._draws = UniformStream(Purpose.TRANSFORM, job.seed)
         size = (job.image.height, job.image.width)
-        self._pipeline = Pipeline(job.transforms, size, job.image.channels, job.image.dtype, job.x.dtype)
-        self._slots: dict[int, npt.NDArray[np.uint8]] = {}
+        self._pipeline = Pipeline(
+            job.transforms, size, job.image.channels, job.image.dtype, job.x.dtype, plugins
+        )
+        self._slots = OwnSlots(job.slot_bytes)
 
     def build(
         self,
@@ -82,13 +92,13 @@ class BatchBuilder:
 
         Raises
         ------
-        ReadError, DecodeError
+        ReadError, DecodeError, TransformError
             A sample cannot be used.
         CancelledBuildError
             `is_cancelled` said so.
         """
         layout = self.job.layout(len(ticket.samples))
-        slot = self._slot(ticket.slot) if memory is None else memory
+        slot = self._slots[ticket.slot] if memory is None else memory
         buffer = slot[: layout.num_bytes]
         arrays = layout.views(buffer)
         try:
@@ -124,15 +134,11 @@ class BatchBuilder:
             self._samples.write(sample, out)
             return
         image = self._samples.pixels(sample)
-        self._pipeline.run(recipe, image, out)
+        try:
+            self._pipeline.run(recipe, image, out)
+        except UserCodeError as error:
+            raise TransformError(sample.paths[0], str(error)) from error
         self._clock.lap(Stage.TRANSFORM)
-
-    def _slot(self, index: int) -> npt.NDArray[np.uint8]:
-        """Slots are reused: the trainer leases one again only when it has all of its last batch."""
-        if index not in self._slots:
-            self._slots[index] = empty_buffer(self.job.slot_bytes)
-            self._slots[index][:] = 0
-        return self._slots[index]
 
 
 def failure_of(ticket: Ticket, error: Exception) -> Failure:
@@ -142,6 +148,8 @@ def failure_of(ticket: Ticket, error: Exception) -> Failure:
             kind, path, text = FailureKind.READ, error.path, error.reason
         case DecodeError():
             kind, path, text = FailureKind.DECODE, error.path, error.reason
+        case SampleError():
+            kind, path, text = FailureKind.BUILD, error.path, error.reason
         case _:
             kind, path, text = FailureKind.BUILD, _paths(ticket), f"{type(error).__name__}: {error}"
     trace = "".join(traceback.format_exception(error))[-MAX_TEXT_CHARS:]

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trainer.dataset import ImageDataset
     from trainer.pool import ProducerPool
+    from trainer.remote import RemoteSequence
     from trainer.sequence import BatchSequence
 
-__all__ = ["BatchSequence", "ImageDataset", "ProducerPool"]
+__all__ = ["BatchSequence", "ImageDataset", "ProducerPool", "RemoteSequence"]
 
 _HOMES = {
     "BatchSequence": "trainer.sequence",
     "ImageDataset": "trainer.dataset",
     "ProducerPool": "trainer.pool",
+    "RemoteSequence": "trainer.remote",
 }
 
 

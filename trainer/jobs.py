@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from common.batch import BatchLayout
 from common.errors import ConfigurationError
-from common.job import Job
+from common.job_kinds import AnyJob
 from common.protocol import Sample, Ticket
 from trainer.plan import EpochPlan, StepKey
 from trainer.slots import SlotNeed
@@ -26,20 +26,21 @@ class JobSource:
     ----------
     name : str
         For log lines and errors.
-    job : Job
+    job : AnyJob
         What producers are told.
     plan : EpochPlan
         Which rows form which step.
     paths : sequence of str
-        One file for each row, as the producers know it: see `ticket_paths`.
+        One file for each row, as the producers know it: see `ticket_paths`. Of a Sequence's batches, which
+        are no files, what they are called in errors.
     targets : tuple of ndarray
-        One array for each `Job.targets`, of shape (rows, ...) and its dtype.
+        One array for each `Job.targets`, of shape (rows, ...) and its dtype; other jobs have none.
     max_slots : int
         Slots of one producer at most.
     """
 
     name: str
-    job: Job
+    job: AnyJob
     plan: EpochPlan
     paths: Sequence[str]
     targets: tuple[npt.NDArray[Any], ...]

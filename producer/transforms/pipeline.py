@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from common.errors import ConfigurationError
 from common.transforms import RandomFlip, Transform, num_draws, output_dtype, output_size
+from producer.plugins import NO_PLUGINS, Plugins
+from producer.transforms.calls import call
 from producer.transforms.color import apply_line, channel_means, no_means, prepare_line
 from producer.transforms.geometry import Action, Sampler, mirror
-from producer.transforms.registry import LINES, MAPPINGS, NEED_MEANS, WINDOWS, Draws
+from producer.transforms.registry import CALLS, LINES, MAPPINGS, NEED_MEANS, WINDOWS, Draws
 
 Pixels = npt.NDArray[Any]
 """Shape (height, width) for one channel, as OpenCV has it, else (height, width, channels)."""
@@ -94,6 +96,20 @@ class Tone:
         return prepare_line(line(transform, draws, no_means))
 
 
+class Call:
+    """Code from elsewhere."""
+
+    def __init__(self, transform: Any, plugins: Plugins) -> None:
+        self.transforms: tuple[Transform, ...] = (transform,)
+        self._name = transform.name
+        self._function = CALLS[type(transform)](transform, plugins)
+
+    def prepare(self, draws: Draws, size: Size) -> Action:
+        """See `Step`."""
+        size = output_size(self.transforms, size)
+        return lambda pixels, _: call(self._function, self._name, pixels, draws, size)
+
+
 class Pipeline:
     """Applies the transforms of a job to one image at a time.
 
@@ -110,11 +126,15 @@ class Pipeline:
     in_dtype, out_dtype : str
         ``uint8`` or ``uint16`` comes in; the same goes out, or ``float32``, in the same range of
         values unless a `Rescaling` changes it.
+    plugins : Plugins
+        Which functions of the user's may be called.
 
     Raises
     ------
     ConfigurationError
         If a crop does not fit, or the dtypes do not go together.
+    UserCodeError
+        If a function of the user's may not be called, or is not there.
     """
 
     def __init__(
@@ -124,12 +144,13 @@ class Pipeline:
         channels: int,
         in_dtype: str,
         out_dtype: str,
+        plugins: Plugins = NO_PLUGINS,
     ) -> None:
         self._transforms = tuple(transforms)
         self.num_draws = num_draws(self._transforms)
         self.output_shape = (*output_size(self._transforms, size), channels)
         _check_dtypes(self._transforms, in_dtype, out_dtype)
-        self._plan = _plan(_steps(self._transforms), (*size, channels), in_dtype, out_dtype)
+        self._plan = _plan(_steps(self._transforms, plugins), (*size, channels), in_dtype, out_dtype)
 
     def apply(self, image: npt.NDArray[Any], draws: Draws, out: npt.NDArray[Any]) -> None:
         """Transform one image.
@@ -173,7 +194,7 @@ def _check_dtypes(transforms: tuple[Transform, ...], in_dtype: str, out_dtype: s
         raise ConfigurationError(f"expected out_dtype {in_dtype!r} or 'float32', got {out_dtype!r}")
 
 
-def _steps(transforms: tuple[Transform, ...]) -> list[Step]:
+def _steps(transforms: tuple[Transform, ...], plugins: Plugins) -> list[Step]:
     steps: list[Step] = []
     for transform in transforms:
         last = steps[-1] if steps else None
@@ -181,6 +202,8 @@ def _steps(transforms: tuple[Transform, ...]) -> list[Step]:
             steps.append(Cut(transform))
         elif type(transform) in LINES:
             steps.append(Tone(transform))
+        elif type(transform) in CALLS:
+            steps.append(Call(transform, plugins))
         elif isinstance(last, Warp) and _sample_alike(*last.transforms, transform):
             steps[-1] = Warp((*last.transforms, transform))
         else:
@@ -212,7 +235,7 @@ def _plan(
         dtype = out_dtype if isinstance(step, Tone) else dtype
         size = shape[:2]
         shape = (*output_size(step.transforms, size), shape[2])
-        needs_none = isinstance(step, Cut) or (step is steps[-1] and dtype == out_dtype)
+        needs_none = isinstance(step, Cut | Call) or (step is steps[-1] and dtype == out_dtype)
         scratch = None if needs_none else _as_opencv(np.empty(shape, dtype))
         plan.append((step, num_draws(step.transforms), size, scratch))
     return plan

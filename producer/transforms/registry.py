@@ -1,6 +1,6 @@
 """The one table: which function says what a declaration does to pixels.
 
-Three families, by the form of the answer:
+Four families, by the form of the answer:
 
 ``MAPPINGS``
     (declaration, draws, size) → where in the image each output pixel is looked up, as a 3 x 3 matrix.
@@ -9,6 +9,8 @@ Three families, by the form of the answer:
     (declaration, draws, size) → the part of the image that is kept, as (top, left).
 ``LINES``
     (declaration, draws, means) → a straight tone curve: times, plus, and where it is clipped.
+``CALLS``
+    (declaration, plugins) → a function of (image, random generator): code from elsewhere.
 
 To add a transform, see the end of `docs/transforms.md`.
 """
@@ -22,6 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from common.transforms import (
+    Albumentations,
+    PythonTransform,
     RandomBrightness,
     RandomContrast,
     RandomCrop,
@@ -32,7 +36,9 @@ from common.transforms import (
     Rescaling,
     Transform,
 )
-from producer.transforms import color, crop, geometry
+from producer.plugins import Plugins
+from producer.transforms import calls, color, crop, geometry
+from producer.transforms.calls import Function
 from producer.transforms.color import Line
 
 Draws = npt.NDArray[np.float64]
@@ -53,6 +59,11 @@ LINES: dict[type[Transform], Callable[[Any, Draws, Means], Line]] = {
     RandomBrightness: color.brightness,
     RandomContrast: color.contrast,
     Rescaling: color.rescaling,
+}
+
+CALLS: dict[type[Transform], Callable[[Any, Plugins], Function]] = {
+    PythonTransform: calls.python_function,
+    Albumentations: calls.albumentations_pipeline,
 }
 
 NEED_MEANS: frozenset[type[Transform]] = frozenset({RandomContrast})
