@@ -11,6 +11,7 @@ from typing import Any
 
 from common.declarations.base import Draws, FillMode, Transform
 from common.declarations.color import RandomBrightness, RandomContrast, Rescaling
+from common.declarations.framing import Framing, RandomResizedCrop
 from common.declarations.geometry import (
     FlipMode,
     RandomCrop,
@@ -19,6 +20,7 @@ from common.declarations.geometry import (
     RandomTranslation,
     RandomZoom,
 )
+from common.declarations.mixing import Collage, CutMix, Mixing, MixUp, Mosaic, Patch
 from common.declarations.plugins import Albumentations, PythonTransform
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.image import Interpolation
@@ -27,15 +29,23 @@ from common.user_code import Arguments
 __all__ = [
     "DECLARATIONS",
     "Albumentations",
+    "Collage",
+    "CutMix",
     "Draws",
     "FillMode",
     "FlipMode",
+    "Framing",
     "Interpolation",
+    "MixUp",
+    "Mixing",
+    "Mosaic",
+    "Patch",
     "PythonTransform",
     "RandomBrightness",
     "RandomContrast",
     "RandomCrop",
     "RandomFlip",
+    "RandomResizedCrop",
     "RandomRotation",
     "RandomTranslation",
     "RandomZoom",
@@ -59,6 +69,10 @@ DECLARATIONS: dict[str, type[Transform]] = {
         RandomBrightness,
         RandomContrast,
         Rescaling,
+        RandomResizedCrop,
+        MixUp,
+        CutMix,
+        Mosaic,
         PythonTransform,
         Albumentations,
     )

@@ -64,7 +64,7 @@ class BatchBuilder:
         self._draws = UniformStream(Purpose.TRANSFORM, job.seed)
         size = (job.image.height, job.image.width)
         self._pipeline = Pipeline(
-            job.transforms, size, job.image.channels, job.image.dtype, job.x.dtype, plugins
+            job.transforms, size, job.image.channels, job.image.dtype, job.x.dtype, plugins=plugins
         )
         self._slots = OwnSlots(job.slot_bytes)
 

@@ -270,5 +270,6 @@ class EmbeddedProducers:
 
 
 def _import_paths() -> list[str]:
-    """Where this process looks for modules; its current folder may be among it as an empty text."""
-    return [word for folder in sys.path for word in ("--import-path", folder or str(Path.cwd()))]
+    """Where this process looks for modules; the current folder may be among it as an empty text."""
+    folders = [folder or str(Path.cwd()) for folder in sys.path]
+    return [word for folder in folders if Path(folder).exists() for word in ("--import-path", folder)]

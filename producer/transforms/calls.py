@@ -45,13 +45,13 @@ def albumentations_pipeline(transform: Albumentations, _: Plugins) -> Function:
         pipeline = importlib.import_module("albumentations").from_dict(transform.config)
     except ImportError as error:
         raise UserCodeError(
-            "producers need albumentations for this job: pip install 'feedline[albumentations]' where they run"
+            "producers need albumentations for this job: pip install 'feedline[albumentations]' there"
         ) from error
     except Exception as error:
         raise UserCodeError(f"not a pipeline of albumentations: {type(error).__name__}: {error}") from error
 
     def apply(image: npt.NDArray[Any], rng: np.random.Generator) -> Any:
-        seed = int(rng.bit_generator.random_raw())  # type: ignore[attr-defined]  # of Philox
+        seed = int(rng.integers(1 << 63))
         pipeline.set_random_state(rng, random.Random(seed))  # noqa: S311 - pixels, not secrets
         return pipeline(image=image)["image"]
 

@@ -1,6 +1,6 @@
 """The one table: which function says what a declaration does to pixels.
 
-Four families, by the form of the answer:
+Six families, by the form of the answer:
 
 ``MAPPINGS``
     (declaration, draws, size) → where in the image each output pixel is looked up, as a 3 x 3 matrix.
@@ -9,6 +9,11 @@ Four families, by the form of the answer:
     (declaration, draws, size) → the part of the image that is kept, as (top, left).
 ``LINES``
     (declaration, draws, means) → a straight tone curve: times, plus, and where it is clipped.
+``FRAMINGS``
+    (declaration, draws, size of a file's image, size to make) → how to make it, and as a 3 x 3 matrix where
+    points of the image go. Only at the beginning of a list.
+``MIXINGS``
+    (declaration, draws, size) → how several images become one, and their labels and boxes.
 ``CALLS``
     (declaration, plugins) → a function of (image, random generator): code from elsewhere.
 
@@ -25,11 +30,15 @@ import numpy.typing as npt
 
 from common.transforms import (
     Albumentations,
+    CutMix,
+    MixUp,
+    Mosaic,
     PythonTransform,
     RandomBrightness,
     RandomContrast,
     RandomCrop,
     RandomFlip,
+    RandomResizedCrop,
     RandomRotation,
     RandomTranslation,
     RandomZoom,
@@ -37,9 +46,11 @@ from common.transforms import (
     Transform,
 )
 from producer.plugins import Plugins
-from producer.transforms import calls, color, crop, geometry
+from producer.transforms import calls, color, crop, framing, geometry, mixing
 from producer.transforms.calls import Function
 from producer.transforms.color import Line
+from producer.transforms.geometry import Action, Matrix
+from producer.transforms.mixing import Mix
 
 Draws = npt.NDArray[np.float64]
 Means = Callable[[], npt.NDArray[np.float64]]
@@ -61,10 +72,22 @@ LINES: dict[type[Transform], Callable[[Any, Draws, Means], Line]] = {
     Rescaling: color.rescaling,
 }
 
+NEED_MEANS: frozenset[type[Transform]] = frozenset({RandomContrast})
+"""Those of `LINES` that call `means`: their curve is known only when the pixels are."""
+
+FRAMINGS: dict[
+    type[Transform], Callable[[Any, Draws, tuple[int, int], tuple[int, int]], tuple[Action, Matrix]]
+] = {
+    RandomResizedCrop: framing.resized_crop,
+}
+
+MIXINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], Mix]] = {
+    MixUp: mixing.blend,
+    CutMix: mixing.collage,
+    Mosaic: mixing.collage,
+}
+
 CALLS: dict[type[Transform], Callable[[Any, Plugins], Function]] = {
     PythonTransform: calls.python_function,
     Albumentations: calls.albumentations_pipeline,
 }
-
-NEED_MEANS: frozenset[type[Transform]] = frozenset({RandomContrast})
-"""Those of `LINES` that call `means`: their curve is known only when the pixels are."""
