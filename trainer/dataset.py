@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from common.errors import ConfigurationError, DatasetError
-from trainer import frames, splits
+from trainer import folders, frames, splits
 from trainer.columns import Array, Column, Table, check_lengths, check_targets
-from trainer.folders import FolderRequest, read_folder
 from trainer.lists import read_lists
 
 if TYPE_CHECKING:
@@ -116,43 +115,6 @@ class ImageDataset:
         return replace(cls._of(table, directory), target_is_input=class_mode == "input")
 
     @classmethod
-    def from_directory(
-        cls,
-        directory: str | os.PathLike[str],
-        *,
-        labels: str | None = "inferred",
-        label_mode: str | None = "int",
-        class_names: Sequence[str] | None = None,
-        follow_links: bool = False,
-    ) -> ImageDataset:
-        """Make a dataset of the images in a folder, as Keras' ``image_dataset_from_directory`` does.
-
-        Files ending in .bmp, .gif, .jpeg, .jpg or .png, in upper or lower case, are taken, in the
-        class folders and in folders inside them: class by class, then sorted by folder and name.
-
-        Parameters
-        ----------
-        directory : path
-            Holds one folder per class, or images if there are no labels.
-        labels : {"inferred", None}
-            "inferred": the sorted folder names are the classes. None: all images below, no labels.
-        label_mode : {"int", "categorical", "binary", None}
-            Targets of shape (N,) int32, (N, num_classes) float32 or (N, 1) float32; None: as `labels`.
-        class_names : sequence of str, optional
-            Folders to take, in the order of their class indices.
-        follow_links : bool
-            Follow symbolic links to folders inside class folders.
-
-        Raises
-        ------
-        DatasetError, ConfigurationError
-            If there are no images, saying what there is; if the arguments do not go together.
-        """
-        directory = os.fspath(directory)
-        request = FolderRequest(directory, labels, label_mode, class_names, follow_links)
-        return cls._of(read_folder(request), directory)
-
-    @classmethod
     def from_lists(
         cls,
         paths: Sequence[str],
@@ -186,6 +148,8 @@ class ImageDataset:
         """
         directory = None if directory is None else os.fspath(directory)
         return cls._of(read_lists(paths, labels, weights, directory), directory)
+
+    from_directory = classmethod(folders.from_directory)
 
     @classmethod
     def _of(cls, table: Table, directory: str | None) -> ImageDataset:

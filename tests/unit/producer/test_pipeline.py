@@ -24,7 +24,7 @@ from common.transforms import (
     Transform,
 )
 from producer.transforms import Pipeline
-from producer.transforms.registry import LINES, MAPPINGS, WINDOWS
+from producer.transforms.registry import CALLS, FRAMINGS, LINES, MAPPINGS, MIXINGS, WINDOWS
 
 Array = npt.NDArray[Any]
 
@@ -65,7 +65,7 @@ def apply(transforms: list[Transform], image: Array, draws: list[float], dtype: 
 
 
 def test_every_declaration_has_exactly_one_function() -> None:
-    assert sorted(d.__name__ for d in (*MAPPINGS, *WINDOWS, *LINES)) == sorted(DECLARATIONS)
+    assert sorted(d.__name__ for d in (*MAPPINGS, *WINDOWS, *LINES, *FRAMINGS, *MIXINGS, *CALLS)) == sorted(DECLARATIONS)
 
 
 @given(st.lists(ANY_TRANSFORM, max_size=5), SIDES, SIDES, CHANNELS, DTYPES, st.booleans(), st.data())
