@@ -77,13 +77,14 @@ class PackedBatch:
         return cls(head, tuple(arrays), tuple(offsets[:-1]), _start(len(head)) + offsets[-1])
 
     def write(self, memory: npt.NDArray[np.uint8]) -> None:
-        """Write it to the first `num_bytes` bytes of `memory`; gaps are zero."""
+        """Write it to the first `num_bytes` bytes of `memory`, gaps as zeros; the rest is left as it is."""
+        head = _LENGTH.pack(len(self.head)) + self.head
         start = _start(len(self.head))
-        memory[: self.num_bytes] = 0
-        memory[: _LENGTH.size] = np.frombuffer(_LENGTH.pack(len(self.head)), np.uint8)
-        memory[_LENGTH.size : _LENGTH.size + len(self.head)] = np.frombuffer(self.head, np.uint8)
+        memory[:start] = np.frombuffer(head.ljust(start, b"\0"), np.uint8)
         for array, offset in zip(self.arrays, self.offsets, strict=True):
-            np.ndarray(array.shape, array.dtype.newbyteorder("="), memory, start + offset)[...] = array
+            begin, end = start + offset, start + offset + array.nbytes
+            np.ndarray(array.shape, array.dtype.newbyteorder("="), memory, begin)[...] = array
+            memory[end : start + offset + aligned(array.nbytes)] = 0
 
     @property
     def digest(self) -> str:

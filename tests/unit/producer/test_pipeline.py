@@ -65,7 +65,9 @@ def apply(transforms: list[Transform], image: Array, draws: list[float], dtype: 
 
 
 def test_every_declaration_has_exactly_one_function() -> None:
-    assert sorted(d.__name__ for d in (*MAPPINGS, *WINDOWS, *LINES, *FRAMINGS, *MIXINGS, *CALLS)) == sorted(DECLARATIONS)
+    assert sorted(d.__name__ for d in (*MAPPINGS, *WINDOWS, *LINES, *FRAMINGS, *MIXINGS, *CALLS)) == sorted(
+        DECLARATIONS
+    )
 
 
 @given(st.lists(ANY_TRANSFORM, max_size=5), SIDES, SIDES, CHANNELS, DTYPES, st.booleans(), st.data())
