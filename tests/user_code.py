@@ -160,6 +160,16 @@ class Kills(Rows):
         return super().__getitem__(index)
 
 
+class Counted(Rows):
+    """Counts how many of it were made."""
+
+    num_made = 0
+
+    def __init__(self, **arguments: Any) -> None:
+        type(self).num_made += 1
+        super().__init__(**arguments)
+
+
 class NoSequence:
     """Neither a length nor batches."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import random
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -39,8 +40,9 @@ def albumentations_pipeline(transform: Albumentations, _: Plugins) -> Function:
     UserCodeError
         It is not installed, or does not know the pipeline.
     """
-    # Without this it asks the network for its newest version.
+    # It would ask the network for its newest version, and import torch wherever that is installed.
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+    sys.modules.setdefault("albumentations.pytorch", None)  # type: ignore[arg-type]  # None: not to be imported
     try:
         pipeline = importlib.import_module("albumentations").from_dict(transform.config)
     except ImportError as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import user_code
 
 from common.errors import UserCodeError
 from common.packed import PackedBatch, unpack
@@ -82,6 +83,14 @@ def test_a_ticket_for_an_epoch_that_is_over_is_built_and_the_next_ones_go_on() -
     order = [(0, 0), (3, 1), (2, 5), (3, 2), (2, 6), (4, 0), (0, 1), (5, 5), (4, 4)]
     expected = {key: bytes_of(other, *key) for key in sorted(order)}
     assert [bytes_of(builder, *key) for key in order] == [expected[key] for key in order]
+
+
+def test_an_instance_is_made_anew_only_when_time_goes_back_and_the_one_ahead_is_kept() -> None:
+    builder = builder_of("Counted")
+    before = user_code.Counted.num_made
+    for epoch in (0, 1, 2, 3, 2, 3, 3, 2, 4):
+        bytes_of(builder, epoch, 0)
+    assert user_code.Counted.num_made - before == 2
 
 
 def test_draws_depend_on_the_seed() -> None:
