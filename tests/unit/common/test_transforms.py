@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.transforms import (
     DECLARATIONS,
+    Albumentations,
     FillMode,
     Interpolation,
+    PythonTransform,
     RandomBrightness,
     RandomContrast,
     RandomCrop,
@@ -41,6 +43,8 @@ ONE_OF_EACH: tuple[Transform, ...] = (
     RandomBrightness(0.2, (0, 1)),
     RandomContrast((0.1, 0.9)),
     Rescaling(1 / 255, -1),
+    PythonTransform("my.module:blur", {"size": (3, 3), "by": {"channel": 1}}, image_size=(8, 9)),
+    Albumentations({"transform": {"__class_fullname__": "HorizontalFlip", "p": 1.0}}),
 )
 
 UNIT = st.floats(0.0, 1.0, exclude_max=True)
@@ -195,4 +199,4 @@ def test_16_bit_pixels_are_not_clipped_to_255_by_a_forgotten_value_range(transfo
 
 
 def test_draws_are_counted_over_all_transforms() -> None:
-    assert num_draws(ONE_OF_EACH) == 1 + 1 + 2 + 1 + 2 + 1 + 1 + 0
+    assert num_draws(ONE_OF_EACH) == 1 + 1 + 2 + 1 + 2 + 1 + 1 + 0 + 2 + 2
