@@ -24,8 +24,11 @@ class Purpose(IntEnum):
     ORDER = 1
     TRANSFORM = 2
     SPLIT = 3
-    PARTNER = 4
-    SEQUENCE = 5
+    NOISE = 4
+    SAMPLE = 5
+    PARTNER = 6
+    SEQUENCE = 7
+    SIZE = 8
 
 
 def raw(

@@ -19,6 +19,14 @@ class AnyJob(Protocol):
         """Unique within the pool."""
 
     @property
+    def seed(self) -> int:
+        """Seed of all random draws."""
+
+    @property
+    def num_sources(self) -> int:
+        """Samples of a ticket for each of the batch: more than one are mixed."""
+
+    @property
     def slot_bytes(self) -> int:
         """Bytes of the largest batch."""
 

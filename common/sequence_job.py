@@ -116,6 +116,16 @@ class SurveyJob:
     subject: Subject
 
     @property
+    def seed(self) -> int:
+        """That of the subject."""
+        return self.subject.seed
+
+    @property
+    def num_sources(self) -> int:
+        """Nothing is mixed."""
+        return 1
+
+    @property
     def slot_bytes(self) -> int:
         """Bytes of the answer."""
         return SURVEY_BYTES
@@ -165,6 +175,16 @@ class SequenceJob:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ConfigurationError(f"{name} must be a whole number, at least 1, got {value!r}")
+
+    @property
+    def seed(self) -> int:
+        """That of the subject."""
+        return self.subject.seed
+
+    @property
+    def num_sources(self) -> int:
+        """Nothing is mixed."""
+        return 1
 
     @property
     def slot_bytes(self) -> int:

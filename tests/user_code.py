@@ -192,6 +192,13 @@ def as_floats(image: npt.NDArray[Any], _: np.random.Generator) -> npt.NDArray[An
     return image / 255
 
 
+def refuse_light(image: npt.NDArray[Any], _: np.random.Generator) -> npt.NDArray[Any]:
+    """Take dark images only."""
+    if image.mean() > 100:
+        raise ValueError("too light")
+    return image
+
+
 def fail(_image: npt.NDArray[Any], _rng: np.random.Generator) -> None:
     """Raise."""
     raise ValueError("no such luck")

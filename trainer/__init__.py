@@ -6,18 +6,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from common.ct import CTWindows
     from trainer.dataset import ImageDataset
+    from trainer.dicom_index import build_index
+    from trainer.keras_layers import from_keras_layers
     from trainer.pool import ProducerPool
     from trainer.remote import RemoteSequence
+    from trainer.samplers import BalancedSampler, KeepProbabilitySampler, WeightedSampler
     from trainer.sequence import BatchSequence
 
-__all__ = ["BatchSequence", "ImageDataset", "ProducerPool", "RemoteSequence"]
+__all__ = [
+    "BalancedSampler",
+    "BatchSequence",
+    "CTWindows",
+    "ImageDataset",
+    "KeepProbabilitySampler",
+    "ProducerPool",
+    "RemoteSequence",
+    "WeightedSampler",
+    "build_index",
+    "from_keras_layers",
+]
 
 _HOMES = {
+    "BalancedSampler": "trainer.samplers",
     "BatchSequence": "trainer.sequence",
+    "CTWindows": "common.ct",
     "ImageDataset": "trainer.dataset",
+    "KeepProbabilitySampler": "trainer.samplers",
     "ProducerPool": "trainer.pool",
     "RemoteSequence": "trainer.remote",
+    "from_keras_layers": "trainer.keras_layers",
+    "WeightedSampler": "trainer.samplers",
+    "build_index": "trainer.dicom_index",
 }
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from functools import partial
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from common.batch import ArraySpec
-from common.caching import CacheSpec
-from common.errors import ConfigurationError
-from common.image import Fit, ImageSpec
-from common.job import Job
+from common.ct import CTWindows
 from common.transforms import Transform
+from common.yolo import YoloTargets
+from trainer.box_targets import put_targets
 from trainer.dataset import ImageDataset
-from trainer.jobs import JobSource, ticket_paths
-from trainer.plan import EpochPlan
+from trainer.options import SequenceOptions
 from trainer.pool import ProducerPool
+from trainer.samplers import Sampler
 from trainer.served import ServedSequence, Service
 
 logger = logging.getLogger(__name__)
@@ -39,8 +38,10 @@ class BatchSequence(ServedSequence):
         Samples of a batch; the last of an epoch has what is left.
     image_size : (int, int)
         Height and width that images are resized to, before `transforms`.
-    color_mode : {"grayscale", "rgb", "rgba"}
-        Channels, in this order; 1, 3 or 4 of them.
+    color_mode : {"grayscale", "rgb", "rgba", "hounsfield"} or CTWindows
+        Channels, in this order; 1, 3 or 4 of them. For DICOM files of a CT: one channel for each of the
+        windows, or one of Hounsfield units, with `dtype` "int16" or "float32". Of a stack of slices
+        (`ImageDataset.with_dicom_index`) so many for each slice.
     interpolation : {"nearest", "bilinear", "bicubic", "area"}
         Of the resize.
     crop_to_aspect_ratio, pad_to_aspect_ratio : bool
@@ -50,14 +51,20 @@ class BatchSequence(ServedSequence):
         resize from there: faster for large photographs, and other pixels than without.
     transforms : sequence of Transform
         From `common.transforms`, applied in this order.
-    dtype : {"uint8", "uint16", "float32"}
-        Of the images; values stay 0..255 (0..65535) unless a `Rescaling` says otherwise, which makes
-        float32.
+    dtype : {"uint8", "uint16", "int16", "float32"}
+        Of the images; values stay 0..255 (0..65535, Hounsfield units) unless a `Rescaling` says otherwise,
+        which makes float32.
     shuffle : bool
         A new order each epoch, whatever ``fit`` is told. With False, tell ``fit`` so too: it shuffles
         batches by default, and prefetch cannot know how.
     seed : int
         Of orders and random draws.
+    max_boxes : int, optional
+        Rows that the array of boxes has for each image; by default enough for every image.
+    min_box_side : float
+        Boxes of which less than so many pixels of the width or the height are left in the image are dropped.
+    targets : YoloTargets, optional
+        From `trainer.yolo`: deliver what boxes are encoded to in their place.
     drop_remainder : bool
         Leave out a short last batch.
     workers : int, optional
@@ -81,6 +88,9 @@ class BatchSequence(ServedSequence):
         Accepted for scripts that have it, and ignored: producers are processes anyway.
     shard_index, shard_count : int
         Deliver every `shard_count`-th sample of each epoch's order, from `shard_index` on.
+    sampler : Sampler, optional
+        Which samples an epoch has, drawn anew for each from `trainer.samplers`; by default each once. With
+        `shuffle` in random order, else in that of the dataset.
 
     Raises
     ------
@@ -90,7 +100,8 @@ class BatchSequence(ServedSequence):
     Notes
     -----
     ``x`` is an array (batch, height, width, channels); a batch is ``x``, ``(x, y)`` or
-    ``(x, y, weights)`` as the dataset has labels and weights; of several outputs ``y`` is a tuple.
+    ``(x, y, weights)`` as the dataset has labels and weights. Several inputs are a tuple, and so are several
+    outputs: labels first, then images and masks, then boxes, (batch, max_boxes, 5) as in `common.boxes`.
     Arrays may be kept as long as you like. Called from any thread; close it, or use ``with``.
     """
 
@@ -100,7 +111,7 @@ class BatchSequence(ServedSequence):
         *,
         batch_size: int = 32,
         image_size: tuple[int, int] = (256, 256),
-        color_mode: str = "rgb",
+        color_mode: str | CTWindows = "rgb",
         interpolation: str = "bilinear",
         crop_to_aspect_ratio: bool = False,
         pad_to_aspect_ratio: bool = False,
@@ -109,6 +120,9 @@ class BatchSequence(ServedSequence):
         dtype: str = "uint8",
         shuffle: bool = True,
         seed: int = 0,
+        max_boxes: int | None = None,
+        min_box_side: float = 1.0,
+        targets: YoloTargets | None = None,
         drop_remainder: bool = False,
         workers: int | None = None,
         pool: ProducerPool | None = None,
@@ -120,28 +134,17 @@ class BatchSequence(ServedSequence):
         use_multiprocessing: bool | None = None,
         shard_index: int = 0,
         shard_count: int = 1,
+        sampler: Sampler | None = None,
     ) -> None:
-        _check(dataset)
+        self._arguments = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
+        own = {field.name: self._arguments[field.name] for field in fields(SequenceOptions)}
+        options = SequenceOptions(**own)
         service = Service(pool, workers, memory_budget, max_queue_size, timeout_s)
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
         self.dataset = dataset
-        plan = EpochPlan(len(dataset), batch_size, shuffle, seed, drop_remainder, shard_index, shard_count)
-        fit = Fit.of(crop_to_aspect_ratio=crop_to_aspect_ratio, pad_to_aspect_ratio=pad_to_aspect_ratio)
-        height, width = _size(image_size)
-        depth = "uint16" if dtype == "uint16" else "uint8"
-        image = ImageSpec(height, width, color_mode, interpolation, fit, depth, jpeg_scaling)
-        cached = CacheSpec.of(cache, cache_bytes, len(dataset))
-        arrays = _target_arrays(dataset)
-        targets = tuple(ArraySpec(name, a.shape[1:], a.dtype.name) for name, a in arrays.items())
-
-        def source_of(pool: ProducerPool) -> JobSource:
-            job_id = pool.new_job_id()
-            job = Job(job_id, seed, batch_size, image, tuple(transforms), dtype, targets, cached)
-            paths = ticket_paths(dataset.paths, dataset.directory, embedded=pool.embedded)
-            return JobSource(f"sequence {job_id}", job, plan, paths, tuple(arrays.values()), max_queue_size)
-
-        super().__init__(service, source_of)
+        self._targets = targets
+        super().__init__(service, partial(options.source, max_slots=max_queue_size))
 
     @property
     def filenames(self) -> list[str]:
@@ -157,45 +160,36 @@ class BatchSequence(ServedSequence):
             return None
         return tuple(a[order] for a in labels) if isinstance(labels, tuple) else labels[order]
 
+    def with_options(self, **changes: Any) -> BatchSequence:
+        """Make a new sequence with the constructor's arguments of this one, except for `changes`.
+
+        The two know nothing of each other: close both. With `workers` they share producers.
+        """
+        return BatchSequence(**{**self._arguments, **changes})
+
     def __repr__(self) -> str:
         state = "" if self._end.alive else ", closed"
         return f"BatchSequence({len(self)} batches of {self._plan.batch_size}, {self.dataset!r}{state})"
 
     def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
-        """Pack the arrays as Keras wants them: absent parts left out, several targets in a tuple."""
-        x = arrays.pop("x")
+        """Pack the arrays as Keras wants them: absent parts left out, several of a kind in a tuple."""
+        num_samples = len(arrays["x"])
         weights = arrays.pop("weight", None)
-        targets = tuple(arrays.values())
-        if self.dataset.target_is_input:
-            targets = (x,)
-        if not targets:
-            return x, len(x)
-        y = targets[0] if len(targets) == 1 else targets
-        return ((x, y) if weights is None else (x, y, weights)), len(x)
+        inputs = [arrays.pop(name) for name in [*arrays] if name.startswith("x")]
+        if self._targets is not None:
+            put_targets(self._targets, inputs, arrays)
+        x = _one_or_tuple(inputs)
+        y = x if self.dataset.target_is_input else _one_or_tuple(arrays.values())
+        if y is None:
+            return x, num_samples
+        return ((x, y) if weights is None else (x, y, weights)), num_samples
 
 
-def _check(dataset: ImageDataset) -> None:
-    if not isinstance(dataset, ImageDataset):
-        raise ConfigurationError(
-            "a BatchSequence needs an ImageDataset, such as ImageDataset.from_dataframe(...) makes;"
-            f" got {type(dataset).__name__}"
-        )
-    if dataset.weights is not None and not (dataset.targets or dataset.target_is_input):
-        raise ConfigurationError("Keras takes sample weights only together with labels; the dataset has none")
+_NOT_ARGUMENTS = ("self", "__class__")
+"""What a constructor's local names have beside its arguments."""
 
 
-def _size(image_size: tuple[int, int]) -> tuple[int, int]:
-    try:
-        height, width = image_size
-    except (TypeError, ValueError):
-        raise ConfigurationError(f"image_size must be (height, width), got {image_size!r}") from None
-    return height, width
-
-
-def _target_arrays(dataset: ImageDataset) -> dict[str, npt.NDArray[Any]]:
-    """Everything that travels with the images, by its name in the batch."""
-    names = ["y"] if len(dataset.targets) == 1 else [f"y{i}" for i in range(len(dataset.targets))]
-    arrays = dict(zip(names, dataset.targets, strict=True))
-    if dataset.weights is not None:
-        arrays["weight"] = np.asarray(dataset.weights, np.float32)
-    return arrays
+def _one_or_tuple(arrays: Iterable[npt.NDArray[Any]]) -> Any:
+    """None of none, one as it is, several as a tuple: a list of targets Keras takes for one of them."""
+    several = tuple(arrays)
+    return several if len(several) > 1 else next(iter(several), None)

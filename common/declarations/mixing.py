@@ -106,7 +106,7 @@ class CutMix(Collage):
     ----------
     factor : float or (float, float)
         In [0, 1]; a number ``f`` means ``(0, f)``. From it an alpha is drawn, and from Beta(alpha, alpha) the
-        share of the first image. The rectangle has the ratio of sides of the image, and lies anywhere inside it.
+        share of the first image. The rectangle has the image's ratio of sides, and lies anywhere inside it.
     """
 
     factor: float | Pair = 1.0

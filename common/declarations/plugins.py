@@ -47,7 +47,7 @@ def _class_names(value: Any) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Call(Transform):
+class Foreign(Transform):
     """What both have: a random generator that two uniforms are the key of, and a size that may be new."""
 
     image_size: tuple[int, int] | None = field(default=None, kw_only=True)
@@ -71,7 +71,7 @@ class _Call(Transform):
 
 
 @dataclass(frozen=True, slots=True)
-class PythonTransform(_Call):
+class PythonTransform(Foreign):
     """Call a function of your own, ``function(image, rng, **params)``, which returns the new image.
 
     Parameters
@@ -107,7 +107,7 @@ class PythonTransform(_Call):
 
 
 @dataclass(frozen=True, slots=True)
-class Albumentations(_Call):
+class Albumentations(Foreign):
     """Apply a pipeline of albumentations 2, which producers need installed (``feedline[albumentations]``).
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -18,31 +18,40 @@ Points: TypeAlias = npt.NDArray[np.float64]
 """Shape (points, 2): x, y."""
 
 
+Move: TypeAlias = tuple[Matrix, Window]
+"""Where points (x, y, 1) go, shape (3, 3), and what is seen afterwards."""
+
+
 def moved_into(boxes: Boxes, matrix: Matrix, window: Window) -> Boxes:
+    """Move boxes once: see `moved_through`."""
+    return moved_through(boxes, [(matrix, window)])
+
+
+def moved_through(boxes: Boxes, moves: Sequence[Move]) -> Boxes:
     """Move boxes, and keep what is seen of them.
 
-    A box that is turned becomes the smallest upright box around what is left of its rectangle in the
-    window: never too small for what it holds, and no larger than that rectangle makes necessary.
+    A box that is turned becomes the smallest upright box around what is left of its rectangle after the
+    last move: never too small for what it holds, and no larger than that rectangle makes necessary.
 
     Parameters
     ----------
     boxes : ndarray of float32
         Shape (num_boxes, 5), see `common.boxes`.
-    matrix : ndarray of float64
-        Shape (3, 3): where points (x, y, 1) go.
-    window : (float, float, float, float)
-        x1, y1, x2, y2 of what is seen.
+    moves : sequence of (ndarray of float64, (float, float, float, float))
+        One after another: where points go, and x1, y1, x2, y2 of what is seen of them there.
 
     Returns
     -------
     ndarray of float32
         Shape (boxes of which anything is seen, 5), in the same order.
     """
-    if matrix[0, 1] or matrix[1, 0]:
-        return _turned_into(boxes, matrix, window)
-    edges = boxes[:, :4].reshape(-1, 2, 2) * matrix.diagonal()[:2] + matrix[:2, 2]
-    corners = np.clip(np.sort(edges, axis=1), window[:2], window[2:])
-    return _seen(corners.reshape(-1, 4), boxes[:, 4:])
+    if any(matrix[0, 1] or matrix[1, 0] for matrix, _ in moves):
+        return _turned(boxes, moves)
+    corners = boxes[:, :4].astype(np.float64).reshape(-1, 2, 2)
+    for matrix, window in moves:
+        moved = np.sort(corners * matrix.diagonal()[:2] + matrix[:2, 2], axis=1)
+        corners = np.clip(moved, window[:2], window[2:])
+    return _seen(corners, boxes[:, 4:])
 
 
 def dropped_below(boxes: Boxes, min_side: float) -> Boxes:
@@ -52,14 +61,22 @@ def dropped_below(boxes: Boxes, min_side: float) -> Boxes:
 
 
 def _seen(corners: npt.NDArray[np.float64], classes: Boxes) -> Boxes:
-    moved = np.concatenate([corners, classes], axis=1, dtype=np.float32)
+    moved = np.concatenate([corners.reshape(-1, 4), classes], axis=1, dtype=np.float32)
     return moved[(moved[:, 2] > moved[:, 0]) & (moved[:, 3] > moved[:, 1])]
 
 
-def _turned_into(boxes: Boxes, matrix: Matrix, window: Window) -> Boxes:
-    corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].astype(np.float64).reshape(-1, 4, 2)
-    polygons = corners @ matrix[:2, :2].T + matrix[:2, 2]
-    return _seen(np.array([_bounds(_cut(p, window)) for p in polygons]).reshape(-1, 4), boxes[:, 4:])
+def _turned(boxes: Boxes, moves: Sequence[Move]) -> Boxes:
+    outlines = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].astype(np.float64).reshape(-1, 4, 2)
+    corners = np.array([_bounds(_outline_after(outline, moves)) for outline in outlines]).reshape(-1, 2, 2)
+    # Where an edge was met, rounding may have left a hair's breadth.
+    window = moves[-1][1]
+    return _seen(np.clip(corners, window[:2], window[2:]), boxes[:, 4:])
+
+
+def _outline_after(outline: Points, moves: Sequence[Move]) -> Points:
+    for matrix, window in moves:
+        outline = _cut(outline @ matrix[:2, :2].T + matrix[:2, 2], window)
+    return outline
 
 
 def _cut(polygon: Points, window: Window) -> Points:

@@ -1,4 +1,4 @@
-"""Flip, rotation, translation, zoom: where each output pixel is looked up in the image.
+"""Flip, rotation, translation, zoom, shear: where each output pixel is looked up in the image.
 
 Each is a 3 x 3 matrix from output to input coordinates, (x, y, 1) with pixel centres at whole
 numbers, as in the ``affine_transform`` that Keras' layers call. So "first A, then B" is ``A @ B``,
@@ -23,6 +23,7 @@ from common.transforms import (
     Interpolation,
     RandomFlip,
     RandomRotation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
 )
@@ -87,6 +88,12 @@ def zoom(declaration: RandomZoom, draws: Draws, size: tuple[int, int]) -> Matrix
     """Scale distances from the centre of the image."""
     height, width = declaration.zoom(draws)
     return _about_centre(np.array([[width, 0.0], [0.0, height]]), size)
+
+
+def shear(declaration: RandomShear, draws: Draws, _: tuple[int, int]) -> Matrix:
+    """Slant from the top left corner, where Keras leaves the origin."""
+    x, y = declaration.shear(draws)
+    return np.array([[1.0, x, 0.0], [y, 1.0, 0.0], [0.0, 0.0, 1.0]])
 
 
 def _about_centre(linear: Matrix, size: tuple[int, int]) -> Matrix:

@@ -110,4 +110,5 @@ def _seen_beside(patch: Patch, boxes: Boxes) -> Boxes:
     corner = np.array([patch.left, patch.top])
     end = corner + np.array([patch.height, patch.width])[::-1]
     is_hidden = (boxes[:, :2] >= corner).all(axis=1) & (boxes[:, 2:4] <= end).all(axis=1)
-    return boxes[~is_hidden]
+    seen: Boxes = boxes[~is_hidden]
+    return seen

@@ -14,14 +14,15 @@ import numpy as np
 from common.boxes import Boxes
 from common.companions import Role
 from common.errors import ConfigurationError
-from common.transforms import Transform, num_draws, output_dtype, output_size
+from common.image import DECODED_DTYPES
+from common.transforms import Transform, check_channels, num_draws, output_dtype, output_size
 from producer.plugins import NO_PLUGINS, Plugins
-from producer.transforms.boxes import moved_into
+from producer.transforms.boxes import Move, moved_through
 from producer.transforms.geometry import Action, Pixels
 from producer.transforms.registry import Draws
-from producer.transforms.steps import MovingStep, Size, Step, Tone, steps_of
+from producer.transforms.steps import Call, Cut, MovingStep, Size, Step, steps_of
 
-PIPELINE_DTYPES = ("uint8", "uint16", "float32")
+PIPELINE_DTYPES = (*DECODED_DTYPES, "float32")
 """What may come in."""
 
 
@@ -61,8 +62,8 @@ class Pipeline:
     channels : int
         1, 3 or 4.
     in_dtype, out_dtype : str
-        ``uint8``, ``uint16`` or ``float32`` comes in; the same goes out, or ``float32``, in the same range of
-        values unless a `Rescaling` changes it.
+        ``uint8``, ``uint16``, ``int16`` or ``float32`` comes in; the same goes out, or ``float32``, in the
+        same range of values unless a `Rescaling` or a `Normalization` changes it.
     role : Role
         What the images are for: not all go through all transforms.
     plugins : Plugins
@@ -71,7 +72,7 @@ class Pipeline:
     Raises
     ------
     ConfigurationError
-        If a crop does not fit, or the dtypes do not go together.
+        If a crop does not fit, a transform cannot take so many channels, or the dtypes do not go together.
     UserCodeError
         If a function of the user's may not be called, or is not there.
     """
@@ -91,7 +92,9 @@ class Pipeline:
         self.output_size = output_size(transforms, size)
         self.output_shape = (*self.output_size, channels)
         chosen = list(_chosen(steps_of(transforms, size, plugins), role))
-        _check_dtypes([t for step, _ in chosen for t in step.transforms], in_dtype, out_dtype)
+        used = [transform for step, _ in chosen for transform in step.transforms]
+        check_channels(used, channels)
+        _check_dtypes(used, in_dtype, out_dtype)
         self._plan = _plan(chosen, (*size, channels), in_dtype, out_dtype)
 
     def apply(self, image: Pixels, draws: Draws, out: Pixels) -> None:
@@ -126,12 +129,13 @@ class Pipeline:
 
     def move(self, boxes: Boxes, draws: Draws, size: Size) -> Boxes:
         """Where the boxes of an image of `size` are when it has been transformed by `draws`."""
+        moves: list[Move] = []
         for placed in self._plan:
             if isinstance(placed.step, MovingStep):
                 matrix = placed.step.matrix(draws[placed.draws], size)
                 size = output_size(placed.step.transforms, placed.size)
-                boxes = moved_into(boxes, matrix, (0, 0, size[1], size[0]))
-        return boxes
+                moves.append((matrix, (0, 0, size[1], size[0])))
+        return moved_through(boxes, moves)
 
 
 def _check_dtypes(transforms: list[Transform], in_dtype: str, out_dtype: str) -> None:
@@ -148,12 +152,13 @@ def _plan(
     plan: list[Placed] = []
     dtype = in_dtype
     for step, draws in chosen:
-        # The first tone curve makes floats, where floats are wanted: what comes after is then not rounded.
-        dtype = out_dtype if isinstance(step, Tone) else dtype
+        # The first change of values makes floats, where floats are wanted: what comes after is not rounded.
+        # Code from elsewhere returns what it got.
+        dtype = dtype if isinstance(step, MovingStep | Call) else out_dtype
         size = shape[:2]
         shape = (*output_size(step.transforms, size), shape[2])
-        is_last = step is chosen[-1][0] and dtype == out_dtype
-        scratch = None if is_last else _as_opencv(np.empty(shape, dtype))
+        needs_none = isinstance(step, Cut | Call) or (step is chosen[-1][0] and dtype == out_dtype)
+        scratch = None if needs_none else _as_opencv(np.empty(shape, dtype))
         plan.append(Placed(step, draws, size, scratch))
     return plan
 

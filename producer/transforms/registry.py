@@ -1,6 +1,6 @@
 """The one table: which function says what a declaration does to pixels.
 
-Six families, by the form of the answer:
+Seven families, by the form of the answer:
 
 ``MAPPINGS``
     (declaration, draws, size) → where in the image each output pixel is looked up, as a 3 x 3 matrix.
@@ -16,6 +16,8 @@ Six families, by the form of the answer:
     (declaration, draws, size) → how several images become one, and their labels and boxes.
 ``CALLS``
     (declaration, plugins) → a function of (image, random generator): code from elsewhere.
+``FILTERS``
+    (declaration, draws, size) → an `Action`: what else makes pixels of pixels, each in its place.
 
 To add a transform, see the end of `docs/transforms.md`.
 """
@@ -30,23 +32,36 @@ import numpy.typing as npt
 
 from common.transforms import (
     Albumentations,
+    CenterCrop,
     CutMix,
+    Flip,
+    GaussianNoise,
+    Letterbox,
     MixUp,
     Mosaic,
+    Normalization,
     PythonTransform,
     RandomBrightness,
+    RandomColorJitter,
     RandomContrast,
     RandomCrop,
+    RandomErasing,
     RandomFlip,
+    RandomGaussianBlur,
+    RandomGrayscale,
+    RandomHue,
     RandomResizedCrop,
     RandomRotation,
+    RandomSaturation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
     Rescaling,
     Transform,
+    YoloAugment,
 )
 from producer.plugins import Plugins
-from producer.transforms import calls, color, crop, framing, geometry, mixing
+from producer.transforms import calls, color, crop, detail, framing, geometry, hue, mixing, yolo
 from producer.transforms.calls import Function
 from producer.transforms.color import Line
 from producer.transforms.geometry import Action, Matrix
@@ -56,20 +71,34 @@ Draws = npt.NDArray[np.float64]
 Means = Callable[[], npt.NDArray[np.float64]]
 
 MAPPINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], npt.NDArray[np.float64]]] = {
+    Flip: geometry.flip,
     RandomFlip: geometry.flip,
     RandomRotation: geometry.rotation,
     RandomTranslation: geometry.translation,
     RandomZoom: geometry.zoom,
+    RandomShear: geometry.shear,
 }
 
 WINDOWS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], tuple[int, int]]] = {
     RandomCrop: crop.corner,
+    CenterCrop: crop.corner,
 }
 
 LINES: dict[type[Transform], Callable[[Any, Draws, Means], Line]] = {
     RandomBrightness: color.brightness,
     RandomContrast: color.contrast,
     Rescaling: color.rescaling,
+    Normalization: color.normalization,
+}
+
+FILTERS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], Action]] = {
+    RandomSaturation: hue.saturation,
+    RandomHue: hue.hue,
+    RandomColorJitter: hue.color_jitter,
+    RandomGrayscale: hue.grayscale,
+    RandomGaussianBlur: detail.gaussian_blur,
+    GaussianNoise: detail.gaussian_noise,
+    RandomErasing: detail.erasing,
 }
 
 NEED_MEANS: frozenset[type[Transform]] = frozenset({RandomContrast})
@@ -79,6 +108,8 @@ FRAMINGS: dict[
     type[Transform], Callable[[Any, Draws, tuple[int, int], tuple[int, int]], tuple[Action, Matrix]]
 ] = {
     RandomResizedCrop: framing.resized_crop,
+    Letterbox: yolo.letterbox,
+    YoloAugment: yolo.yolo_augment,
 }
 
 MIXINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], Mix]] = {

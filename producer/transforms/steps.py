@@ -22,7 +22,7 @@ from producer.transforms.geometry import (
     lookup_of,
     mirror,
 )
-from producer.transforms.registry import CALLS, FRAMINGS, LINES, MAPPINGS, NEED_MEANS, WINDOWS, Draws
+from producer.transforms.registry import CALLS, FILTERS, FRAMINGS, LINES, MAPPINGS, NEED_MEANS, WINDOWS, Draws
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
@@ -42,7 +42,7 @@ class MovingStep(Step, Protocol):
     """A step after which pixels are in other places: boxes and masks follow it."""
 
     def matrix(self, draws: Draws, size: Size) -> Matrix:
-        """Where points (x, y, 1) of an image of `size` go, shape (3, 3); pixels have edges at whole numbers."""
+        """Where points (x, y, 1) of an image of `size` go, shape (3, 3); pixels end at whole numbers."""
 
     def for_masks(self) -> Step:
         """The same for an image whose values are classes: none is computed, beyond the edge is 0."""
@@ -176,6 +176,18 @@ class Tone:
         return prepare_line(line(transform, draws, no_means))
 
 
+class Filter:
+    """What else makes pixels of pixels."""
+
+    def __init__(self, transform: Transform) -> None:
+        self.transforms: tuple[Transform, ...] = (transform,)
+
+    def prepare(self, draws: Draws, size: Size) -> Action:
+        """See `Step`."""
+        (transform,) = self.transforms
+        return FILTERS[type(transform)](transform, draws, size)
+
+
 class Call:
     """Code from elsewhere."""
 
@@ -211,6 +223,8 @@ def steps_of(transforms: Iterable[Transform], size: Size, plugins: Plugins) -> l
             steps.append(Cut(transform))
         elif type(transform) in LINES:
             steps.append(Tone(transform))
+        elif type(transform) in FILTERS:
+            steps.append(Filter(transform))
         elif type(transform) in CALLS:
             steps.append(Call(transform, plugins))
         elif isinstance(last, Warp) and _sample_alike(*last.transforms, transform):

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import albumentations as A  # noqa: N812 - as everybody calls it
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from common.errors import ConfigurationError, RemoteProtocolError, UserCodeError
+from common.boxes import BoxSpec
+from common.companions import Companion
+from common.errors import ConfigurationError, RemoteProtocolError, TransformError, UserCodeError
+from common.image import ImageSpec
+from common.job import Job
+from common.protocol import Sample, Ticket
 from common.transforms import (
     Albumentations,
+    MixUp,
     PythonTransform,
     RandomBrightness,
     RandomCrop,
@@ -24,8 +32,11 @@ from common.transforms import (
     output_size,
     to_wire,
 )
+from producer.build import BatchBuilder
 from producer.plugins import NO_PLUGINS, Plugins
+from producer.roots import DataRoots
 from producer.transforms import Pipeline
+from producer.transforms.calls import generator_of
 
 PLUGINS = Plugins(("user_code",))
 IMAGE = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
@@ -107,6 +118,13 @@ def test_the_generator_depends_on_the_samples_draws_and_on_nothing_else() -> Non
         assert (result_of(dots, draws=np.array(other)) != one).any()
 
 
+def test_the_generator_is_the_same_for_ever() -> None:
+    assert generator_of(DRAWS).bit_generator.random_raw(2).tolist() == [
+        15117401412527644754,
+        14368642976559424522,
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -147,6 +165,42 @@ def test_a_wire_with_other_arguments_is_refused() -> None:
 def test_a_size_that_is_none_is_refused(image_size: Any) -> None:
     with pytest.raises(ConfigurationError, match="image_size of PythonTransform"):
         PythonTransform("user_code:halve", image_size=image_size)
+
+
+@pytest.mark.parametrize(
+    ("followers", "text"),
+    [
+        ({"boxes": BoxSpec(4)}, "boxes would not follow"),
+        ({"companions": (Companion("m", "mask"),)}, "mask would not follow"),
+        (
+            {"companions": (Companion("t", "target"),), "boxes": BoxSpec(4)},
+            "boxes and target would not follow",
+        ),
+    ],
+)
+@pytest.mark.parametrize("transform", [PythonTransform("user_code:halve"), Albumentations({})])
+def test_a_job_with_boxes_or_masks_refuses_code_that_they_could_not_follow(
+    followers: dict[str, Any], text: str, transform: Transform
+) -> None:
+    def job(transforms: tuple[Transform, ...], **more: Any) -> Job:
+        return Job(1, 7, 4, ImageSpec(8, 8), transforms, "uint8", (), **more)
+
+    with pytest.raises(ConfigurationError, match=text):
+        job((RandomFlip(), transform), **followers)
+    assert job((transform,), companions=(Companion("x2", "input"),)).transforms == (transform,)
+
+
+def test_a_failure_names_the_file_whose_image_it_was_of_those_that_are_mixed(tmp_path: Path) -> None:
+    for name, side in (("dark.png", 0), ("light.png", 200)):
+        cv2.imwrite(str(tmp_path / name), np.full((8, 8, 3), side, np.uint8))
+    transforms = (PythonTransform("user_code:refuse_light"), MixUp(0.4))
+    job = Job(1, 7, 1, ImageSpec(8, 8), transforms, "uint8", ())
+    ticket = Ticket(1, 0, 0, 1, 0, (Sample(("dark.png",), 0), Sample(("light.png",), 1)), ())
+    builder = BatchBuilder(job, DataRoots([str(tmp_path)]), plugins=PLUGINS)
+    with pytest.raises(
+        TransformError, match=r"light\.png: user_code:refuse_light raised ValueError: too light"
+    ):
+        builder.build(ticket, lambda: False)
 
 
 # --- albumentations -----------------------------------------------------------------------------
