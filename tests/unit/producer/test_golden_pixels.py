@@ -95,7 +95,7 @@ COMPOSED: list[tuple[Transform, list[float], str]] = [
 
 
 def test_every_declaration_is_pinned() -> None:
-    """YoloAugment is compared with a second implementation, in test_yolo_pixels.py; others' code is others'."""
+    """Or compared with a second implementation, as YoloAugment in test_yolo_pixels.py, or others' code."""
     pinned = [type(transform) for transform, *_ in (*GOLDEN, *COMPOSED)]
     assert {*pinned, YoloAugment, *CALLS} == set(DECLARATIONS.values())
 
