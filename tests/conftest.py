@@ -17,6 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else it asks the network for its newest version
+
 SETTLE_S = 10.0
 """What ends by itself, such as a child that was told to leave, may take so long."""
 

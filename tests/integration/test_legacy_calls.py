@@ -365,7 +365,9 @@ def test_producers_of_a_pool_of_ones_own_cannot_be_counted_in_a_call(folder: Pat
     model, _ = recording_model()
     with ProducerPool(workers=1) as pool, generator_of(folder, pool=pool) as generator:
         fit(model, generator, max_queue_size=3)
-        with pytest.raises(ConfigurationError, match="pool= brings its own producers and budget: leave out workers=4"):
+        with pytest.raises(
+            ConfigurationError, match="pool= brings its own producers and budget: leave out workers=4"
+        ):
             fit(model, generator, workers=4)
 
 

@@ -45,6 +45,7 @@ from common.transforms import (
     YoloAugment,
 )
 from producer.transforms import compose
+from producer.transforms.registry import CALLS
 
 # Odd and square, so that a quarter turn and a zoom by two find whole pixels.
 IMAGE = (np.arange(15 * 15 * 3, dtype=np.uint32) * 97 % 251).astype(np.uint8).reshape(15, 15, 3)
@@ -94,9 +95,9 @@ COMPOSED: list[tuple[Transform, list[float], str]] = [
 
 
 def test_every_declaration_is_pinned() -> None:
-    """YoloAugment is compared with a second implementation, in test_yolo_pixels.py."""
+    """Or compared with a second implementation, as YoloAugment in test_yolo_pixels.py, or others' code."""
     pinned = [type(transform) for transform, *_ in (*GOLDEN, *COMPOSED)]
-    assert {*pinned, YoloAugment} == set(DECLARATIONS.values())
+    assert {*pinned, YoloAugment, *CALLS} == set(DECLARATIONS.values())
 
 
 @pytest.mark.parametrize(("transform", "draws", "expected"), COMPOSED, ids=name_of)
