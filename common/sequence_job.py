@@ -8,7 +8,7 @@ batches are. A `SurveyJob` has one step, and the batch of that step is the answe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import msgpack
@@ -130,6 +130,10 @@ class SurveyJob:
         """Bytes of the answer."""
         return SURVEY_BYTES
 
+    def renumbered(self, job_id: int) -> SurveyJob:
+        """The same under another number."""
+        return replace(self, job_id=job_id)
+
     def layout(self, num_samples: int) -> BatchLayout:
         """One array, x, of bytes."""
         return _bytes_layout(self.slot_bytes, num_samples)
@@ -190,6 +194,10 @@ class SequenceJob:
     def slot_bytes(self) -> int:
         """Bytes of the largest batch."""
         return aligned(self.batch_bytes)
+
+    def renumbered(self, job_id: int) -> SequenceJob:
+        """The same under another number."""
+        return replace(self, job_id=job_id)
 
     def layout(self, num_samples: int) -> BatchLayout:
         """One array, x, of bytes: what is in them, they say themselves."""
