@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from common.batch import BatchLayout
 from common.errors import FeedlineError, RemoteProtocolError
@@ -30,7 +30,7 @@ class AnyJob(Protocol):
     def slot_bytes(self) -> int:
         """Bytes of the largest batch."""
 
-    def renumbered(self, job_id: int) -> AnyJob:
+    def renumbered(self, job_id: int) -> Self:
         """The same under another number."""
 
     def layout(self, num_samples: int) -> BatchLayout:

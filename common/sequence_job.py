@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import msgpack
 import numpy as np
@@ -130,7 +130,7 @@ class SurveyJob:
         """Bytes of the answer."""
         return SURVEY_BYTES
 
-    def renumbered(self, job_id: int) -> SurveyJob:
+    def renumbered(self, job_id: int) -> Self:
         """The same under another number."""
         return replace(self, job_id=job_id)
 
@@ -195,7 +195,7 @@ class SequenceJob:
         """Bytes of the largest batch."""
         return aligned(self.batch_bytes)
 
-    def renumbered(self, job_id: int) -> SequenceJob:
+    def renumbered(self, job_id: int) -> Self:
         """The same under another number."""
         return replace(self, job_id=job_id)
 

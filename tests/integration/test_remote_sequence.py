@@ -131,6 +131,15 @@ def test_without_shuffle_an_index_is_that_of_the_sequence_and_with_it_a_step_of_
     assert all(sorted(rows) == list(range(NUM_ROWS)) for rows in epochs)
 
 
+def test_other_producers_and_queues_make_the_same_bytes(references: dict[str, list[list[str]]]) -> None:
+    name = "with a state of its own and a short last batch"
+    with remote(name, workers=1) as sequence:
+        epochs = [digests_of(sequence)]
+        sequence.resize(workers=2, max_queue_size=3)
+        epochs += [digests_of(sequence) for _ in range(NUM_EPOCHS - 1)]
+    assert epochs == references[name]
+
+
 def test_arrays_have_the_structure_dtypes_and_shapes_that_the_sequence_gave_them() -> None:
     with remote("Augmenting", workers=1) as sequence:
         x, (rows, noisy) = sequence[len(sequence) - 1]
