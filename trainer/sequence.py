@@ -323,7 +323,8 @@ class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has n
 
     def __repr__(self) -> str:
         state = "" if self._end.alive else ", closed"
-        return f"BatchSequence({len(self)} batches of {self._plan.batch_size}, {self.dataset!r}{state})"
+        name = type(self).__name__
+        return f"{name}({len(self)} batches of {self._plan.batch_size}, {self.dataset!r}{state})"
 
     def _check_open(self) -> None:
         if not self._end.alive:

@@ -76,7 +76,7 @@ def epochs_in(rows: list[int]) -> list[list[int]]:
     return [rows[start : start + NUM_ROWS] for start in range(0, len(rows), NUM_ROWS)]
 
 
-def num_slots(generator: DataGenerator) -> int:
+def num_slots(generator: BatchSequence) -> int:
     """Batches that all producers together may have in hand for a generator."""
     slots = generator.pool._thread.exchange._dispatcher._books.slots
     return generator.pool._call(lambda _: sum(slot.job_id == generator._job_id for slot, _ in slots))
@@ -132,6 +132,14 @@ def test_steps_per_epoch_cuts_a_stream_of_whole_sweeps(
     sweeps = epochs_in(recorder.take_rows())
     assert [sorted(sweep) for sweep in sweeps] == [EPOCH] * num_sweeps
     assert len({tuple(sweep) for sweep in sweeps}) == num_sweeps
+
+
+def test_the_batches_that_keras_peeks_at_are_trained_all_the_same(folder: Path) -> None:
+    model, recorder = recording_model()
+    with generator_of(folder, range(10)) as generator, generator_of(folder, range(10)) as by_hand:
+        fit(model, generator, epochs=4, steps_per_epoch=1)
+        expected = [row for _ in range(2) for _, y in by_hand for row in y.tolist()]
+    assert recorder.take_rows() == expected
 
 
 def test_a_fit_after_one_that_stopped_midway_trains_whole_sweeps_all_the_same(
@@ -336,6 +344,13 @@ def test_steps_callbacks_and_verbose(
     assert f"{num_steps}/{num_steps} -" in capsys.readouterr().out
     assert counter.judged == [num_steps] * 2
     wait_for_producers(disorderly.pool, 2)
+
+
+def test_a_view_has_the_producers_and_queues_of_its_generator(disorderly: DataGenerator) -> None:
+    evaluate_generator(recording_model()[0], disorderly, workers=2, max_queue_size=3)
+    with disorderly.in_order() as view:
+        wait_for_producers(view.pool, 2)
+        wait_for("6 slots", lambda: num_slots(view) == 6)
 
 
 def test_a_generator_that_is_in_order_is_used_itself(ordered: DataGenerator) -> None:

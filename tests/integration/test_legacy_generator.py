@@ -190,6 +190,7 @@ def test_class_numbers_become_rows_with_a_one(folder: Path) -> None:
 def test_a_view_in_order_is_neither_shuffled_nor_augmented(folder: Path) -> None:
     with generator_of(folder, np.arange(NUM_ROWS), transforms=[RandomFlip()]) as generator:
         assert not generator.is_in_order
+        assert repr(generator).startswith("DataGenerator(6 batches of 5, ImageDataset(27 samples")
         with generator.in_order() as view:
             assert [row for x, _ in view for row in rows_in(x)] == list(range(NUM_ROWS))
             assert view.pool is generator.pool
