@@ -8,6 +8,8 @@ from enum import StrEnum
 from numbers import Real
 from typing import Any, TypeVar
 
+import numpy as np
+
 from common.errors import ConfigurationError
 
 _Name = TypeVar("_Name", bound=StrEnum)
@@ -58,6 +60,32 @@ def number(argument: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise ConfigurationError(f"{argument} must be a finite number, got {value!r}")
     return float(value)
+
+
+def number_in(argument: str, value: Any, lowest: float, highest: float) -> float:
+    """Read one number in [`lowest`, `highest`]; ConfigurationError, with the bounds, if it is none."""
+    known = number(argument, value)
+    if not lowest <= known <= highest:
+        raise ConfigurationError(f"{argument} must be a number in [{lowest:g}, {highest:g}], got {value!r}")
+    return known
+
+
+def numbers(argument: str, value: Any) -> float | tuple[float, ...]:
+    """Read one finite number, or one for each channel; ConfigurationError if it is neither.
+
+    Parameters
+    ----------
+    argument : str
+        What the user calls the value, for the message.
+    value : object
+        A number, or a tuple, list or array of them with one axis.
+    """
+    plain = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(plain, tuple | list):
+        return number(argument, plain)
+    if not plain:
+        raise ConfigurationError(f"{argument} must be a number, or one for each channel, got {value!r}")
+    return tuple(number(argument, item) for item in plain)
 
 
 def pair(argument: str, value: Any) -> Pair:

@@ -110,7 +110,15 @@ class BatchLayout:
 
 def empty_buffer(num_bytes: int) -> npt.NDArray[np.uint8]:
     """A heap buffer, shape (num_bytes,), that starts at a multiple of `ALIGNMENT_BYTES`."""
-    block = np.empty(num_bytes + ALIGNMENT_BYTES, np.uint8)
+    return _aligned_part(np.empty(num_bytes + ALIGNMENT_BYTES, np.uint8), num_bytes)
+
+
+def zero_buffer(num_bytes: int) -> npt.NDArray[np.uint8]:
+    """An `empty_buffer` of zeros: as large as you like, it costs nothing where nobody writes or reads."""
+    return _aligned_part(np.zeros(num_bytes + ALIGNMENT_BYTES, np.uint8), num_bytes)
+
+
+def _aligned_part(block: npt.NDArray[np.uint8], num_bytes: int) -> npt.NDArray[np.uint8]:
     start = -block.ctypes.data % ALIGNMENT_BYTES
     return block[start : start + num_bytes]
 

@@ -24,6 +24,10 @@ class Purpose(IntEnum):
     ORDER = 1
     TRANSFORM = 2
     SPLIT = 3
+    NOISE = 4
+    SAMPLE = 5
+    PARTNER = 6
+    SIZE = 8
 
 
 def raw(
@@ -56,6 +60,23 @@ def uniforms(
 ) -> npt.NDArray[np.float64]:
     """Draw `num` floats in [0, 1), shape (num,), from the top 53 bits of each word of `raw`."""
     return _as_uniforms(raw(purpose, seed, epoch, num, row=row, occurrence=occurrence))
+
+
+def beta(alpha: float, draw: float) -> float:
+    """Turn a uniform into a number from the distribution Beta(`alpha`, `alpha`), in [0, 1].
+
+    The uniform is the key of a generator: how many numbers a draw from Beta takes is not known beforehand.
+    NumPy may change the result from one version to another, but not from one process to another.
+
+    Parameters
+    ----------
+    alpha : float
+        Above 0.
+    draw : float
+        In [0, 1).
+    """
+    generator = np.random.Generator(np.random.Philox(key=int(draw / _TWO_POW_MINUS_53)))
+    return float(generator.beta(alpha, alpha))
 
 
 class UniformStream:

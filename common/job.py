@@ -8,10 +8,24 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from common.batch import ArraySpec, BatchLayout
+from common.boxes import BoxSpec
 from common.caching import CacheSpec
+from common.companions import Companion, Role
 from common.errors import ConfigurationError, FeedlineError, RemoteProtocolError
-from common.image import ImageSpec
-from common.transforms import Transform, from_wire, output_dtype, output_size, to_wire
+from common.image import Fit, ImageSpec
+from common.transforms import (
+    Mixing,
+    MixUp,
+    Transform,
+    check_channels,
+    check_order,
+    from_wire,
+    is_framed,
+    num_sources,
+    output_dtype,
+    output_size,
+    to_wire,
+)
 
 _SEEDS = range(-(1 << 63), 1 << 64)
 """What msgpack can carry."""
@@ -36,9 +50,14 @@ class Job:
     dtype : str
         What the user asked for; `x` says what comes out.
     targets : tuple of ArraySpec
-        Labels and weights. Their values travel in tickets and are copied into the batch.
+        Labels and weights. Their values travel in tickets and are copied into the batch; of samples that
+        are mixed, they are mixed.
     cache : CacheSpec or None
         Whether, and where, decoded samples are kept for the next epoch.
+    companions : tuple of Companion
+        Further images of each sample; in a ticket their paths come after that of ``x``, in this order.
+    boxes : BoxSpec or None
+        What is done with the boxes that tickets carry, if they do.
 
     Raises
     ------
@@ -54,6 +73,8 @@ class Job:
     dtype: str
     targets: tuple[ArraySpec, ...]
     cache: CacheSpec | None = None
+    companions: tuple[Companion, ...] = ()
+    boxes: BoxSpec | None = None
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
@@ -63,19 +84,72 @@ class Job:
             raise ConfigurationError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.seed not in _SEEDS:
             raise ConfigurationError(f"seed must be a number of 64 bits, got {self.seed}")
-        names = [spec.name for spec in (self.x, *self.targets)]
+        # Floats made of 16-bit pixels have their range, and are refused what those are.
+        output_dtype(self.transforms, self.image.dtype)
+        names = [spec.name for spec in self.arrays]
         if len(set(names)) < len(names):
             raise ConfigurationError(f"the arrays of a batch need names of their own, got {names}")
+        check_order(self.transforms)
+        check_channels(self.transforms, self.image.one_slice.channels)
+        self._check_framing()
+        self._check_mixing()
+
+    def _check_framing(self) -> None:
+        if is_framed(self.transforms) != (self.image.fit == Fit.FRAMED):
+            raise ConfigurationError(
+                f"fit={str(self.image.fit)!r} does not go with transforms={self.transforms}"
+            )
+        if is_framed(self.transforms) and self.cache is not None:
+            raise ConfigurationError(
+                f"a cache holds images of one size, and {type(self.transforms[0]).__name__} begins with those"
+                " of the files: leave out cache="
+            )
+
+    def _check_mixing(self) -> None:
+        for mixing in (transform for transform in self.transforms if isinstance(transform, Mixing)):
+            name = type(mixing).__name__
+            whole = [spec.name for spec in self.targets if not spec.dtype.startswith("float")]
+            if whole:
+                raise ConfigurationError(
+                    f"{name} mixes labels in shares, so they must be floats, such as class_mode='categorical'"
+                    f" makes; {', '.join(whole)} holds whole numbers"
+                )
+            masks = [companion.name for companion in self.companions if companion.role is Role.MASK]
+            if masks and isinstance(mixing, MixUp):
+                raise ConfigurationError(
+                    f"{name} cannot blend class numbers ({', '.join(masks)}): use CutMix"
+                )
 
     @property
     def x(self) -> ArraySpec:
         """The images of a batch: shape (height, width, channels) per sample, after all transforms."""
-        height, width = output_size(self.transforms, (self.image.height, self.image.width))
-        return ArraySpec("x", (height, width, self.image.channels), output_dtype(self.transforms, self.dtype))
+        return self._images("x", self.image)
+
+    @property
+    def arrays(self) -> tuple[ArraySpec, ...]:
+        """All arrays of a batch: ``x`` and further inputs, `targets`, images and masks to predict, boxes."""
+        inputs = [self.companion_array(c) for c in self.companions if c.role is Role.INPUT]
+        outputs = [self.companion_array(c) for c in self.companions if c.role is not Role.INPUT]
+        boxes = [] if self.boxes is None else [self.boxes.array]
+        return (self.x, *inputs, *self.targets, *outputs, *boxes)
+
+    def companion_array(self, companion: Companion) -> ArraySpec:
+        """The array of a companion; a mask keeps the values of its files."""
+        return self._images(companion.name, companion.image(self.image), is_mask=companion.role is Role.MASK)
+
+    def _images(self, name: str, image: ImageSpec, *, is_mask: bool = False) -> ArraySpec:
+        height, width = output_size(self.transforms, image.size)
+        dtype = output_dtype(self.transforms, self.dtype)
+        return ArraySpec(name, (height, width, image.channels), image.dtype if is_mask else dtype)
+
+    @property
+    def num_sources(self) -> int:
+        """How many samples of a ticket become one of the batch; they stand together in it."""
+        return num_sources(self.transforms)
 
     def layout(self, num_samples: int) -> BatchLayout:
         """Where the arrays of a batch of `num_samples` samples lie."""
-        return BatchLayout((self.x, *self.targets), num_samples)
+        return BatchLayout(self.arrays, num_samples)
 
     @property
     def slot_bytes(self) -> int:
@@ -93,6 +167,8 @@ class Job:
             "dtype": self.dtype,
             "targets": [spec.to_wire() for spec in self.targets],
             "cache": None if self.cache is None else self.cache.to_wire(),
+            "companions": [companion.to_wire() for companion in self.companions],
+            "boxes": None if self.boxes is None else self.boxes.to_wire(),
         }
 
     @classmethod
@@ -117,6 +193,8 @@ class Job:
                 dtype=wire["dtype"],
                 targets=tuple(ArraySpec.from_wire(spec) for spec in wire["targets"]),
                 cache=None if wire["cache"] is None else CacheSpec.from_wire(wire["cache"]),
+                companions=tuple(Companion.from_wire(companion) for companion in wire["companions"]),
+                boxes=None if wire["boxes"] is None else BoxSpec.from_wire(wire["boxes"]),
             )
         except (KeyError, TypeError, ValueError, FeedlineError) as error:
             raise RemoteProtocolError(f"not a job this version can build: {error}") from error

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a message changes; both sides must have the same."""
 
 HEARTBEAT_S = 1.0
@@ -214,7 +214,8 @@ class CloseJob:
 class Ticket:
     """Build the batch (epoch, step) of a job into a slot.
 
-    `targets` has one buffer for each `Job.targets`: the values for all samples, C order.
+    `targets` has one buffer for each `Job.targets`: the values for all samples, C order; then, if the job has
+    boxes, the two of `common.boxes.pack`. `samples` are those of the batch, `Job.num_sources` for each.
     """
 
     tag: ClassVar[str] = "ticket"

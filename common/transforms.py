@@ -5,40 +5,82 @@ The declarations themselves are in `common.declarations`, each with its argument
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from math import prod
 from typing import Any
 
 from common.declarations.base import Draws, FillMode, Transform
-from common.declarations.color import RandomBrightness, RandomContrast, Rescaling
+from common.declarations.color import (
+    Normalization,
+    RandomBrightness,
+    RandomColorJitter,
+    RandomContrast,
+    RandomGrayscale,
+    RandomHue,
+    RandomSaturation,
+    Rescaling,
+)
+from common.declarations.detail import GaussianNoise, RandomErasing, RandomGaussianBlur
+from common.declarations.framing import Framing, RandomResizedCrop
 from common.declarations.geometry import (
+    CenterCrop,
+    Flip,
     FlipMode,
     RandomCrop,
     RandomFlip,
     RandomRotation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
 )
+from common.declarations.mixing import Collage, CutMix, Mixing, MixUp, Mosaic, Patch
+from common.declarations.yolo import Letterbox, YoloAugment
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.image import Interpolation
 
 __all__ = [
     "DECLARATIONS",
+    "CenterCrop",
+    "Collage",
+    "CutMix",
     "Draws",
     "FillMode",
+    "Flip",
     "FlipMode",
+    "Framing",
+    "GaussianNoise",
     "Interpolation",
+    "Letterbox",
+    "MixUp",
+    "Mixing",
+    "Mosaic",
+    "Normalization",
+    "Patch",
     "RandomBrightness",
+    "RandomColorJitter",
     "RandomContrast",
     "RandomCrop",
+    "RandomErasing",
     "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomResizedCrop",
     "RandomRotation",
+    "RandomSaturation",
+    "RandomShear",
     "RandomTranslation",
     "RandomZoom",
     "Rescaling",
     "Transform",
+    "YoloAugment",
+    "check_channels",
+    "check_order",
     "from_wire",
+    "is_framed",
     "num_draws",
+    "num_sources",
     "output_dtype",
     "output_size",
     "to_wire",
@@ -47,25 +89,66 @@ __all__ = [
 DECLARATIONS: dict[str, type[Transform]] = {
     declaration.__name__: declaration
     for declaration in (
+        Flip,
         RandomFlip,
         RandomRotation,
         RandomTranslation,
         RandomZoom,
+        RandomShear,
         RandomCrop,
+        CenterCrop,
         RandomBrightness,
         RandomContrast,
+        RandomSaturation,
+        RandomHue,
+        RandomColorJitter,
+        RandomGrayscale,
+        RandomGaussianBlur,
+        GaussianNoise,
+        RandomErasing,
         Rescaling,
+        Normalization,
+        RandomResizedCrop,
+        Letterbox,
+        YoloAugment,
+        MixUp,
+        CutMix,
+        Mosaic,
     )
 }
 """Every declaration by the name that travels. `producer.transforms.registry` says what each does."""
 
-DTYPES = ("uint8", "uint16", "float32")
-"""What a job may ask for; float32 is decoded as uint8 and keeps its range until a `Rescaling`."""
+DTYPES = ("uint8", "uint16", "int16", "float32")
+"""What a job may ask for; float32 is decoded as uint8, Hounsfield units as int16, and keeps its range until
+one of `MAKE_FLOATS`."""
+
+MAKE_FLOATS = (Rescaling, Normalization)
+"""What comes out of these is no whole number in the range of pixels any more."""
 
 
 def num_draws(transforms: Iterable[Transform]) -> int:
     """How many uniforms one sample consumes in all."""
     return sum(transform.num_draws for transform in transforms)
+
+
+def is_framed(transforms: Sequence[Transform]) -> bool:
+    """Whether a framing, which does its own resize, stands first."""
+    return bool(transforms) and isinstance(transforms[0], Framing)
+
+
+def num_sources(transforms: Iterable[Transform]) -> int:
+    """How many samples become one."""
+    return prod(transform.num_samples for transform in transforms if isinstance(transform, Mixing))
+
+
+def check_order(transforms: Sequence[Transform]) -> None:
+    """Raise a ConfigurationError if a framing stands anywhere but at the beginning."""
+    for place, transform in enumerate(transforms):
+        if place and isinstance(transform, Framing):
+            raise ConfigurationError(
+                f"{type(transform).__name__} takes the place of the resize, so it must be the first"
+                f" transform; it is number {place + 1}"
+            )
 
 
 def output_size(transforms: Iterable[Transform], size: tuple[int, int]) -> tuple[int, int]:
@@ -81,8 +164,14 @@ def output_size(transforms: Iterable[Transform], size: tuple[int, int]) -> tuple
     return size
 
 
+def check_channels(transforms: Iterable[Transform], channels: int) -> None:
+    """Raise ConfigurationError if one of `transforms` cannot take images of so many channels (1, 3 or 4)."""
+    for transform in transforms:
+        transform.check_channels(channels)
+
+
 def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:
-    """Name the dtype of the batch that a job of `dtype` makes: `dtype`, or float32 after a `Rescaling`.
+    """Name the dtype of the batch of a job of `dtype`: the same, or float32 after one of `MAKE_FLOATS`.
 
     Raises
     ------
@@ -93,10 +182,10 @@ def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:
         raise ConfigurationError(f"dtype must be one of {DTYPES}, got {dtype!r}")
     result = dtype
     for transform in transforms:
-        if isinstance(transform, Rescaling):
+        if isinstance(transform, MAKE_FLOATS):
             result = "float32"
-        elif result == "uint16":
-            _refuse_8_bit_range(transform)
+        elif result in {"uint16", "int16"}:
+            _refuse_8_bit_range(transform, result)
     return result
 
 
@@ -138,11 +227,11 @@ def _one_from_wire(item: Any) -> Transform:
         raise RemoteProtocolError(f"{name} cannot be made from {arguments!r}: {error}") from error
 
 
-def _refuse_8_bit_range(transform: Transform) -> None:
+def _refuse_8_bit_range(transform: Transform, dtype: str) -> None:
     value_range = getattr(transform, "value_range", None)
     if value_range == (0.0, 255.0):
         raise ConfigurationError(
-            f"{type(transform).__name__} would clip uint16 pixels to value_range=(0, 255): "
+            f"{type(transform).__name__} would clip {dtype} pixels to value_range=(0, 255): "
             "pass the range of your pixels, such as value_range=(0, 65535)"
         )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +16,35 @@ from common.errors import DecodeError, ReadError
 from common.job import Job
 from common.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
 from common.stages import Stage
-from producer.cache import open_cache
+from producer.annotations import Annotations
 from producer.cache_folder import DEFAULTS, CacheSettings
 from producer.clock import StageClock
-from producer.decode import Pixels
+from producer.decode import Size
+from producer.items import image_makers
 from producer.roots import DataRoots
-from producer.samples import Samples
-from producer.transforms import Action, Pipeline
 
 NUM_READ_AHEAD = 8
 """At least so many files are being fetched while one is decoded, and at most twice as many."""
+
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+"""The arrays of a batch, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All of an item that does not depend on pixels.
+
+    Attributes
+    ----------
+    draws : ndarray of float64
+        Its uniforms.
+    of_images : list
+        What `Composition.prepare` came to for each of its images.
+    """
+
+    draws: npt.NDArray[np.float64]
+    of_images: list[Any]
 
 
 class CancelledBuildError(Exception):
@@ -50,12 +71,10 @@ class BatchBuilder:
     ) -> None:
         self.job = job
         self._clock = clock or StageClock()
-        self._keeps_dtype = job.x.dtype == job.image.dtype
-        kept = open_cache(job.cache, job.image, cache) if job.cache else None
-        self._samples = Samples(job.image, roots, self._clock, kept)
+        self._makers = image_makers(job, roots, cache, self._clock)
         self._draws = UniformStream(Purpose.TRANSFORM, job.seed)
-        size = (job.image.height, job.image.width)
-        self._pipeline = Pipeline(job.transforms, size, job.image.channels, job.image.dtype, job.x.dtype)
+        self._annotations = Annotations(job, self._makers[0].composition)
+        self._num_read_ahead = max(1, NUM_READ_AHEAD // job.num_sources)
         self._slots: dict[int, npt.NDArray[np.uint8]] = {}
 
     def build(
@@ -87,45 +106,61 @@ class BatchBuilder:
         CancelledBuildError
             `is_cancelled` said so.
         """
-        layout = self.job.layout(len(ticket.samples))
+        layout = self.job.layout(len(ticket.samples) // self.job.num_sources)
         slot = self._slot(ticket.slot) if memory is None else memory
         buffer = slot[: layout.num_bytes]
         arrays = layout.views(buffer)
         try:
-            self._build_samples(ticket, is_cancelled, arrays["x"])
+            self._build_items(ticket, is_cancelled, arrays)
         finally:
-            self._samples.forget()
-        for spec, values in zip(self.job.targets, ticket.targets, strict=True):
-            arrays[spec.name].reshape(-1)[:] = np.frombuffer(values, spec.dtype)
+            for maker in self._makers:
+                maker.forget()
         self._clock.lap(Stage.TRANSFORM)
         return buffer
 
     def close(self) -> None:
         """Leave the cache, if there is one."""
-        self._samples.close()
+        for maker in self._makers:
+            maker.close()
 
-    def _build_samples(self, ticket: Ticket, is_cancelled: Callable[[], bool], x: Pixels) -> None:
-        recipes = [self._prepare(ticket.epoch, sample) for sample in ticket.samples]
+    def _build_items(self, ticket: Ticket, is_cancelled: Callable[[], bool], arrays: Arrays) -> None:
+        sources = self._sources(ticket)
+        recipes = [self._prepare(ticket.epoch, samples[0]) for samples in sources]
         self._clock.lap(Stage.TRANSFORM)
-        for index, (out, sample, recipe) in enumerate(zip(x, ticket.samples, recipes, strict=True)):
+        sizes: list[Size] = []
+        for index, (samples, recipe) in enumerate(zip(sources, recipes, strict=True)):
             if is_cancelled():
                 raise CancelledBuildError
-            if index % NUM_READ_AHEAD == 0:
-                self._samples.expect(ticket.samples[index : index + 2 * NUM_READ_AHEAD])
-            self._build_sample(sample, recipe, out)
+            if index % self._num_read_ahead == 0:
+                self._expect(sources[index : index + 2 * self._num_read_ahead])
+            sizes += self._build_item(samples, recipe, index, arrays)
+        self._annotations.write(ticket, [recipe.draws for recipe in recipes], sizes, arrays)
 
-    def _prepare(self, epoch: int, sample: Sample) -> list[Action]:
-        num_draws = self._pipeline.num_draws
+    def _sources(self, ticket: Ticket) -> list[tuple[Sample, ...]]:
+        """The samples of each item."""
+        num = self.job.num_sources
+        return [ticket.samples[start : start + num] for start in range(0, len(ticket.samples), num)]
+
+    def _prepare(self, epoch: int, sample: Sample) -> Recipe:
+        """The draws of an item are those of its first sample."""
+        num_draws = self._makers[0].composition.num_draws
         draws = self._draws.draw(epoch, num_draws, row=sample.row, occurrence=sample.occurrence)
-        return self._pipeline.prepare(draws)
+        return Recipe(draws, [maker.composition.prepare(draws) for maker in self._makers])
 
-    def _build_sample(self, sample: Sample, recipe: list[Action], out: Pixels) -> None:
-        if not recipe and self._keeps_dtype:
-            self._samples.write(sample, out)
-            return
-        image = self._samples.pixels(sample)
-        self._pipeline.run(recipe, image, out)
-        self._clock.lap(Stage.TRANSFORM)
+    def _expect(self, sources: Iterable[tuple[Sample, ...]]) -> None:
+        samples = [sample for item in sources for sample in item]
+        for maker in self._makers:
+            maker.expect(samples)
+
+    def _build_item(
+        self, samples: tuple[Sample, ...], recipe: Recipe, index: int, arrays: Arrays
+    ) -> list[Size]:
+        """Make the images of an item; returns the sizes of those in the files of ``x``."""
+        sizes = [
+            maker.make(own, samples, arrays[maker.name][index])
+            for maker, own in zip(self._makers, recipe.of_images, strict=True)
+        ]
+        return sizes[0]
 
     def _slot(self, index: int) -> npt.NDArray[np.uint8]:
         """Slots are reused: the trainer leases one again only when it has all of its last batch."""

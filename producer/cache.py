@@ -22,6 +22,7 @@ from contextlib import suppress
 from functools import cache
 from math import prod
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -34,7 +35,7 @@ from common.image import ImageSpec
 from producer.cache_file import IDENTITY_BYTES, CacheFile, record
 from producer.cache_folder import CacheFolder, CacheSettings
 from producer.cache_index import Key, KeyIndex
-from producer.decode import Pixels
+from producer.decode import Pixels, Size
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,25 @@ MANY_RECORDS = 1000
 
 UNPROVED, SOUND, SPOILT = 0, 1, 2
 """Of a slot: written before the last boot and not compared with its check sum yet, or compared."""
+
+
+SIZE = np.dtype([("height", "<u4"), ("width", "<u4")])
+"""What the image of the file had, kept behind the pixels: boxes are counted in its pixels."""
+
+
+class Decoded(NamedTuple):
+    """A sample before the first transform.
+
+    Attributes
+    ----------
+    pixels : ndarray
+        Shape `ImageSpec.shape`; of an image that is still to be framed, (any height, any width, channels).
+    size : (int, int)
+        (height, width) of the image of the file.
+    """
+
+    pixels: Pixels
+    size: Size
 
 
 def sample_key(file: str, status: os.stat_result) -> Key:
@@ -111,7 +131,7 @@ class SampleCache:
         """Whether the sample of a row was found or kept before."""
         return row < len(self._slots) and self._slots[row] != UNKNOWN
 
-    def recall(self, row: int, status: os.stat_result) -> Pixels | None:
+    def recall(self, row: int, status: os.stat_result) -> Decoded | None:
         """The sample of a row that was found or kept before; None if its file has changed since.
 
         Parameters
@@ -123,14 +143,14 @@ class SampleCache:
 
         Returns
         -------
-        ndarray or None
-            Shape `ImageSpec.shape`, read-only, mapped from the cache.
+        Decoded or None
+            Its pixels are read-only, mapped from the cache.
         """
         if not self.has_row(row) or self._stamps[row] != _stamp(status):
             return None
-        return self._pixels(self._slots[row])
+        return self._decoded(self._slots[row])
 
-    def find(self, row: int, file: str, status: os.stat_result) -> Pixels | None:
+    def find(self, row: int, file: str, status: os.stat_result) -> Decoded | None:
         """Look a sample up by its real path, also among those that other producers have added."""
         key = sample_key(file, status)
         slot = self._index.find(key)
@@ -141,9 +161,9 @@ class SampleCache:
         if slot is None or not self._is_sound(slot):
             return None
         self._remember(row, status, slot)
-        return self._pixels(slot)
+        return self._decoded(slot)
 
-    def keep(self, row: int, file: str, status: os.stat_result, pixels: Pixels) -> None:
+    def keep(self, row: int, file: str, status: os.stat_result, decoded: Decoded) -> None:
         """Add a sample, if there is room and nobody else has added it.
 
         Parameters
@@ -154,8 +174,8 @@ class SampleCache:
             Its real path.
         status : os.stat_result
             Of the file, before its bytes were read; if it has changed since, nothing is kept.
-        pixels : ndarray
-            Shape `ImageSpec.shape`, C-contiguous.
+        decoded : Decoded
+            What is kept.
         """
         if self._is_full or not _is_still(file, status):
             return
@@ -164,7 +184,7 @@ class SampleCache:
             self._take_in_new()
             slot = self._index.find(key)
             if slot is None or not self._is_sound(slot):
-                slot = self._append(key, pixels.reshape(-1).view(np.uint8))
+                slot = self._append(key, _bytes_of(decoded))
         if slot is not None:
             self._remember(row, status, slot)
 
@@ -176,7 +196,7 @@ class SampleCache:
         identity = identity_of(self._image)
         owner = "" if self._is_lasting else f"{os.getuid()}-"
         path = self._folder.path / f"{CACHE_PREFIX}{owner}{identity.hex()[:32]}"
-        slot_bytes = prod(self._image.shape) * np.dtype(self._image.dtype).itemsize
+        slot_bytes = self._pixel_bytes + SIZE.itemsize
         num_slots = self._folder.limit_bytes // aligned(slot_bytes)
         return CacheFile(path, identity, slot_bytes, num_slots, temporary=not self._is_lasting)
 
@@ -226,8 +246,15 @@ class SampleCache:
         if row < len(self._slots):
             self._slots[row], self._stamps[row] = slot, _stamp(status)
 
-    def _pixels(self, slot: int) -> Pixels:
-        return self._file.slot(slot).view(self._image.dtype).reshape(self._image.shape)
+    def _decoded(self, slot: int) -> Decoded:
+        content = self._file.slot(slot)
+        pixels = content[: self._pixel_bytes].view(self._image.dtype).reshape(self._image.shape)
+        height, width = content[self._pixel_bytes :].view(SIZE)[0].item()
+        return Decoded(pixels, (height, width))
+
+    @property
+    def _pixel_bytes(self) -> int:
+        return prod(self._image.shape) * np.dtype(self._image.dtype).itemsize
 
 
 def open_cache(spec: CacheSpec, image: ImageSpec, settings: CacheSettings) -> SampleCache | None:
@@ -240,6 +267,11 @@ def open_cache(spec: CacheSpec, image: ImageSpec, settings: CacheSettings) -> Sa
     except OSError as error:
         logger.warning(f"no {spec.kind} cache, every sample is decoded each time: {error}")
         return None
+
+
+def _bytes_of(decoded: Decoded) -> npt.NDArray[np.uint8]:
+    size = np.array([decoded.size], SIZE)
+    return np.concatenate([decoded.pixels.reshape(-1).view(np.uint8), size.view(np.uint8)])
 
 
 def _is_still(file: str, status: os.stat_result) -> bool:

@@ -38,7 +38,7 @@ from common.batch import aligned
 
 logger = logging.getLogger(__name__)
 
-MAGIC = b"feedline cache 1"
+MAGIC = b"feedline cache 2"
 IDENTITY_BYTES = 32
 HEADER_BYTES = PAGE_BYTES = 4096
 MAX_SLOTS = 1 << 24

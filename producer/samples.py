@@ -12,9 +12,9 @@ import numpy as np
 from common.image import ImageSpec
 from common.protocol import Sample
 from common.stages import Stage
-from producer.cache import SampleCache
+from producer.cache import Decoded, SampleCache
 from producer.clock import StageClock
-from producer.decode import Pixels, load
+from producer.decode import Pixels, Size, load_sized
 from producer.files import FileReader
 from producer.roots import DataRoots
 
@@ -34,12 +34,20 @@ class Samples:
         Told what the time goes into.
     cache : SampleCache, optional
         Where they are kept.
+    place : int
+        Which of a sample's files is meant.
     """
 
     def __init__(
-        self, image: ImageSpec, roots: DataRoots, clock: StageClock, cache: SampleCache | None = None
+        self,
+        image: ImageSpec,
+        roots: DataRoots,
+        clock: StageClock,
+        cache: SampleCache | None = None,
+        place: int = 0,
     ) -> None:
         self._image = image
+        self._place = place
         self._roots = roots
         self._clock = clock
         self._cache = cache
@@ -50,21 +58,21 @@ class Samples:
         """Have the files of samples fetched that will soon be asked for, unless they are in the cache."""
         for sample in samples:
             if self._cache is None or not self._cache.has_row(sample.row):
-                self._files.expect(sample.paths[0])
+                self._files.expect(sample.paths[self._place])
 
     def forget(self) -> None:
         """What was expected is not asked for any more."""
         self._files.forget()
 
-    def pixels(self, sample: Sample) -> Pixels:
-        """Pixels to read from, shape `ImageSpec.shape`; good until the next call.
+    def decoded(self, sample: Sample) -> Decoded:
+        """Pixels to read from; good until the next call.
 
         Raises
         ------
         ReadError, DecodeError
             The sample cannot be used.
         """
-        path = sample.paths[0]
+        path = sample.paths[self._place]
         if self._cache is None:
             return self._load(path)[0]
         status = self._roots.status(path)
@@ -74,21 +82,22 @@ class Samples:
         self._clock.lap(Stage.READ)
         return known
 
-    def write(self, sample: Sample, out: Pixels) -> None:
-        """Write the pixels to `out`. Raises what `pixels` does."""
+    def write(self, sample: Sample, out: Pixels) -> Size:
+        """Write the pixels to `out`; returns the `Decoded.size`. Raises what `decoded` does."""
         if self._cache is None:
-            self._load(sample.paths[0], out)
-        else:
-            np.copyto(out, self.pixels(sample))
-            self._clock.lap(Stage.TRANSFORM)
+            return self._load(sample.paths[self._place], out)[0].size
+        decoded = self.decoded(sample)
+        np.copyto(out, decoded.pixels)
+        self._clock.lap(Stage.TRANSFORM)
+        return decoded.size
 
     def close(self) -> None:
         """Leave the cache, if there is one."""
         if self._cache is not None:
             self._cache.close()
 
-    def _find_or_keep(self, cache: SampleCache, sample: Sample) -> Pixels:
-        path = sample.paths[0]
+    def _find_or_keep(self, cache: SampleCache, sample: Sample) -> Decoded:
+        path = sample.paths[self._place]
         file = self._roots.find(path)
         try:
             status = os.stat(file)  # noqa: PTH116 - a str, as everywhere here
@@ -100,12 +109,12 @@ class Samples:
             if found is not None:
                 self._clock.lap(Stage.READ)
                 return found
-        pixels, status = self._load(path)
+        decoded, status = self._load(path)
         if self._cache is not None:
             with self._cache_left_if_it_fails():
-                cache.keep(sample.row, file, status, pixels)
+                cache.keep(sample.row, file, status, decoded)
             self._clock.lap(Stage.DECODE)
-        return pixels
+        return decoded
 
     @contextmanager
     def _cache_left_if_it_fails(self) -> Iterator[None]:
@@ -117,9 +126,9 @@ class Samples:
             self.close()
             self._cache = None
 
-    def _load(self, path: str, out: Pixels | None = None) -> tuple[Pixels, os.stat_result]:
+    def _load(self, path: str, out: Pixels | None = None) -> tuple[Decoded, os.stat_result]:
         data, status = self._files.read(path)
         self._clock.lap(Stage.READ)
-        pixels = load(data, path, self._image, out, self._scratch)
+        decoded = Decoded(*load_sized(data, path, self._image, out, self._scratch))
         self._clock.lap(Stage.DECODE)
-        return pixels, status
+        return decoded, status

@@ -19,6 +19,9 @@ When it does not, index i is step i.
 An ``on_epoch_end`` that closes no begun epoch, before any was begun in this one, forgets what was
 asked (the peeks) and keeps the bindings.
 
+*Peeks.* Of a sequence whose batches have several sizes, index 0 and 1, asked for right after an iterator may
+have begun and before an epoch has, are shown in sizes that tell Keras which sides change: `common.sizes`.
+
 *Iterators.* Keras reads ``num_batches`` whenever one of its iterators begins. What was asked before
 it, such as by a fit that was stopped, does not help to make an epoch whole: else the epoch would end
 while ``steps_per_epoch`` holds the new iterator midway, and the rest would come from the next one.
@@ -26,6 +29,7 @@ while ``steps_per_epoch`` holds the new iterator midway, and the rest would come
 
 from __future__ import annotations
 
+from common.sizes import NUM_PEEKS, peek_at
 from trainer.plan import StepKey
 
 
@@ -38,6 +42,8 @@ class IndexBinding:
         Length of the sequence, at least 1.
     in_plan_order : bool
         Bind indices at their first request (a shuffled sequence), or index i to step i.
+    shows_sizes : bool
+        Answer peeks apart.
 
     Attributes
     ----------
@@ -47,8 +53,10 @@ class IndexBinding:
         The last request, in an epoch begun by Keras, did not follow the one before.
     """
 
-    def __init__(self, num_steps: int, *, in_plan_order: bool) -> None:
+    def __init__(self, num_steps: int, *, in_plan_order: bool, shows_sizes: bool = False) -> None:
         self._num_steps = num_steps
+        self._next_peek = NUM_PEEKS
+        self._shows_sizes = shows_sizes
         self._in_plan_order = in_plan_order
         self.epoch = 0
         self._steps: dict[int, int] = {}
@@ -71,12 +79,17 @@ class IndexBinding:
             self._was_whole, self._new_iterator = self._is_whole, False
             self._asked.clear()
         self._asked.add(index)
-        return StepKey(self.epoch, self._bind(index))
+        step = self._bind(index)
+        if index == self._next_peek < NUM_PEEKS:
+            self._next_peek += 1
+            step = peek_at(step, index)
+        return StepKey(self.epoch, step)
 
     def epoch_begins(self) -> None:
         """Keras' `on_epoch_begin`."""
         self._advance_if_whole()
         self._begun_any = self._begun_now = self._is_keras_in_it = True
+        self._next_peek = NUM_PEEKS
 
     def epoch_ends(self) -> list[StepKey]:
         """Keras' `on_epoch_end`; returns the peeked steps that will be asked for again."""
@@ -94,11 +107,14 @@ class IndexBinding:
     def iterator_may_begin(self) -> None:
         """Keras read `num_batches`: the next request may be the first of a new iterator."""
         self._new_iterator = True
+        if self._shows_sizes and not self._begun_now:
+            self._next_peek = 0
 
     def iteration_begins(self) -> None:
         """`iter(sequence)`."""
         self._advance_if_whole()
         self._new_iterator = True
+        self._next_peek = NUM_PEEKS
 
     def reset(self) -> None:
         """Give up the epoch, however far it got: the next request opens a new one."""

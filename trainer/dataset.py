@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from common.companions import Role
 from common.errors import ConfigurationError, DatasetError
-from trainer import frames, splits
-from trainer.columns import Array, Column, Table, check_lengths, check_targets
-from trainer.folders import FolderRequest, read_folder
+from trainer import dicom_join, folders, frames, splits
+from trainer.annotations import coco, voc, yolo3, yolo_txt
+from trainer.boxes import checked_boxes
+from trainer.columns import Array, Table, check_lengths, check_targets, column_named
+from trainer.further import FurtherImages
 from trainer.lists import read_lists
+from trainer.rsna_csv import from_rsna_csv
+from trainer.stacks import Stacks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +45,13 @@ class ImageDataset:
         The frame's columns, each of shape (num_samples,), to split by.
     target_is_input : bool
         The target is the image itself, as for an autoencoder.
+    further : tuple of FurtherImages
+        Images of each sample beside that in `paths`: inputs, images to predict, masks.
+    boxes : sequence of ndarray or None
+        One for each sample, float32 of shape (num_boxes, 5): x1, y1, x2, y2 in pixels of the file's image,
+        as edges (the first pixel covers 0 to 1), and the index of the class.
+    stacks : Stacks or None
+        The files of each sample where it has several: see `with_dicom_index`.
 
     Examples
     --------
@@ -54,6 +66,9 @@ class ImageDataset:
     class_names: list[str] | None = None
     columns: dict[str, Array] = field(default_factory=dict)
     target_is_input: bool = False
+    further: tuple[FurtherImages, ...] = ()
+    boxes: Sequence[Array] | None = None
+    stacks: Stacks | None = None
 
     def __post_init__(self) -> None:
         """Check that there is one of everything per sample."""
@@ -62,14 +77,18 @@ class ImageDataset:
             raise DatasetError("a dataset needs at least one sample, got none")
         check_targets(self.targets, len(self))
         weights = {} if self.weights is None else {"weights": self.weights}
-        check_lengths(len(self), {**weights, **self.columns})
+        further = {f"the {images.role} files": images.paths for images in self.further}
+        stacks = {} if self.stacks is None else {"stacks": self.stacks.numbers}
+        check_lengths(len(self), {**weights, **stacks, **self.columns, **further})
+        if self.boxes is not None:
+            object.__setattr__(self, "boxes", checked_boxes(self.boxes, len(self), self.class_names))
 
     @classmethod
     def from_dataframe(
         cls,
         frame: pd.DataFrame,
         directory: str | os.PathLike[str] | None = None,
-        x_col: str = "filename",
+        x_col: str | Sequence[str] = "filename",
         y_col: str | Sequence[str] = "class",
         *,
         class_mode: str | None = "categorical",
@@ -85,12 +104,14 @@ class ImageDataset:
             One row per sample.
         directory : path, optional
             What the file names are relative to.
-        x_col : str
-            Column of file names.
+        x_col : str or sequence of str
+            Column of file names; several for models of several inputs.
         y_col : str or sequence of str
-            Column of labels; several for "raw" and "multi_output". Not read by "input" and None.
-        class_mode : {"categorical", "binary", "sparse", "raw", "multi_output", "input", None}
-            What the labels become: see the table in `trainer.labels`.
+            Column of labels; several for "raw" and "multi_output", and of file names for "mask" and "image".
+            Not read by "input" and None.
+        class_mode : str or None
+            "categorical", "binary", "sparse", "raw", "multi_output", "mask", "image", "input", None: see the
+            table in `trainer.labels`.
         weight_col : str, optional
             Column of sample weights, 0 or more.
         classes : sequence of str, optional
@@ -116,52 +137,19 @@ class ImageDataset:
         return replace(cls._of(table, directory), target_is_input=class_mode == "input")
 
     @classmethod
-    def from_directory(
-        cls,
-        directory: str | os.PathLike[str],
-        *,
-        labels: str | None = "inferred",
-        label_mode: str | None = "int",
-        class_names: Sequence[str] | None = None,
-        follow_links: bool = False,
-    ) -> ImageDataset:
-        """Make a dataset of the images in a folder, as Keras' ``image_dataset_from_directory`` does.
-
-        Files ending in .bmp, .gif, .jpeg, .jpg or .png, in upper or lower case, are taken, in the
-        class folders and in folders inside them: class by class, then sorted by folder and name.
-
-        Parameters
-        ----------
-        directory : path
-            Holds one folder per class, or images if there are no labels.
-        labels : {"inferred", None}
-            "inferred": the sorted folder names are the classes. None: all images below, no labels.
-        label_mode : {"int", "categorical", "binary", None}
-            Targets of shape (N,) int32, (N, num_classes) float32 or (N, 1) float32; None: as `labels`.
-        class_names : sequence of str, optional
-            Folders to take, in the order of their class indices.
-        follow_links : bool
-            Follow symbolic links to folders inside class folders.
-
-        Raises
-        ------
-        DatasetError, ConfigurationError
-            If there are no images, saying what there is; if the arguments do not go together.
-        """
-        directory = os.fspath(directory)
-        request = FolderRequest(directory, labels, label_mode, class_names, follow_links)
-        return cls._of(read_folder(request), directory)
-
-    @classmethod
     def from_lists(
         cls,
         paths: Sequence[str],
         labels: Any = None,
         *,
         weights: Any = None,
+        inputs: Sequence[Sequence[str]] = (),
+        target_images: Sequence[str] | None = None,
+        masks: Sequence[str] | None = None,
+        boxes: Sequence[Any] | None = None,
         directory: str | os.PathLike[str] | None = None,
     ) -> ImageDataset:
-        """Make a dataset of file names and labels as they are.
+        """Make a dataset of file names, labels and boxes as they are.
 
         Parameters
         ----------
@@ -171,6 +159,12 @@ class ImageDataset:
             Shape (N,) or (N, K), numbers.
         weights : array-like, optional
             Shape (N,), 0 or more.
+        inputs : sequence of sequences of str
+            File names of further inputs, each one for each path.
+        target_images, masks : sequence of str, optional
+            File names of images to predict, and of images whose pixels are class numbers.
+        boxes : sequence of array-like, optional
+            One for each path, of shape (num_boxes, 5) as in the attribute; ``[]`` where there is none.
         directory : path, optional
             What the file names are relative to.
 
@@ -185,11 +179,21 @@ class ImageDataset:
         ImageDataset(2 samples, targets=[(2,) float64])
         """
         directory = None if directory is None else os.fspath(directory)
-        return cls._of(read_lists(paths, labels, weights, directory), directory)
+        given = [*((Role.INPUT, names) for names in inputs), (Role.TARGET, target_images), (Role.MASK, masks)]
+        table = read_lists(paths, labels, weights, given, directory)
+        return cls._of(replace(table, boxes=boxes), directory)
+
+    from_directory = classmethod(folders.from_directory)
+    from_coco = classmethod(coco.from_coco)
+    from_voc = classmethod(voc.from_voc)
+    from_yolo3_annotations = classmethod(yolo3.from_yolo3_annotations)
+    from_yolo_txt = classmethod(yolo_txt.from_yolo_txt)
+    from_rsna_csv = classmethod(from_rsna_csv)
 
     @classmethod
     def _of(cls, table: Table, directory: str | None) -> ImageDataset:
-        return cls(table.paths, directory, table.targets, table.weights, table.class_names, table.columns)
+        parts = {name: getattr(table, name) for name in Table.__dataclass_fields__}
+        return cls(directory=directory, **parts)
 
     def __len__(self) -> int:
         """Count the samples."""
@@ -201,12 +205,20 @@ class ImageDataset:
         if self.class_names is not None:
             parts.append(f"{len(self.class_names):,} classes")
         shapes = ", ".join(f"{target.shape[1:]} {target.dtype}" for target in self.targets)
+        parts += [f"{images.role} images" for images in self.further]
         parts.append("targets=the image" if self.target_is_input else f"targets=[{shapes}]")
         if self.weights is not None:
             parts.append("weighted")
+        if self.boxes is not None:
+            parts.append(f"{sum(map(len, self.boxes)):,} boxes")
         if self.directory is not None:
             parts.append(f"directory={self.directory!r}")
         return f"{type(self).__name__}({', '.join(parts)})"
+
+    @property
+    def num_slices(self) -> int:
+        """Files of a sample's image: 1 unless they are stacks."""
+        return 1 if self.stacks is None else self.stacks.num_slices
 
     @property
     def filenames(self) -> Sequence[str]:
@@ -219,6 +231,12 @@ class ImageDataset:
         if len(self.targets) > 1:
             return self.targets
         return self.targets[0] if self.targets else None
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether there is anything to predict."""
+        outputs = [images for images in self.further if images.role is not Role.INPUT]
+        return bool(self.targets or self.target_is_input or outputs or self.boxes is not None)
 
     @property
     def class_indices(self) -> dict[str, int] | None:
@@ -247,6 +265,9 @@ class ImageDataset:
             targets=tuple(target[taken] for target in self.targets),
             weights=None if self.weights is None else self.weights[taken],
             columns={name: column[taken] for name, column in self.columns.items()},
+            further=tuple(images.subset(taken) for images in self.further),
+            boxes=None if self.boxes is None else [self.boxes[row] for row in taken.tolist()],
+            stacks=None if self.stacks is None else self.stacks.subset(taken),
         )
 
     def split(
@@ -286,14 +307,33 @@ class ImageDataset:
             raise ConfigurationError("group_col and stratify=True cannot be combined: choose one")
         request = splits.SplitRequest(validation_split, seed, len(self))
         if group_col is not None:
-            held_out = splits.by_group(request, self._column(group_col))
+            held_out = splits.by_group(request, column_named(group_col, self.columns))
         elif stratify:
             held_out = splits.by_class(request, splits.class_codes(self.targets))
         else:
             held_out = splits.by_sample(request)
         return self.subset(~held_out), self.subset(held_out)
 
-    def _column(self, name: str) -> Column:
-        if name not in self.columns:
-            raise DatasetError(frames.no_such_column(name, list(self.columns), "dataset"))
-        return Column.of(name, self.columns[name])
+    def with_dicom_index(self, index: pd.DataFrame, *, neighbours: int = 0) -> ImageDataset:
+        """Say of each DICOM file whose it is, and put it between its neighbours.
+
+        Parameters
+        ----------
+        index : pandas.DataFrame
+            What `trainer.build_index` makes of the dataset's directory. It adds the columns "patient",
+            "study", "series", "sop", "instance" and "position", in place of others of these names: split
+            with ``group_col="patient"``.
+        neighbours : int
+            Make each sample a stack of 2 * `neighbours` + 1 slices of its series, from the lowest position
+            along the normal of the slices to the highest, itself in the middle; at the ends of a series its
+            last slice is repeated. Neighbours are taken from all files of the index.
+
+        Raises
+        ------
+        ConfigurationError, DatasetError
+            Not a number of neighbours; a file is not in the index, could not be read or has no position.
+        """
+        rows = dicom_join.index_rows(index, self.paths)
+        columns = self.columns | dicom_join.index_columns(index, rows)
+        stacks = dicom_join.neighbour_stacks(index, rows, neighbours) if neighbours else None
+        return replace(self, columns=columns, stacks=stacks)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from common.errors import ConfigurationError, DatasetError
 from trainer.columns import Array, Table
 from trainer.files import entries
 from trainer.labels import class_targets
+
+if TYPE_CHECKING:
+    from trainer.dataset import ImageDataset
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 """File names that count as images in a folder, in upper or lower case: those that Keras takes."""
@@ -72,6 +75,43 @@ class FolderRequest:
     def is_labelled(self) -> bool:
         """Whether there are class folders; either argument says so, as in Keras."""
         return self.labels is not None and self.label_mode is not None
+
+
+def from_directory(
+    cls: type[ImageDataset],
+    directory: str | os.PathLike[str],
+    *,
+    labels: str | None = "inferred",
+    label_mode: str | None = "int",
+    class_names: Sequence[str] | None = None,
+    follow_links: bool = False,
+) -> ImageDataset:
+    """Make a dataset of the images in a folder, as Keras' ``image_dataset_from_directory`` does.
+
+    Files ending in .bmp, .gif, .jpeg, .jpg or .png, in upper or lower case, are taken, in the
+    class folders and in folders inside them: class by class, then sorted by folder and name.
+
+    Parameters
+    ----------
+    directory : path
+        Holds one folder per class, or images if there are no labels.
+    labels : {"inferred", None}
+        "inferred": the sorted folder names are the classes. None: all images below, no labels.
+    label_mode : {"int", "categorical", "binary", None}
+        Targets of shape (N,) int32, (N, num_classes) float32 or (N, 1) float32; None: as `labels`.
+    class_names : sequence of str, optional
+        Folders to take, in the order of their class indices.
+    follow_links : bool
+        Follow symbolic links to folders inside class folders.
+
+    Raises
+    ------
+    DatasetError, ConfigurationError
+        If there are no images, saying what there is; if the arguments do not go together.
+    """
+    directory = os.fspath(directory)
+    request = FolderRequest(directory, labels, label_mode, class_names, follow_links)
+    return cls._of(read_folder(request), directory)
 
 
 def read_folder(request: FolderRequest) -> Table:

@@ -5,7 +5,6 @@ pandas is never imported here: whoever hands a frame over has imported it.
 
 from __future__ import annotations
 
-import difflib
 import sys
 import warnings
 from collections.abc import Sequence
@@ -16,10 +15,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from common.companions import Role
 from common.errors import ConfigurationError, DatasetError
 from trainer import files
-from trainer.columns import Array, Column, Table, file_names, refuse_first, weights_of
-from trainer.labels import CLASS_MODES, NAMED_MODES, UNLABELLED_MODES, Targets, targets_from_columns
+from trainer.columns import (
+    Array,
+    Column,
+    Table,
+    file_names,
+    no_such_column,
+    refuse_first,
+    weights_of,
+)
+from trainer.further import FurtherImages
+from trainer.labels import (
+    CLASS_MODES,
+    FILE_MODES,
+    NAMED_MODES,
+    UNLABELLED_MODES,
+    Targets,
+    targets_from_columns,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +50,7 @@ class FrameRequest:
     directory : str or None
         What file names are relative to.
     x_col, y_col, weight_col
-        Columns of file names, labels and weights.
+        Columns of file names, labels and weights; one, or several, of each of the first two.
     class_mode : str or None
         One of `labels.CLASS_MODES`.
     classes : sequence of str or None
@@ -42,7 +58,7 @@ class FrameRequest:
     """
 
     directory: str | None
-    x_col: str
+    x_col: str | Sequence[str]
     y_col: str | Sequence[str]
     weight_col: str | None
     class_mode: str | None
@@ -84,35 +100,60 @@ class FrameRequest:
         """Names of the label columns, none if the mode reads none."""
         if self.class_mode in UNLABELLED_MODES:
             return []
-        return [self.y_col] if isinstance(self.y_col, str) else list(self.y_col)
+        return _listed(self.y_col)
+
+    @property
+    def further(self) -> list[tuple[Role, str]]:
+        """Columns that name files beside the first, and what those are for."""
+        role = FILE_MODES.get(str(self.class_mode))
+        inputs = [(Role.INPUT, name) for name in _listed(self.x_col)[1:]]
+        return inputs + ([] if role is None else [(role, name) for name in self.label_columns])
+
+    @property
+    def file_columns(self) -> list[str]:
+        """Columns that name files, that of ``x`` first."""
+        return [_listed(self.x_col)[0], *(name for _, name in self.further)]
 
     @property
     def used(self) -> list[str]:
         """Every column that is read for something."""
+        labels = [] if self.class_mode in FILE_MODES else self.label_columns
         weight = [] if self.weight_col is None else [self.weight_col]
-        return [self.x_col, *self.label_columns, *weight]
+        return [*self.file_columns, *labels, *weight]
 
 
 def read_frame(frame: pd.DataFrame, request: FrameRequest, *, validate_filenames: bool) -> Table:
     """Turn a frame into the parts of a dataset."""
     _check_frame(frame)
     _check_columns(frame, request)
-    paths = Column.of(request.x_col, frame[request.x_col].tolist())
-    names = file_names(paths)
-    rows = np.flatnonzero(_present(names, request)) if validate_filenames else np.arange(len(names))
+    names = {column: file_names(Column.of(column, frame[column].tolist())) for column in request.file_columns}
+    found = np.ones(len(frame), np.bool_)
+    for column, paths in names.items() if validate_filenames else ():
+        found &= _present(column, paths, request.directory)
+    rows = np.flatnonzero(found)
     targets = _targets(frame, request, rows)
     rows = rows[targets.keep]
+
+    def paths_in(column: str) -> list[str]:
+        return files.relative([names[column][row] for row in rows.tolist()], request.directory)
+
     return Table(
-        files.relative(paths.cells[rows].tolist(), request.directory),
+        paths_in(request.file_columns[0]),
         targets.arrays,
         targets.class_names,
         _weights(frame, request, rows),
         _all_columns(frame, rows),
+        tuple(FurtherImages(role, paths_in(column)) for role, column in request.further),
     )
 
 
+def _listed(columns: str | Sequence[str]) -> list[str]:
+    return [columns] if isinstance(columns, str) else list(columns)
+
+
 def _targets(frame: pd.DataFrame, request: FrameRequest, rows: npt.NDArray[np.intp]) -> Targets:
-    columns = [_column(frame, name, rows) for name in request.label_columns]
+    named = [] if request.class_mode in FILE_MODES else request.label_columns
+    columns = [_column(frame, name, rows) for name in named]
     return targets_from_columns(columns, request.class_mode, request.classes, len(rows))
 
 
@@ -146,13 +187,13 @@ def _without_na(series: pd.Series[Any]) -> Array:
     return values
 
 
-def _present(names: list[str], request: FrameRequest) -> npt.NDArray[np.bool_]:
+def _present(column: str, names: list[str], directory: str | None) -> npt.NDArray[np.bool_]:
     """Mark files that exist; warn of a few that do not, refuse if none does."""
-    found = files.existing(names, request.directory)
-    where = f"column {request.x_col!r} exists under directory={request.directory!r}"
+    found = files.existing(names, directory)
+    where = f"column {column!r} exists under directory={directory!r}"
     if not found.any():
-        tried = str(Path(request.directory or "", names[0]))
-        hint = files.hint_for_missing(names[0], request.directory)
+        tried = str(Path(directory or "", names[0]))
+        hint = files.hint_for_missing(names[0], directory)
         raise DatasetError(
             f"none of the {len(names):,} files in {where}; the first one tried was {tried!r}{hint}. "
             "If only producers can see the images, pass validate_filenames=False"
@@ -188,12 +229,3 @@ def _check_columns(frame: pd.DataFrame, request: FrameRequest) -> None:
             raise DatasetError(
                 f"column {name!r} is used twice: x_col, y_col and weight_col are {request.used}"
             )
-
-
-def no_such_column(name: str, columns: list[Any], holder: str = "frame") -> str:
-    """Say that a column is missing, what there is, and what may have been meant."""
-    if not columns:
-        return f"there is no column {name!r}: this {holder} has none. from_dataframe keeps a frame's columns"
-    close = difflib.get_close_matches(str(name), [str(column) for column in columns], n=1)
-    meant = f". Did you mean {close[0]!r}?" if close else ""
-    return f"there is no column {name!r}; the columns of the {holder} are {columns}{meant}"

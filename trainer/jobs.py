@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,11 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from common.batch import BatchLayout
+from common.boxes import Boxes, pack
+from common.draws import Purpose, uniforms
 from common.errors import ConfigurationError
 from common.job import Job
 from common.protocol import Sample, Ticket
+from common.sizes import Size, SizesJob
 from trainer.plan import EpochPlan, StepKey
 from trainer.slots import SlotNeed
+from trainer.stacks import Stacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class JobSource:
     ----------
     name : str
         For log lines and errors.
-    job : Job
+    job : Job or SizesJob
         What producers are told.
     plan : EpochPlan
         Which rows form which step.
@@ -36,15 +40,26 @@ class JobSource:
         One array for each `Job.targets`, of shape (rows, ...) and its dtype.
     max_slots : int
         Slots of one producer at most.
+    further_paths : tuple of sequence of str
+        As `paths`, for each of `Job.companions`.
+    boxes : sequence of ndarray or None
+        One for each row, see `common.boxes`; there if `Job.boxes` is.
+    stacks : Stacks or None
+        The files of each row where it has several, as the producers know them.
     """
 
     name: str
-    job: Job
+    job: Job | SizesJob
     plan: EpochPlan
     paths: Sequence[str]
     targets: tuple[npt.NDArray[Any], ...]
     max_slots: int
-    _layouts: dict[int, BatchLayout] = field(default_factory=dict, init=False, compare=False)
+    further_paths: tuple[Sequence[str], ...] = ()
+    boxes: Sequence[Boxes] | None = None
+    stacks: Stacks | None = None
+    _layouts: dict[tuple[int, Size | None], BatchLayout] = field(
+        default_factory=dict, init=False, compare=False
+    )
 
     @property
     def need(self) -> SlotNeed:
@@ -53,10 +68,12 @@ class JobSource:
 
     def layout(self, key: StepKey) -> BatchLayout:
         """Where the arrays of a step lie."""
-        size = self.plan.batch_size_of(key.step)
-        if size not in self._layouts:
-            self._layouts[size] = self.job.layout(size)
-        return self._layouts[size]
+        num_samples = self.plan.batch_size_of(key.step)
+        size = self.job.size_of(*key) if isinstance(self.job, SizesJob) else None
+        if (num_samples, size) not in self._layouts:
+            job = self.job.of_step(*key) if isinstance(self.job, SizesJob) else self.job
+            self._layouts[num_samples, size] = job.layout(num_samples)
+        return self._layouts[num_samples, size]
 
     def samples_of(self, key: StepKey) -> list[str]:
         """The files of a step."""
@@ -64,10 +81,31 @@ class JobSource:
 
     def ticket(self, lease_id: int, key: StepKey, slot: int) -> Ticket:
         """Order a step into a slot."""
-        rows = self.plan.rows(*key)
-        samples = tuple(Sample((self.paths[row],), row) for row in rows.tolist())
-        targets = tuple(np.ascontiguousarray(values[rows]) for values in self.targets)
-        return Ticket(self.job.job_id, key.epoch, key.step, lease_id, slot, samples, targets)
+        samples = tuple(self._sources(key))
+        rows = np.array([sample.row for sample in samples])
+        buffers = [np.ascontiguousarray(values[rows]) for values in self.targets]
+        if self.boxes is not None:
+            buffers += pack([self.boxes[row] for row in rows.tolist()])
+        return Ticket(self.job.job_id, key.epoch, key.step, lease_id, slot, samples, tuple(buffers))
+
+    def _sources(self, key: StepKey) -> Iterator[Sample]:
+        """The samples of a step, each followed by the partners that it is mixed with."""
+        rows, occurrences = self.plan.rows(*key), self.plan.occurrences(*key)
+        for row, occurrence in zip(rows.tolist(), occurrences.tolist(), strict=True):
+            yield Sample(self._files(row), row, occurrence)
+            if self.job.num_sources > 1:
+                for partner in self._partners(key.epoch, row, occurrence):
+                    yield Sample(self._files(partner), partner)
+
+    def _partners(self, epoch: int, row: int, occurrence: int) -> list[int]:
+        """Rows drawn for a sample from the whole data set, whatever the shard."""
+        num = self.job.num_sources - 1
+        draws = uniforms(Purpose.PARTNER, self.job.seed, epoch, num, row=row, occurrence=occurrence)
+        return [int(draw * self.plan.num_samples) for draw in draws]
+
+    def _files(self, row: int) -> tuple[str, ...]:
+        first = (self.paths[row],) if self.stacks is None else self.stacks[row]
+        return (*first, *(paths[row] for paths in self.further_paths))
 
 
 def ticket_paths(paths: Sequence[str], directory: str | None, *, embedded: bool) -> Sequence[str]:

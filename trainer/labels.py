@@ -8,6 +8,8 @@ binary          one of two class names                (N,) float32, 0 or 1
 sparse          class name                            (N,) int32
 raw             number, one column or several         (N,) or (N, K), dtype as it is
 multi_output    number or list of numbers             one array per column
+mask            file name, one column or several      (N, height, width, 1): class numbers, moved as ``x`` is
+image           file name, one column or several      (N, height, width, channels), moved as ``x`` is
 input           none                                  none: the target is the image
 None            none                                  none
 ==============  ====================================  ==============================================
@@ -25,12 +27,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from common.companions import Role
 from common.errors import DatasetError
 from trainer.columns import Array, Column, numbers_of, refuse_first, stacked
 
-CLASS_MODES = ("categorical", "binary", "sparse", "raw", "multi_output", "input", None)
+CLASS_MODES = ("categorical", "binary", "sparse", "raw", "multi_output", "mask", "image", "input", None)
 NAMED_MODES = ("categorical", "binary", "sparse")
 """Modes whose cells are class names."""
+
+FILE_MODES = {"mask": Role.MASK, "image": Role.TARGET}
+"""Modes whose cells name files."""
 
 UNLABELLED_MODES = ("input", None)
 """Modes that read no label column."""
@@ -60,7 +66,7 @@ def targets_from_columns(
 ) -> Targets:
     """Make the targets of a table with `num_rows` rows from its label columns."""
     everything = np.ones(num_rows, np.bool_)
-    if class_mode in UNLABELLED_MODES:
+    if class_mode in UNLABELLED_MODES or class_mode in FILE_MODES:
         return Targets((), None, everything)
     if class_mode == "multi_output":
         return Targets(tuple(numbers_of(column) for column in columns), None, everything)

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from common.companions import Role
 from common.errors import DatasetError
 from trainer.columns import Column, Table, file_names, numbers_of, weights_of
 from trainer.files import relative
+from trainer.further import FurtherImages
 
 
-def read_lists(paths: Sequence[str], labels: Any, weights: Any, directory: str | None) -> Table:
+def read_lists(
+    paths: Sequence[str],
+    labels: Any,
+    weights: Any,
+    further: Iterable[tuple[Role, Sequence[str] | None]],
+    directory: str | None,
+) -> Table:
     """Turn file names, and labels and weights unless they are None, into the parts of a dataset."""
     names = file_names(Column.of("paths", paths))
     targets = () if labels is None else (numbers_of(_like(names, "labels", labels)).copy(),)
     given = None if weights is None else weights_of(_like(names, "weights", weights))
-    return Table(relative(names, directory), targets, weights=given)
+    images = tuple(
+        FurtherImages(role, relative(file_names(_like(names, f"{role} files", column)), directory))
+        for role, column in further
+        if column is not None
+    )
+    return Table(relative(names, directory), targets, weights=given, further=images)
 
 
 def _like(paths: Sequence[str], name: str, values: Any) -> Column:

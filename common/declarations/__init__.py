@@ -7,7 +7,8 @@ that cannot work is a ConfigurationError where it is written.
 
 Arguments that several share, as in Keras:
 
-- a *factor* is a number ``f``, which means ``(-|f|, |f|)``, or a (lower, upper) pair;
+- a *factor* is a number ``f``, which means ``(-|f|, |f|)``, or a (lower, upper) pair; where it says how
+  strong or how likely something is, ``f`` means ``(0, f)``;
 - `fill_mode` and `fill_value` say what lies beyond the edge, see `FillMode`;
 - `interpolation` is ``"nearest"`` or ``"bilinear"``;
 - `value_range` is the lowest and highest value of a pixel; results are clipped to it.

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from common.arguments import Pair, factor, number, one_of, pair, pixels
+from common.arguments import Pair, factor, number, number_in, one_of, pair, pixels
+from common.errors import ConfigurationError
 from common.image import Interpolation
 
 Draws: TypeAlias = Sequence[float] | npt.NDArray[np.float64]
@@ -42,9 +43,27 @@ def bounds_of(factor: float | Pair) -> Pair:
     return -abs(factor), abs(factor)
 
 
+def bounds_from_zero(factor: float | Pair) -> Pair:
+    """(lower, upper) of a factor that says how strong something is: of a number f it is (0, f)."""
+    return bounds_of(factor) if isinstance(factor, tuple) else (0.0, factor)
+
+
 def factor_from(lowest: float, highest: float = 1.0) -> Check:
     """Make the check of a number or a pair in [`lowest`, `highest`]."""
     return lambda label, value: factor(label, value, lowest, highest)
+
+
+def number_from(lowest: float, highest: float) -> Check:
+    """Make the check of a number in [`lowest`, `highest`]."""
+    return lambda label, value: number_in(label, value, lowest, highest)
+
+
+def value_range(label: str, value: Any) -> Pair:
+    """Read the lowest and the highest value of a pixel; ConfigurationError if they are no range."""
+    ends = pair(label, value)
+    if ends[0] == ends[1]:
+        raise ConfigurationError(f"{label} must have two ends that differ, got {value!r}")
+    return min(ends), max(ends)
 
 
 def one_name_of(names: type[StrEnum], *allowed: StrEnum) -> Check:
@@ -58,7 +77,7 @@ SHARED_CHECKS: Mapping[str, Check] = MappingProxyType({
     **dict.fromkeys(("fill_value", "scale", "offset"), number),
     "fill_mode": one_name_of(FillMode),
     "interpolation": one_name_of(Interpolation, Interpolation.NEAREST, Interpolation.BILINEAR),
-    "value_range": lambda label, value: tuple(sorted(pair(label, value))),
+    "value_range": value_range,
 })  # fmt: skip
 """What arguments must be that several declarations have, by name."""
 
@@ -89,6 +108,31 @@ class Transform:
         """How many uniforms one sample consumes."""
         return self._NUM_DRAWS
 
+    @property
+    def without_chance(self) -> Transform | None:
+        """What a model is judged with in its place: itself if it draws nothing, else nothing at all."""
+        return None if self.num_draws else self
+
+    def check_channels(self, channels: int) -> None:
+        """Raise ConfigurationError if images of so many channels (1, 3 or 4) cannot be taken."""
+
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of what comes out of an image of (height, width), in pixels."""
         return size
+
+
+def check_has_colors(transform: Transform, channels: int) -> None:
+    """Raise ConfigurationError if images of so many channels are grey."""
+    if channels == 1:
+        raise ConfigurationError(
+            f"{type(transform).__name__} changes colours, and images of one channel have none: "
+            'ask for color_mode="rgb", or leave it out'
+        )
+
+
+def check_one_each(label: str, values: float | tuple[float, ...], channels: int) -> None:
+    """Raise ConfigurationError unless there is one number, or one for each channel."""
+    if isinstance(values, tuple) and len(values) != channels:
+        raise ConfigurationError(
+            f"{label} must be one number, or one for each of {channels} channels, got {len(values)}: {values}"
+        )

@@ -1,4 +1,4 @@
-"""Declarations that move pixels: flip, rotation, translation, zoom, crop."""
+"""Declarations that move pixels: flip, rotation, translation, zoom, shear, crops."""
 
 from __future__ import annotations
 
@@ -49,6 +49,23 @@ class RandomFlip(Transform):
     def flips(self, draws: Draws) -> bool:
         """Whether this sample is flipped."""
         return bool(draws[0] < 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Flip(RandomFlip):
+    """Mirror every image: a `RandomFlip` without the chance, for test-time augmentation.
+
+    Parameters
+    ----------
+    mode : str
+        A `FlipMode`.
+    """
+
+    mode: str = FlipMode.HORIZONTAL
+
+    def flips(self, draws: Draws) -> bool:  # noqa: ARG002 - the draw is still made, as for any flip
+        """Say that this sample is flipped."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +155,37 @@ class RandomZoom(Transform):
 
 
 @dataclass(frozen=True, slots=True)
-class RandomCrop(Transform):
-    """Cut out a window at a random place, as ``keras.layers.RandomCrop``.
+class RandomShear(Transform):
+    """Slant along x and y from the top left corner, as ``keras.layers.RandomShear``.
+
+    Parameters
+    ----------
+    x_factor, y_factor : float or (float, float)
+        Pixels to the side per pixel down, and down per pixel to the side, in [0, 1]. A pair gets a sign
+        at random, the same for both; a number ``f`` means ``(-f, f)``.
+    interpolation, fill_mode, fill_value
+        See the top of the file.
+    """
+
+    x_factor: float | Pair = 0.0
+    y_factor: float | Pair = 0.0
+    interpolation: str = Interpolation.BILINEAR
+    fill_mode: str = FillMode.REFLECT
+    fill_value: float = 0.0
+
+    _NUM_DRAWS: ClassVar[int] = 3
+    _CHECKS: ClassVar[Mapping[str, Check]] = dict.fromkeys(("x_factor", "y_factor"), factor_from(0.0))
+
+    def shear(self, draws: Draws) -> Pair:
+        """How far to the right a pixel is looked up per row, and how far down per column."""
+        sign = 1.0 if draws[0] < 0.5 else -1.0
+        x, y = bounds_of(self.x_factor), bounds_of(self.y_factor)
+        return sign * between(x, draws[2]), sign * between(y, draws[1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Crop(Transform):
+    """A window of fixed size.
 
     Parameters
     ----------
@@ -151,17 +197,38 @@ class RandomCrop(Transform):
     height: int
     width: int
 
-    _NUM_DRAWS: ClassVar[int] = 2
-
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of the window; ConfigurationError if it does not fit into `size`."""
         if self.height > size[0] or self.width > size[1]:
             raise ConfigurationError(
-                f"RandomCrop(height={self.height}, width={self.width}) does not fit into images of "
-                f"(height, width) = {tuple(size)}: crop less, or ask for a larger image_size"
+                f"{type(self).__name__}(height={self.height}, width={self.width}) does not fit into images "
+                f"of (height, width) = {tuple(size)}: crop less, or ask for a larger image_size"
             )
         return self.height, self.width
+
+
+@dataclass(frozen=True, slots=True)
+class RandomCrop(_Crop):
+    """Cut out a window at a random place, as ``keras.layers.RandomCrop``; parameters as in `_Crop`."""
+
+    _NUM_DRAWS: ClassVar[int] = 2
+
+    @property
+    def without_chance(self) -> CenterCrop:
+        """The window in the middle."""
+        return CenterCrop(self.height, self.width)
 
     def corner(self, draws: Draws, size: tuple[int, int]) -> tuple[int, int]:
         """(top, left) of the window in an image of `size`, in pixels; every place is as likely."""
         return int(draws[0] * (size[0] - self.height + 1)), int(draws[1] * (size[1] - self.width + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class CenterCrop(_Crop):
+    """Cut out the window in the middle, as ``keras.layers.CenterCrop``; parameters as in `_Crop`."""
+
+    _NUM_DRAWS: ClassVar[int] = 0
+
+    def corner(self, _: Draws, size: tuple[int, int]) -> tuple[int, int]:
+        """(top, left) of the window in an image of `size`, in pixels; an odd one is left over after it."""
+        return (size[0] - self.height) // 2, (size[1] - self.width) // 2

@@ -1,4 +1,4 @@
-"""Brightness, contrast, rescaling: straight tone curves, and how they are applied fast.
+"""Brightness, contrast, rescaling, normalization: straight tone curves, and how they are applied fast.
 
 Keras computes in float32 and leaves the cast to the user. Here a result that stays uint8 or uint16
 is rounded to the nearest whole number, so it is never further than 0.5 from Keras' float.
@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from common.transforms import RandomBrightness, RandomContrast, Rescaling
+from common.declarations.color import KERAS_EPSILON
+from common.transforms import Normalization, RandomBrightness, RandomContrast, Rescaling
 from producer.transforms.geometry import Action
 
 Draws = npt.NDArray[np.float64]
@@ -29,15 +30,15 @@ class Line:
 
     Attributes
     ----------
-    scale : float
-        The slope, the same for all channels.
+    scale : float or ndarray
+        The slope; an array of shape (channels,) where channels differ.
     offset : float or ndarray
-        Added after scaling; an array of shape (channels,) where channels differ.
+        Added after scaling; as `scale`.
     lowest, highest : float
         Results are clipped to these.
     """
 
-    scale: float
+    scale: float | npt.NDArray[np.float64]
     offset: float | npt.NDArray[np.float64]
     lowest: float = -np.inf
     highest: float = np.inf
@@ -57,6 +58,12 @@ def contrast(declaration: RandomContrast, draws: Draws, means: Means) -> Line:
 def rescaling(declaration: Rescaling, _: Draws, __: Means) -> Line:
     """Multiply and add."""
     return Line(declaration.scale, declaration.offset)
+
+
+def normalization(declaration: Normalization, _: Draws, __: Means) -> Line:
+    """(value - mean) / deviation, with Keras' care not to divide by 0."""
+    scale = 1.0 / np.maximum(np.sqrt(declaration.variance), KERAS_EPSILON)
+    return Line(scale, -np.asarray(declaration.mean) * scale)
 
 
 def channel_means(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -91,51 +98,59 @@ def prepare_line(line: Line) -> Action:
 
 def _only_shifts(line: Line) -> bool:
     # Saturation, which cv2.add does anyway, is then all the clipping there is.
-    return line.scale == 1.0 and np.ndim(line.offset) == 0 and line.lowest <= 0.0 and line.highest >= 255.0
+    one_for_all = np.ndim(line.scale) == np.ndim(line.offset) == 0
+    return one_for_all and line.scale == 1.0 and line.lowest <= 0.0 and line.highest >= 255.0
 
 
 def _shift(line: Line, operate: Any, number: npt.NDArray[np.float64], pixels: Pixels, out: Pixels) -> Pixels:
     if not pixels.dtype == out.dtype == np.uint8:
         return _apply(line, pixels, out)
-    operate(_rows(pixels), number, dst=_rows(out), dtype=cv2.CV_8U)
+    operate(rows(pixels), number, dst=rows(out), dtype=cv2.CV_8U)
     return out
 
 
 def _apply(line: Line, pixels: Pixels, out: Pixels) -> Pixels:
-    if pixels.dtype != np.uint8:
-        return _apply_to_values(line, pixels, out)
-    _look_up(line, pixels, out)
-    return out
+    return curve((line,), pixels.dtype, out.dtype)(pixels, out)
 
 
-def _look_up(line: Line, pixels: npt.NDArray[np.uint8], out: Pixels) -> None:
+def curve(lines: tuple[Line, ...], in_dtype: npt.DTypeLike, out_dtype: npt.DTypeLike) -> Action:
+    """Several curves, one after another and only then rounded, as one `Action` between two dtypes.
+
+    Parameters
+    ----------
+    lines : tuple of Line
+        In their order, at least one.
+    in_dtype, out_dtype : dtype
+        Of the pixels that will come, and of the place for the result.
+    """
+    if in_dtype != np.uint8:
+        return partial(_apply_to_values, lines)
     # 256 results are computed, and each pixel looks up its own: a fourth of the time of arithmetic.
-    table = np.empty((256, np.size(line.offset)), out.dtype)
-    if out.dtype == np.float32:
-        table[:] = _clip(_ALL_UINT8 * line.scale + line.offset, line.lowest, line.highest)
-    else:
-        _apply_to_values(line, _ALL_UINT8, table)
+    num_channels = max(np.size(values) for line in lines for values in (line.scale, line.offset))
+    # Floats in float64, which costs nothing for so few: Rescaling(1 / 255) is then rounded only once.
+    table = np.empty((256, num_channels), np.float64 if out_dtype == np.float32 else out_dtype)
+    return partial(_look_up, _apply_to_values(lines, _ALL_UINT8, table).astype(out_dtype, copy=False))
+
+
+def _look_up(table: Pixels, pixels: npt.NDArray[np.uint8], out: Pixels) -> Pixels:
     if table.shape[1] == 1:
-        cv2.LUT(_rows(pixels), table, dst=_rows(out))
+        cv2.LUT(rows(pixels), table, dst=rows(out))
     else:
         cv2.LUT(pixels, table.reshape(1, 256, -1), dst=out)
-
-
-_ALL_UINT8 = np.arange(256, dtype=np.float64)[:, np.newaxis]
-"""In float64, which costs nothing for so few: Rescaling(1 / 255) is then 0/255, 1/255 ... to the last bit."""
-
-
-def _apply_to_values(line: Line, values: npt.NDArray[Any], out: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    # float32 throughout, as Keras: wider numbers would take twice the time.
-    exact = out if out.dtype == np.float32 else np.empty(out.shape, np.float32)
-    np.multiply(values, np.float32(line.scale), out=exact)
-    np.add(exact, np.asarray(line.offset, np.float32), out=exact)
-    if exact is out:
-        return _clip(out, line.lowest, line.highest)
-    limits = np.iinfo(out.dtype)
-    _clip(exact, max(line.lowest, limits.min), min(line.highest, limits.max))
-    np.copyto(out, np.rint(exact, out=exact), casting="unsafe")
     return out
+
+
+_ALL_UINT8 = np.arange(256, dtype=np.float32)[:, np.newaxis]
+
+
+def _apply_to_values(lines: tuple[Line, ...], values: Pixels, out: Pixels) -> Pixels:
+    # float32 throughout, as Keras: wider numbers would take twice the time.
+    exact = out if out.dtype.kind == "f" else np.empty(out.shape, np.float32)
+    for line in lines:
+        np.multiply(values, np.asarray(line.scale, exact.dtype), out=exact)
+        np.add(exact, np.asarray(line.offset, exact.dtype), out=exact)
+        values = _clip(exact, line.lowest, line.highest)
+    return out if exact is out else round_into(out, exact)
 
 
 def _clip(values: npt.NDArray[Any], lowest: float, highest: float) -> npt.NDArray[Any]:
@@ -144,6 +159,18 @@ def _clip(values: npt.NDArray[Any], lowest: float, highest: float) -> npt.NDArra
     return np.clip(values, np.float32(lowest), np.float32(highest), out=values)
 
 
-def _rows(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    # All channels alike: one long row per row, which OpenCV takes faster than pixels of three.
+def round_into(out: Pixels, values: npt.NDArray[np.float32]) -> Pixels:
+    """Write `values` to `out` of the same shape, rounded and clipped to its dtype, and return it."""
+    cv2.add(rows(values), _NOTHING, dst=rows(out), dtype=DEPTHS[out.dtype])
+    return out
+
+
+_NOTHING = np.zeros(4)
+
+DEPTHS = {np.dtype(np.uint8): cv2.CV_8U, np.dtype(np.uint16): cv2.CV_16U, np.dtype(np.float32): cv2.CV_32F}
+"""What OpenCV calls the dtypes of pixels."""
+
+
+def rows(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Where all channels are treated alike: one long row per row, which OpenCV takes faster than pixels."""
     return pixels.reshape(len(pixels), -1)

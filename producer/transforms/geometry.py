@@ -1,4 +1,4 @@
-"""Flip, rotation, translation, zoom: where each output pixel is looked up in the image.
+"""Flip, rotation, translation, zoom, shear: where each output pixel is looked up in the image.
 
 Each is a 3 x 3 matrix from output to input coordinates, (x, y, 1) with pixel centres at whole
 numbers, as in the ``affine_transform`` that Keras' layers call. So "first A, then B" is ``A @ B``,
@@ -23,6 +23,7 @@ from common.transforms import (
     Interpolation,
     RandomFlip,
     RandomRotation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
 )
@@ -89,12 +90,44 @@ def zoom(declaration: RandomZoom, draws: Draws, size: tuple[int, int]) -> Matrix
     return _about_centre(np.array([[width, 0.0], [0.0, height]]), size)
 
 
+def shear(declaration: RandomShear, draws: Draws, _: tuple[int, int]) -> Matrix:
+    """Slant from the top left corner, where Keras leaves the origin."""
+    x, y = declaration.shear(draws)
+    return np.array([[1.0, x, 0.0], [y, 1.0, 0.0], [0.0, 0.0, 1.0]])
+
+
 def _about_centre(linear: Matrix, size: tuple[int, int]) -> Matrix:
     centre = np.array([size[1] - 1.0, size[0] - 1.0]) / 2.0
     matrix = np.eye(3)
     matrix[:2, :2] = linear
     matrix[:2, 2] = centre - linear @ centre
     return matrix
+
+
+def edges_moved_by(lookup: Matrix) -> Matrix:
+    """Where points go when each pixel of the result is looked up through `lookup`.
+
+    A look-up starts at the result, and counts from the centre of the first pixel; this starts at the image,
+    and counts from its edge.
+    """
+    moved: Matrix = _TO_EDGES @ np.linalg.inv(lookup) @ _TO_CENTRES
+    return moved
+
+
+def lookup_of(matrix: Matrix) -> Matrix:
+    """Undo `edges_moved_by`."""
+    lookup: Matrix = _TO_CENTRES @ np.linalg.inv(matrix) @ _TO_EDGES
+    return lookup
+
+
+def look_up_classes(pixels: Pixels, lookup: Matrix, size: tuple[int, int], out: Pixels) -> Pixels:
+    """Look each pixel of `out`, whose height and width are `size`, up in `pixels`; beyond the edge is 0."""
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(pixels, lookup[:2], (size[1], size[0]), dst=out, flags=flags)
+
+
+_TO_EDGES = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
+_TO_CENTRES = np.array([[1.0, 0.0, -0.5], [0.0, 1.0, -0.5], [0.0, 0.0, 1.0]])
 
 
 class Sampler:
@@ -104,12 +137,16 @@ class Sampler:
     ----------
     declaration : Transform
         Any that has `fill_mode`, `fill_value` and `interpolation`; only flips have none, and need none.
+    of_classes : bool
+        The values of pixels are classes: none is computed, and what a constant fills is 0.
     """
 
-    def __init__(self, declaration: Any) -> None:
+    def __init__(self, declaration: Any, *, of_classes: bool = False) -> None:
+        interpolation = getattr(declaration, "interpolation", Interpolation.BILINEAR)
+        fill_value = getattr(declaration, "fill_value", 0.0)
         self._border = _BORDERS[getattr(declaration, "fill_mode", FillMode.REFLECT)]
-        self._flags = _SAMPLING[getattr(declaration, "interpolation", Interpolation.BILINEAR)]
-        self._fill = (float(getattr(declaration, "fill_value", 0.0)),) * 4
+        self._flags = _SAMPLING[Interpolation.NEAREST if of_classes else interpolation]
+        self._fill = (0.0 if of_classes else float(fill_value),) * 4
 
     def prepare(self, matrix: Matrix, size: tuple[int, int]) -> Action:
         """What looks up, in images of `size`, the pixels that `matrix` says; see `Action`."""

@@ -1,120 +1,75 @@
-"""All transforms of a job, made ready for one size of image: each step writes where the next one reads.
+"""Transforms of a job, made ready for one size of image: each step writes where the next one reads.
 
-Neighbouring declarations that look pixels up, and agree on what lies beyond the edge, become one
-`Warp`; a crop is a view and costs nothing; the last step writes into the batch.
+A crop is a view and costs nothing; the last step writes into the batch. `producer.transforms.steps` says
+which steps there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from common.boxes import Boxes
+from common.companions import Role
 from common.errors import ConfigurationError
-from common.transforms import RandomFlip, Transform, num_draws, output_dtype, output_size
-from producer.transforms.color import apply_line, channel_means, no_means, prepare_line
-from producer.transforms.geometry import Action, Sampler, mirror
-from producer.transforms.registry import LINES, MAPPINGS, NEED_MEANS, WINDOWS, Draws
+from common.image import DECODED_DTYPES
+from common.transforms import Transform, check_channels, num_draws, output_dtype, output_size
+from producer.transforms.boxes import Move, moved_through
+from producer.transforms.geometry import Action, Pixels
+from producer.transforms.registry import Draws
+from producer.transforms.steps import Cut, MovingStep, Size, Step, steps_of
 
-Pixels = npt.NDArray[Any]
-"""Shape (height, width) for one channel, as OpenCV has it, else (height, width, channels)."""
-
-
-Size = tuple[int, int]
-
-
-class Step(Protocol):
-    """What a run of declarations came to."""
-
-    transforms: tuple[Transform, ...]
-
-    def prepare(self, draws: Draws, size: Size) -> Action:
-        """Settle all that does not depend on pixels, for images of `size`."""
+PIPELINE_DTYPES = (*DECODED_DTYPES, "float32")
+"""What may come in."""
 
 
-class Warp:
-    """Flips, rotations, translations and zooms, in one look-up."""
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A step in its place.
 
-    def __init__(self, transforms: tuple[Transform, ...]) -> None:
-        self.transforms = transforms
-        self._sampler = Sampler(next((t for t in transforms if not isinstance(t, RandomFlip)), transforms[0]))
+    Attributes
+    ----------
+    step : Step
+        What is done.
+    draws : slice
+        Which of the draws are its own.
+    size : (int, int)
+        (height, width) of what comes in; where that is a file of any size, of what goes out.
+    scratch : ndarray or None
+        Where to write to; None is the batch, or no matter.
+    """
 
-    def prepare(self, draws: Draws, size: Size) -> Action:
-        """See `Step`."""
-        matrix, start = np.eye(3), 0
-        for transform in self.transforms:
-            own_draws = draws[start : start + transform.num_draws]
-            matrix = matrix @ MAPPINGS[type(transform)](transform, own_draws, size)
-            start += transform.num_draws
-        return self._sampler.prepare(matrix, size)
-
-
-class Mirror:
-    """Flips alone."""
-
-    def __init__(self, transforms: tuple[Transform, ...]) -> None:
-        self.transforms = transforms
-        self._flips = [transform for transform in transforms if isinstance(transform, RandomFlip)]
-
-    def prepare(self, draws: Draws, _: Size) -> Action:
-        """See `Step`."""
-        return mirror(self._flips, draws)
-
-
-class Cut:
-    """A crop."""
-
-    def __init__(self, transform: Transform) -> None:
-        self.transforms: tuple[Transform, ...] = (transform,)
-
-    def prepare(self, draws: Draws, size: Size) -> Action:
-        """See `Step`."""
-        (transform,) = self.transforms
-        top, left = WINDOWS[type(transform)](transform, draws, size)
-        height, width = transform.output_size(size)
-        return lambda pixels, _: pixels[top : top + height, left : left + width]
-
-
-class Tone:
-    """A straight tone curve."""
-
-    def __init__(self, transform: Transform) -> None:
-        self.transforms: tuple[Transform, ...] = (transform,)
-
-    def prepare(self, draws: Draws, _: Size) -> Action:
-        """See `Step`."""
-        (transform,) = self.transforms
-        line = LINES[type(transform)]
-        if type(transform) in NEED_MEANS:
-            return lambda pixels, out: apply_line(
-                line(transform, draws, lambda: channel_means(pixels)), pixels, out
-            )
-        return prepare_line(line(transform, draws, no_means))
+    step: Step
+    draws: slice
+    size: Size
+    scratch: Pixels | None
 
 
 class Pipeline:
-    """Applies the transforms of a job to one image at a time.
+    """Applies transforms to one image at a time.
 
     It owns the scratch memory between steps: use one per thread.
 
     Parameters
     ----------
     transforms : iterable of Transform
-        Applied in this order.
+        Applied in this order; none of them mixes samples.
     size : (int, int)
-        (height, width) of the images that come in, in pixels.
+        (height, width) of the images that come in, in pixels; with a framing, of what it makes.
     channels : int
         1, 3 or 4.
     in_dtype, out_dtype : str
-        ``uint8`` or ``uint16`` comes in; the same goes out, or ``float32``, in the same range of
-        values unless a `Rescaling` changes it.
+        ``uint8``, ``uint16``, ``int16`` or ``float32`` comes in; the same goes out, or ``float32``, in the
+        same range of values unless a `Rescaling` or a `Normalization` changes it.
+    role : Role
+        What the images are for: not all go through all transforms.
 
     Raises
     ------
     ConfigurationError
-        If a crop does not fit, or the dtypes do not go together.
+        If a crop does not fit, a transform cannot take so many channels, or the dtypes do not go together.
     """
 
     def __init__(
@@ -124,14 +79,19 @@ class Pipeline:
         channels: int,
         in_dtype: str,
         out_dtype: str,
+        role: Role = Role.INPUT,
     ) -> None:
-        self._transforms = tuple(transforms)
-        self.num_draws = num_draws(self._transforms)
-        self.output_shape = (*output_size(self._transforms, size), channels)
-        _check_dtypes(self._transforms, in_dtype, out_dtype)
-        self._plan = _plan(_steps(self._transforms), (*size, channels), in_dtype, out_dtype)
+        transforms = tuple(transforms)
+        self.num_draws = num_draws(transforms)
+        self.output_size = output_size(transforms, size)
+        self.output_shape = (*self.output_size, channels)
+        chosen = list(_chosen(steps_of(transforms, size), role))
+        used = [transform for step, _ in chosen for transform in step.transforms]
+        check_channels(used, channels)
+        _check_dtypes(used, in_dtype, out_dtype)
+        self._plan = _plan(chosen, (*size, channels), in_dtype, out_dtype)
 
-    def apply(self, image: npt.NDArray[Any], draws: Draws, out: npt.NDArray[Any]) -> None:
+    def apply(self, image: Pixels, draws: Draws, out: Pixels) -> None:
         """Transform one image.
 
         Parameters
@@ -151,72 +111,62 @@ class Pipeline:
         Done for many images in a row it takes a fifth of the time that it takes between two of them, when
         a decoder has driven it out of the processor's caches.
         """
-        actions, start = [], 0
-        for step, count, size, _ in self._plan:
-            actions.append(step.prepare(draws[start : start + count], size))
-            start += count
-        return actions
+        return [placed.step.prepare(draws[placed.draws], placed.size) for placed in self._plan]
 
-    def run(self, actions: Iterable[Action], image: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+    def run(self, actions: Iterable[Action], image: Pixels, out: Pixels) -> None:
         """The second half of `apply`: do what `prepare` came to, to one image."""
         pixels, result = _as_opencv(image), _as_opencv(out)
-        for action, (_, _, _, scratch) in zip(actions, self._plan, strict=True):
-            pixels = action(pixels, result if scratch is None else scratch)
+        for action, placed in zip(actions, self._plan, strict=True):
+            pixels = action(pixels, result if placed.scratch is None else placed.scratch)
         if pixels is not result:
             np.copyto(result, pixels)
 
+    def move(self, boxes: Boxes, draws: Draws, size: Size) -> Boxes:
+        """Where the boxes of an image of `size` are when it has been transformed by `draws`."""
+        moves: list[Move] = []
+        for placed in self._plan:
+            if isinstance(placed.step, MovingStep):
+                matrix = placed.step.matrix(draws[placed.draws], size)
+                size = output_size(placed.step.transforms, placed.size)
+                moves.append((matrix, (0, 0, size[1], size[0])))
+        return moved_through(boxes, moves)
 
-def _check_dtypes(transforms: tuple[Transform, ...], in_dtype: str, out_dtype: str) -> None:
-    if in_dtype not in {"uint8", "uint16"} or output_dtype(transforms, out_dtype) != out_dtype:
+
+def _check_dtypes(transforms: list[Transform], in_dtype: str, out_dtype: str) -> None:
+    if in_dtype not in PIPELINE_DTYPES or output_dtype(transforms, out_dtype) != out_dtype:
         raise ConfigurationError(f"transforms cannot make {out_dtype} of {in_dtype}: {transforms}")
     if out_dtype not in {in_dtype, "float32"}:
         raise ConfigurationError(f"expected out_dtype {in_dtype!r} or 'float32', got {out_dtype!r}")
 
 
-def _steps(transforms: tuple[Transform, ...]) -> list[Step]:
-    steps: list[Step] = []
-    for transform in transforms:
-        last = steps[-1] if steps else None
-        if type(transform) in WINDOWS:
-            steps.append(Cut(transform))
-        elif type(transform) in LINES:
-            steps.append(Tone(transform))
-        elif isinstance(last, Warp) and _sample_alike(*last.transforms, transform):
-            steps[-1] = Warp((*last.transforms, transform))
-        else:
-            steps.append(Warp((transform,)))
-    return [Mirror(step.transforms) if _only_flips(step) else step for step in steps]
-
-
-def _only_flips(step: Step) -> bool:
-    return all(isinstance(transform, RandomFlip) for transform in step.transforms)
-
-
-def _sample_alike(*transforms: Any) -> bool:
-    # A flip needs neither an edge nor values between pixels: it goes with anything.
-    sampled = [t for t in transforms if not isinstance(t, RandomFlip)]
-    return len({(t.fill_mode, t.fill_value, t.interpolation) for t in sampled}) <= 1
-
-
 def _plan(
-    steps: list[Step], shape: tuple[int, int, int], in_dtype: str, out_dtype: str
-) -> list[tuple[Step, int, Size, Pixels | None]]:
-    """Give each step its number of draws, the size that comes in, and its place to write to.
-
-    None is the batch, or no matter.
-    """
-    plan: list[tuple[Step, int, Size, Pixels | None]] = []
+    chosen: list[tuple[Step, slice]], shape: tuple[int, int, int], in_dtype: str, out_dtype: str
+) -> list[Placed]:
+    """Give each step the size that comes in, and its place to write to."""
+    plan: list[Placed] = []
     dtype = in_dtype
-    for step in steps:
-        # The first tone curve makes floats, where floats are wanted: what comes after is then not rounded.
-        dtype = out_dtype if isinstance(step, Tone) else dtype
+    for step, draws in chosen:
+        # The first change of values makes floats, where floats are wanted: what comes after is not rounded.
+        dtype = dtype if isinstance(step, MovingStep) else out_dtype
         size = shape[:2]
         shape = (*output_size(step.transforms, size), shape[2])
-        needs_none = isinstance(step, Cut) or (step is steps[-1] and dtype == out_dtype)
+        needs_none = isinstance(step, Cut) or (step is chosen[-1][0] and dtype == out_dtype)
         scratch = None if needs_none else _as_opencv(np.empty(shape, dtype))
-        plan.append((step, num_draws(step.transforms), size, scratch))
+        plan.append(Placed(step, draws, size, scratch))
     return plan
 
 
-def _as_opencv(image: npt.NDArray[Any]) -> Pixels:
+def _chosen(steps: Iterable[Step], role: Role) -> Iterator[tuple[Step, slice]]:
+    """The steps that images of a role go through, and which draws are theirs."""
+    start = 0
+    for step in steps:
+        num = num_draws(step.transforms)
+        draws, start = slice(start, start + num), start + num
+        if isinstance(step, MovingStep):
+            yield (step.for_masks() if role is Role.MASK else step), draws
+        elif role is Role.INPUT or (role is Role.TARGET and not num):
+            yield step, draws
+
+
+def _as_opencv(image: Pixels) -> Pixels:
     return image[:, :, 0] if image.shape[2] == 1 else image

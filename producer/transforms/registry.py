@@ -1,6 +1,6 @@
 """The one table: which function says what a declaration does to pixels.
 
-Three families, by the form of the answer:
+Six families, by the form of the answer:
 
 ``MAPPINGS``
     (declaration, draws, size) → where in the image each output pixel is looked up, as a 3 x 3 matrix.
@@ -9,6 +9,13 @@ Three families, by the form of the answer:
     (declaration, draws, size) → the part of the image that is kept, as (top, left).
 ``LINES``
     (declaration, draws, means) → a straight tone curve: times, plus, and where it is clipped.
+``FRAMINGS``
+    (declaration, draws, size of a file's image, size to make) → how to make it, and as a 3 x 3 matrix where
+    points of the image go. Only at the beginning of a list.
+``MIXINGS``
+    (declaration, draws, size) → how several images become one, and their labels and boxes.
+``FILTERS``
+    (declaration, draws, size) → an `Action`: what else makes pixels of pixels, each in its place.
 
 To add a transform, see the end of `docs/transforms.md`.
 """
@@ -22,38 +29,85 @@ import numpy as np
 import numpy.typing as npt
 
 from common.transforms import (
+    CenterCrop,
+    CutMix,
+    Flip,
+    GaussianNoise,
+    Letterbox,
+    MixUp,
+    Mosaic,
+    Normalization,
     RandomBrightness,
+    RandomColorJitter,
     RandomContrast,
     RandomCrop,
+    RandomErasing,
     RandomFlip,
+    RandomGaussianBlur,
+    RandomGrayscale,
+    RandomHue,
+    RandomResizedCrop,
     RandomRotation,
+    RandomSaturation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
     Rescaling,
     Transform,
+    YoloAugment,
 )
-from producer.transforms import color, crop, geometry
+from producer.transforms import color, crop, detail, framing, geometry, hue, mixing, yolo
 from producer.transforms.color import Line
+from producer.transforms.geometry import Action, Matrix
+from producer.transforms.mixing import Mix
 
 Draws = npt.NDArray[np.float64]
 Means = Callable[[], npt.NDArray[np.float64]]
 
 MAPPINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], npt.NDArray[np.float64]]] = {
+    Flip: geometry.flip,
     RandomFlip: geometry.flip,
     RandomRotation: geometry.rotation,
     RandomTranslation: geometry.translation,
     RandomZoom: geometry.zoom,
+    RandomShear: geometry.shear,
 }
 
 WINDOWS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], tuple[int, int]]] = {
     RandomCrop: crop.corner,
+    CenterCrop: crop.corner,
 }
 
 LINES: dict[type[Transform], Callable[[Any, Draws, Means], Line]] = {
     RandomBrightness: color.brightness,
     RandomContrast: color.contrast,
     Rescaling: color.rescaling,
+    Normalization: color.normalization,
+}
+
+FILTERS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], Action]] = {
+    RandomSaturation: hue.saturation,
+    RandomHue: hue.hue,
+    RandomColorJitter: hue.color_jitter,
+    RandomGrayscale: hue.grayscale,
+    RandomGaussianBlur: detail.gaussian_blur,
+    GaussianNoise: detail.gaussian_noise,
+    RandomErasing: detail.erasing,
 }
 
 NEED_MEANS: frozenset[type[Transform]] = frozenset({RandomContrast})
 """Those of `LINES` that call `means`: their curve is known only when the pixels are."""
+
+FRAMINGS: dict[
+    type[Transform], Callable[[Any, Draws, tuple[int, int], tuple[int, int]], tuple[Action, Matrix]]
+] = {
+    RandomResizedCrop: framing.resized_crop,
+    Letterbox: yolo.letterbox,
+    YoloAugment: yolo.yolo_augment,
+}
+
+MIXINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], Mix]] = {
+    MixUp: mixing.blend,
+    CutMix: mixing.collage,
+    Mosaic: mixing.collage,
+}

@@ -13,11 +13,17 @@ from images import write_photos
 
 from common.batch import digest
 from common.transforms import (
+    GaussianNoise,
     RandomBrightness,
+    RandomColorJitter,
     RandomContrast,
     RandomCrop,
+    RandomErasing,
     RandomFlip,
+    RandomGaussianBlur,
+    RandomGrayscale,
     RandomRotation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
 )
@@ -30,9 +36,15 @@ EVERYTHING_RANDOM = [
     RandomRotation(0.1),
     RandomTranslation(0.1, 0.1),
     RandomZoom(0.2),
+    RandomShear(0.1, 0.1),
     RandomCrop(40, 56),
     RandomBrightness(0.2),
     RandomContrast(0.2),
+    RandomColorJitter((0, 255), 0.2, 0.2, (0.3, 0.7), 0.2),
+    RandomGrayscale(0.1),
+    RandomGaussianBlur(),
+    GaussianNoise(0.02),
+    RandomErasing(),
 ]
 
 

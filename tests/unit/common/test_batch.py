@@ -17,6 +17,7 @@ from common.batch import (
     aligned,
     digest,
     empty_buffer,
+    zero_buffer,
 )
 from common.errors import ConfigurationError
 
@@ -159,3 +160,12 @@ def test_the_digest_sees_names_shapes_types_and_every_byte() -> None:
     ]
     assert len({base, *map(digest, others)}) == 1 + len(others)
     assert digest({"x": np.asfortranarray(array.reshape(3, 4))}) == digest({"x": array.reshape(3, 4)})
+
+
+def test_a_buffer_of_zeros_is_aligned_and_can_be_written() -> None:
+    for num_bytes in (1, 4097, 100_000_000):
+        buffer = zero_buffer(num_bytes)
+        assert buffer.shape == (num_bytes,)
+        assert buffer.ctypes.data % ALIGNMENT_BYTES == 0
+        assert not buffer[:: 1 << 20].any()
+        buffer[-1:] = 7

@@ -106,7 +106,13 @@ def test_the_first_frame_is_msgpack_of_type_ids_and_fields() -> None:
         "hello",
         b"p" * 16,
         b"t" * 16,
-        {"version": 1, "name": "producer-1", "host": "host", "pid": 4711, "libraries": {"numpy": "2.1.0"}},
+        {
+            "version": VERSION,
+            "name": "producer-1",
+            "host": "host",
+            "pid": 4711,
+            "libraries": {"numpy": "2.1.0"},
+        },
     ]
     assert msgpack.unpackb(encode(SESSION, Refuse(Refusal.VERSION, "text"))[0])[3] == {
         "reason": "version",
@@ -117,7 +123,7 @@ def test_the_first_frame_is_msgpack_of_type_ids_and_fields() -> None:
 @pytest.mark.parametrize(
     ("fields", "version"),
     [
-        ({"version": 2, "name": "p", "host": "h", "pid": 1, "libraries": {}}, 2),
+        ({"version": VERSION + 1, "name": "p", "host": "h", "pid": 1, "libraries": {}}, VERSION + 1),
         ({"version": 0, "shape": "of an older hello"}, 0),
         ({"version": "2.0"}, 0),
         ({"version": -3}, 0),
@@ -233,10 +239,10 @@ def test_a_field_of_a_type_that_no_field_has_is_refused_by_name(message: Message
         ("heartbeat", {"leases": ""}),
         ("heartbeat", {"leases": 7}),
         ("goodbye", {"text": "x" * (MAX_TEXT_CHARS + 1)}),
-        ("hello", {"version": 1, "name": "", "host": "", "pid": -1, "libraries": {}}),
-        ("hello", {"version": 1, "name": "", "host": "", "pid": 1, "libraries": {"numpy": 2}}),
-        ("hello", {"version": 1, "name": "", "host": "", "pid": 1, "libraries": {b"numpy": "2"}}),
-        ("hello", {"version": 1, "name": "", "host": "", "pid": 1, "libraries": []}),
+        ("hello", {"version": VERSION, "name": "", "host": "", "pid": -1, "libraries": {}}),
+        ("hello", {"version": VERSION, "name": "", "host": "", "pid": 1, "libraries": {"numpy": 2}}),
+        ("hello", {"version": VERSION, "name": "", "host": "", "pid": 1, "libraries": {b"numpy": "2"}}),
+        ("hello", {"version": VERSION, "name": "", "host": "", "pid": 1, "libraries": []}),
         ("job", {"job": []}),
         ("refuse", {"reason": "mood", "text": ""}),
         ("refuse", {"reason": ["version"], "text": ""}),

@@ -13,7 +13,7 @@ from common.batch import ArraySpec, aligned
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.image import ImageSpec
 from common.job import Job
-from common.transforms import RandomBrightness, RandomCrop, RandomFlip, Rescaling
+from common.transforms import RandomBrightness, RandomCrop, RandomFlip, RandomHue, Rescaling
 
 PLAIN = Job(1, 0, 32, ImageSpec(64, 48), (), "uint8", ())
 RICH = Job(
@@ -21,7 +21,7 @@ RICH = Job(
     -7,
     3,
     ImageSpec(64, 48, "grayscale", "area", "pad", "uint16"),
-    (RandomFlip("horizontal"), RandomCrop(20, 30), RandomBrightness((-0.1, 0.2)), Rescaling(1 / 255, -1.0)),
+    (RandomFlip("horizontal"), RandomCrop(20, 30), RandomBrightness(0.2, (0, 999)), Rescaling(1 / 255, -1.0)),
     "float32",
     (ArraySpec("y0", (), "int64"), ArraySpec("y1", (2, 3), "float32"), ArraySpec("weight", (), "float32")),
 )
@@ -63,6 +63,11 @@ def test_a_slot_has_room_for_a_full_batch_with_its_targets() -> None:
 
 
 # --- refusals -----------------------------------------------------------------------------------
+
+
+def test_a_transform_of_colours_is_refused_for_images_without() -> None:
+    with pytest.raises(ConfigurationError, match="RandomHue changes colours"):
+        replace(PLAIN, transforms=(RandomHue(0.1),), image=ImageSpec(8, 8, "grayscale"))
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Job)])

@@ -14,17 +14,34 @@ from hypothesis import strategies as st
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.transforms import (
     DECLARATIONS,
+    CenterCrop,
+    CutMix,
     FillMode,
+    Flip,
+    GaussianNoise,
     Interpolation,
+    Letterbox,
+    MixUp,
+    Mosaic,
+    Normalization,
     RandomBrightness,
+    RandomColorJitter,
     RandomContrast,
     RandomCrop,
+    RandomErasing,
     RandomFlip,
+    RandomGaussianBlur,
+    RandomGrayscale,
+    RandomHue,
+    RandomResizedCrop,
     RandomRotation,
+    RandomSaturation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
     Rescaling,
     Transform,
+    YoloAugment,
     from_wire,
     num_draws,
     output_dtype,
@@ -33,14 +50,31 @@ from common.transforms import (
 )
 
 ONE_OF_EACH: tuple[Transform, ...] = (
+    Flip("vertical"),
     RandomFlip("vertical"),
     RandomRotation((-0.1, 0.2), "constant", "nearest", 7.0),
     RandomTranslation(0.1, (0.0, 0.3), fill_mode="wrap"),
     RandomZoom(0.2),
+    RandomShear(0.1, (0.0, 0.3), "nearest"),
     RandomCrop(32, 48),
+    CenterCrop(16, 24),
     RandomBrightness(0.2, (0, 1)),
     RandomContrast((0.1, 0.9)),
+    RandomSaturation((0.3, 0.7)),
+    RandomHue(0.1),
+    RandomColorJitter(brightness_factor=0.2, hue_factor=(0.1, 0.2)),
+    RandomGrayscale(0.1),
+    RandomGaussianBlur(sigma=(0.5, 2.0)),
+    GaussianNoise(0.1),
+    RandomErasing(fill_value=(1, 2, 3)),
     Rescaling(1 / 255, -1),
+    RandomResizedCrop((0.1, 0.9)),
+    MixUp(0.4),
+    CutMix((0.2, 0.9)),
+    Mosaic((0.3, 0.6)),
+    Letterbox("pil"),
+    YoloAugment(0.2, 0.2, 1.4, 1.3),
+    Normalization((0.5, 0.4, 0.3), (0.1, 0.1, 0.1)),
 )
 
 UNIT = st.floats(0.0, 1.0, exclude_max=True)
@@ -103,6 +137,24 @@ def test_what_is_not_a_list_of_known_transforms_is_refused(wire: object, text: s
         (lambda: RandomBrightness(-1.01), "-1.01"),
         (lambda: RandomBrightness(0.1, 255), "255"),
         (lambda: RandomContrast(-0.1), "-0.1"),
+        (lambda: RandomBrightness(0.1, (3, 3)), r"two ends.*\(3, 3\)"),
+        (lambda: RandomShear(-0.1), "x_factor of RandomShear.*-0.1"),
+        (lambda: RandomShear(0.1, (0.5, 1.5)), r"y_factor of RandomShear.*\(0.5, 1.5\)"),
+        (lambda: CenterCrop(4, -1), "width of CenterCrop.*-1"),
+        (lambda: RandomHue(-0.1), "-0.1"),
+        (lambda: RandomColorJitter(saturation_factor=1.2), "saturation_factor of RandomColorJitter.*1.2"),
+        (lambda: RandomGrayscale((0.1, 0.2)), r"\(0.1, 0.2\)"),
+        (lambda: RandomGrayscale(1.5), "1.5"),
+        (lambda: RandomGaussianBlur(kernel_size=4), "kernel_size of RandomGaussianBlur must be odd.*4"),
+        (lambda: RandomGaussianBlur(kernel_size=(3, 5)), r"\(3, 5\)"),
+        (lambda: RandomGaussianBlur(sigma=-1.0), "-1.0"),
+        (lambda: GaussianNoise(25.5), "25.5"),
+        (lambda: RandomErasing(scale=2), "scale of RandomErasing.*2"),
+        (lambda: RandomErasing(fill_value="red"), "'red'"),
+        (lambda: RandomErasing(fill_value=[]), r"\[\]"),
+        (lambda: Normalization(0.5, (0.1, 0.2)), r"as many numbers, got 0.5 and \(0.1, 0.2\)"),
+        (lambda: Normalization((0.5, 0.5), (0.1, -0.2)), r"\(0.1, -0.2\)"),
+        (lambda: Normalization(None, None), "mean of Normalization.*None"),
         (lambda: Rescaling("1/255"), "'1/255'"),
         (lambda: Rescaling(1.0, math.nan), "offset of Rescaling.*nan"),
     ],
@@ -113,9 +165,17 @@ def test_a_value_that_cannot_work_is_refused_and_quoted(make: object, quoted: st
 
 
 def test_numpy_numbers_and_lists_are_taken_and_travel_as_plain_values() -> None:
-    declared = (RandomRotation([np.float32(0.25), np.float64(0.5)]), RandomCrop(np.int64(8), np.int32(9)))  # type: ignore[arg-type]
+    declared = (
+        RandomRotation([np.float32(0.25), np.float64(0.5)]),  # type: ignore[arg-type]
+        RandomCrop(np.int64(8), np.int32(9)),  # type: ignore[arg-type]
+        Normalization(np.array([0.5, 0.25]), np.array([1, 2])),  # type: ignore[arg-type]
+    )
     assert msgpack.packb(to_wire(declared), strict_types=True)
-    assert declared == (RandomRotation((0.25, 0.5)), RandomCrop(8, 9))
+    assert declared == (
+        RandomRotation((0.25, 0.5)),
+        RandomCrop(8, 9),
+        Normalization((0.5, 0.25), (1.0, 2.0)),
+    )
 
 
 def test_names_may_be_given_as_members_or_as_text() -> None:
@@ -182,11 +242,15 @@ def test_a_batch_is_float32_if_asked_for_or_rescaled() -> None:
     assert output_dtype([RandomFlip()], "uint16") == "uint16"
     assert output_dtype([RandomFlip()], "float32") == "float32"
     assert output_dtype([Rescaling(2), RandomFlip()], "uint8") == "float32"
+    assert output_dtype([RandomFlip(), Normalization(127.5, 1000.0)], "uint8") == "float32"
     with pytest.raises(ConfigurationError, match="'int8'"):
         output_dtype([], "int8")
 
 
-@pytest.mark.parametrize("transform", [RandomBrightness(0.1), RandomContrast(0.1)])
+@pytest.mark.parametrize(
+    "transform",
+    [RandomBrightness(0.1), RandomContrast(0.1), RandomHue(0.1), RandomErasing(), GaussianNoise(0.1)],
+)
 def test_16_bit_pixels_are_not_clipped_to_255_by_a_forgotten_value_range(transform: Transform) -> None:
     with pytest.raises(ConfigurationError, match=r"value_range=\(0, 65535\)"):
         output_dtype([transform], "uint16")
@@ -195,4 +259,27 @@ def test_16_bit_pixels_are_not_clipped_to_255_by_a_forgotten_value_range(transfo
 
 
 def test_draws_are_counted_over_all_transforms() -> None:
-    assert num_draws(ONE_OF_EACH) == 1 + 1 + 2 + 1 + 2 + 1 + 1 + 0
+    geometry, tones, colors, detail = (
+        1 + 1 + 1 + 2 + 1 + 3 + 2 + 0,
+        1 + 1 + 0 + 0,
+        1 + 2 + (1 + 2) + 1,
+        3 + 1 + 6,
+    )
+    framings, mixings = 4 + 0 + 11, 1 + 4 + 2
+    assert num_draws(ONE_OF_EACH) == geometry + tones + colors + detail + framings + mixings
+
+
+@pytest.mark.parametrize(
+    ("transform", "expected"),
+    [
+        (RandomFlip(), None),
+        (RandomCrop(3, 4), CenterCrop(3, 4)),
+        (CenterCrop(3, 4), CenterCrop(3, 4)),
+        (Rescaling(2), Rescaling(2)),
+        (YoloAugment(resample="pil"), Letterbox("pil")),
+    ],
+)
+def test_a_model_is_judged_without_what_is_left_to_chance(
+    transform: Transform, expected: Transform | None
+) -> None:
+    assert transform.without_chance == expected

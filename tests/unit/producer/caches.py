@@ -13,11 +13,12 @@ import common
 from common.arena import CACHE_PREFIX
 from common.caching import CacheKind, CacheSpec
 from common.image import ImageSpec
-from producer.cache import SampleCache
+from producer.cache import Decoded, SampleCache
 from producer.cache_folder import CacheSettings
 
-IMAGE = ImageSpec(64, 64, "grayscale")
+IMAGE = ImageSpec(64, 63, "grayscale")
 STRIDE = 64 * 64
+"""Pixels, and the size of the file's image behind them, up to the next multiple of 64 bytes: a page."""
 NUM_ROWS = 40
 PLENTY = 1 << 24
 
@@ -35,7 +36,7 @@ def cache_in(folder: Path, num_bytes: int = PLENTY, image: ImageSpec = IMAGE) ->
 def keep(cache: SampleCache, sources: list[Path], *rows: int) -> None:
     """Put rows into the cache."""
     for row in rows:
-        cache.keep(row, str(sources[row]), sources[row].stat(), pixels_of(row))
+        cache.keep(row, str(sources[row]), sources[row].stat(), Decoded(pixels_of(row), (480, 640 + row)))
 
 
 def held(cache: SampleCache, sources: list[Path]) -> list[int]:
@@ -44,7 +45,8 @@ def held(cache: SampleCache, sources: list[Path]) -> list[int]:
     for row, file in enumerate(sources):
         found = cache.find(row, str(file), file.stat())
         if found is not None:
-            assert np.array_equal(found, pixels_of(row))
+            assert np.array_equal(found.pixels, pixels_of(row))
+            assert found.size == (480, 640 + row)
             rows.append(row)
     return rows
 

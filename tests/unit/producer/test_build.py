@@ -20,7 +20,7 @@ from common.job import Job
 from common.protocol import MAX_TEXT_CHARS, FailureKind, Sample, Session, Ticket
 from common.transforms import RandomBrightness, RandomFlip, RandomRotation, Rescaling
 from producer.build import BatchBuilder, CancelledBuildError, failure_of
-from producer.decode import load
+from producer.decode import load, load_sized
 from producer.roots import DataRoots
 
 Array = npt.NDArray[Any]
@@ -217,7 +217,7 @@ def test_anything_else_is_a_build_failure_that_names_the_files(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("surprise")
 
-    monkeypatch.setattr("producer.samples.load", broken)
+    monkeypatch.setattr("producer.samples.load_sized", broken)
     kind, path, text, trace = failed(roots, ticket("coffee.jpg", "rocket.jpg"))
     assert kind is FailureKind.BUILD
     assert path == "coffee.jpg, rocket.jpg"
@@ -244,11 +244,11 @@ def test_a_failure_can_be_sent_however_much_an_error_has_to_say() -> None:
 def test_a_build_is_given_up_between_two_samples(roots: DataRoots, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[str] = []
 
-    def counted(data: bytes, path: str, *rest: Any) -> Array:
+    def counted(data: bytes, path: str, *rest: Any) -> tuple[Array, tuple[int, int]]:
         built.append(path)
-        return load(data, path, *rest)
+        return load_sized(data, path, *rest)
 
-    monkeypatch.setattr("producer.samples.load", counted)
+    monkeypatch.setattr("producer.samples.load_sized", counted)
     with pytest.raises(CancelledBuildError):
         BatchBuilder(PLAIN, roots).build(ticket(*NAMES), lambda: len(built) == 2)
     assert built == list(NAMES[:2])

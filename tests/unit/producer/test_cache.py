@@ -14,12 +14,14 @@ from common.arena import CACHE_PREFIX
 from common.caching import CacheKind, CacheSpec
 from common.image import ImageSpec
 from common.protocol import Sample
-from producer.cache import SampleCache, open_cache
+from producer.cache import Decoded, SampleCache, open_cache
 from producer.cache_folder import CacheSettings
 from producer.cache_index import MAX_RECENT, Key, KeyIndex
 from producer.clock import StageClock
 from producer.roots import DataRoots
 from producer.samples import Samples
+
+SIZE = (480, 640)
 
 
 def test_what_was_kept_is_found_and_recalled_read_only(folder: Path, sources: list[Path]) -> None:
@@ -29,8 +31,8 @@ def test_what_was_kept_is_found_and_recalled_read_only(folder: Path, sources: li
     assert held(cache, sources) == [1, 3]
     recalled = cache.recall(3, sources[3].stat())
     assert recalled is not None
-    assert np.array_equal(recalled, pixels_of(3))
-    assert not recalled.flags.writeable
+    assert np.array_equal(recalled.pixels, pixels_of(3))
+    assert not recalled.pixels.flags.writeable
     assert cache.recall(2, sources[2].stat()) is None
 
 
@@ -38,11 +40,12 @@ def test_16_bit_pixels_come_back_with_their_depth_and_channels(folder: Path, sou
     image = ImageSpec(7, 5, "rgba", dtype="uint16")
     pixels = np.arange(7 * 5 * 4, dtype=np.uint16).reshape(7, 5, 4) * 401
     cache = cache_in(folder, image=image)
-    cache.keep(0, str(sources[0]), sources[0].stat(), pixels)
+    cache.keep(0, str(sources[0]), sources[0].stat(), Decoded(pixels, SIZE))
     found = cache.find(0, str(sources[0]), sources[0].stat())
     assert found is not None
-    assert found.dtype == np.uint16
-    assert np.array_equal(found, pixels)
+    assert found.pixels.dtype == np.uint16
+    assert np.array_equal(found.pixels, pixels)
+    assert found.size == SIZE
 
 
 def test_another_producer_finds_what_one_has_kept_before_and_after_it_came(
@@ -65,10 +68,10 @@ def test_a_changed_source_is_not_found_and_kept_anew(folder: Path, sources: list
     changed = sources[0].stat()
     assert cache.recall(0, changed) is None
     assert cache.find(0, str(sources[0]), changed) is None
-    cache.keep(0, str(sources[0]), changed, pixels_of(99))
+    cache.keep(0, str(sources[0]), changed, Decoded(pixels_of(99), SIZE))
     found = cache.recall(0, changed)
     assert found is not None
-    assert np.array_equal(found, pixels_of(99))
+    assert np.array_equal(found.pixels, pixels_of(99))
 
 
 def test_a_source_of_equal_size_is_known_by_its_time_and_a_replaced_one_by_its_inode(
@@ -89,7 +92,7 @@ def test_a_source_that_changes_while_it_is_decoded_is_not_kept(folder: Path, sou
     cache = cache_in(folder)
     before = sources[0].stat()
     sources[0].write_text("longer than before")
-    cache.keep(0, str(sources[0]), before, pixels_of(0))
+    cache.keep(0, str(sources[0]), before, Decoded(pixels_of(0), SIZE))
     assert len(cache) == 0
 
 
@@ -97,7 +100,7 @@ def test_a_source_that_vanishes_while_it_is_decoded_is_not_kept(folder: Path, so
     cache = cache_in(folder)
     before = sources[0].stat()
     sources[0].unlink()
-    cache.keep(0, str(sources[0]), before, pixels_of(0))
+    cache.keep(0, str(sources[0]), before, Decoded(pixels_of(0), SIZE))
     assert len(cache) == 0
 
 
@@ -109,7 +112,7 @@ def test_a_cache_that_fails_costs_no_batch(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    picture = np.random.default_rng(0).integers(0, 256, IMAGE.size, np.uint8)
     assert cv2.imwrite(str(tmp_path / "a.png"), picture)
     samples = Samples(IMAGE, DataRoots([str(tmp_path)]), StageClock(), cache_in(folder))
 
@@ -118,7 +121,7 @@ def test_a_cache_that_fails_costs_no_batch(
 
     monkeypatch.setattr(SampleCache, operation, fail)
     for _ in range(2):
-        assert np.array_equal(samples.pixels(Sample(("a.png",), 0))[..., 0], picture)
+        assert np.array_equal(samples.decoded(Sample(("a.png",), 0)).pixels[..., 0], picture)
     assert len([line for line in caplog.messages if "the cache is left" in line]) == 1
 
 
@@ -148,11 +151,11 @@ def test_caches_of_one_folder_share_its_limit_and_unused_ones_give_way(
     assert 25 <= num_old < 30
     new = cache_in(folder, 30 * STRIDE, image)
     pixels = np.zeros(image.shape, np.uint8)
-    new.keep(0, str(sources[0]), sources[0].stat(), pixels)
+    new.keep(0, str(sources[0]), sources[0].stat(), Decoded(pixels, SIZE))
     assert len(new) == 0  # the other one is in use
     old.close()
     new = cache_in(folder, 30 * STRIDE, image)
-    new.keep(0, str(sources[0]), sources[0].stat(), pixels)
+    new.keep(0, str(sources[0]), sources[0].stat(), Decoded(pixels, SIZE))
     assert len(new) == 1
     assert len(list(folder.glob(f"{CACHE_PREFIX}*"))) == 1
 

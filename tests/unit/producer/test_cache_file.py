@@ -177,7 +177,7 @@ def test_a_cache_in_memory_goes_with_its_last_user(
     other.close()
     assert not list(tmp_path.glob(f"{CACHE_PREFIX}*"))
     assert view is not None
-    assert np.array_equal(view, pixels_of(0))
+    assert np.array_equal(view.pixels, pixels_of(0))
 
 
 def test_what_killed_producers_leave_in_memory_is_swept_and_what_lies_on_disk_is_not(

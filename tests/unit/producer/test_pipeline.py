@@ -13,18 +13,28 @@ from hypothesis import strategies as st
 from common.errors import ConfigurationError
 from common.transforms import (
     DECLARATIONS,
+    CenterCrop,
+    Flip,
+    GaussianNoise,
     RandomBrightness,
+    RandomColorJitter,
     RandomContrast,
     RandomCrop,
+    RandomErasing,
     RandomFlip,
+    RandomGaussianBlur,
+    RandomGrayscale,
+    RandomHue,
     RandomRotation,
+    RandomSaturation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
     Rescaling,
     Transform,
 )
 from producer.transforms import Pipeline
-from producer.transforms.registry import LINES, MAPPINGS, WINDOWS
+from producer.transforms.registry import FILTERS, FRAMINGS, LINES, MAPPINGS, MIXINGS, WINDOWS
 
 Array = npt.NDArray[Any]
 
@@ -33,19 +43,32 @@ CHANNELS = st.sampled_from([1, 3, 4])
 DTYPES = st.sampled_from(["uint8", "uint16"])
 UNIT = st.floats(0.0, 1.0, exclude_max=True)
 WIDE = (0, 65535)
-ANY_TRANSFORM = st.sampled_from(
-    [
-        RandomFlip("horizontal"),
-        RandomFlip("vertical"),
-        RandomFlip(),
-        RandomRotation(0.5, "constant"),
-        RandomTranslation(0.5, 0.5, "wrap", "nearest"),
-        RandomZoom(0.9, fill_mode="nearest"),
-        RandomCrop(1, 1),
-        RandomBrightness(0.5, WIDE),
-        RandomContrast(1.0, WIDE),
-    ]
-)
+WITHOUT_COLORS: list[Transform] = [
+    Flip("vertical"),
+    RandomFlip("horizontal"),
+    RandomFlip("vertical"),
+    RandomFlip(),
+    RandomRotation(0.5, "constant"),
+    RandomTranslation(0.5, 0.5, "wrap", "nearest"),
+    RandomZoom(0.9, fill_mode="nearest"),
+    RandomShear(0.5, (0.0, 1.0)),
+    RandomCrop(1, 1),
+    CenterCrop(1, 1),
+    RandomBrightness(0.5, WIDE),
+    RandomContrast(1.0, WIDE),
+    RandomColorJitter(WIDE, 0.5, 1.0),
+    RandomGrayscale(),
+    RandomGaussianBlur(kernel_size=5, value_range=WIDE),
+    GaussianNoise(0.1, WIDE),
+    RandomErasing(value_range=WIDE),
+    RandomErasing(fill_value=7, value_range=(0, 70)),
+]
+WITH_COLORS = [
+    *WITHOUT_COLORS,
+    RandomSaturation(1.0, WIDE),
+    RandomHue(1.0, (10, 90)),
+    RandomColorJitter(WIDE, 0.5, 1.0, 1.0, 1.0),
+]
 
 
 def noise(shape: tuple[int, int, int], dtype: str = "uint8", seed: int = 0) -> Array:
@@ -65,19 +88,16 @@ def apply(transforms: list[Transform], image: Array, draws: list[float], dtype: 
 
 
 def test_every_declaration_has_exactly_one_function() -> None:
-    assert sorted(d.__name__ for d in (*MAPPINGS, *WINDOWS, *LINES)) == sorted(DECLARATIONS)
+    tables = (MAPPINGS, WINDOWS, LINES, FILTERS, FRAMINGS, MIXINGS)
+    assert sorted(d.__name__ for table in tables for d in table) == sorted(DECLARATIONS)
 
 
-@given(st.lists(ANY_TRANSFORM, max_size=5), SIDES, SIDES, CHANNELS, DTYPES, st.booleans(), st.data())
+@given(SIDES, SIDES, CHANNELS, DTYPES, st.booleans(), st.data())
 def test_any_list_takes_any_small_image_and_keeps_nothing_of_it(
-    transforms: list[Transform],
-    height: int,
-    width: int,
-    channels: int,
-    dtype: str,
-    floats: bool,
-    data: st.DataObject,
+    height: int, width: int, channels: int, dtype: str, floats: bool, data: st.DataObject
 ) -> None:
+    possible = st.sampled_from(WITHOUT_COLORS if channels == 1 else WITH_COLORS)
+    transforms = data.draw(st.lists(possible, max_size=5))
     out_dtype = "float32" if floats else dtype
     pipeline = Pipeline(transforms, (height, width), channels, dtype, out_dtype)
     draws = np.array(data.draw(st.lists(UNIT, min_size=pipeline.num_draws, max_size=pipeline.num_draws)))
@@ -99,6 +119,11 @@ def test_any_list_takes_any_small_image_and_keeps_nothing_of_it(
         [RandomBrightness((0.3, 0.3))],
         [RandomBrightness((-0.3, -0.3), (10, 200))],
         [RandomContrast((0.5, 0.5))],
+        [RandomGaussianBlur((1, 1))],
+        [GaussianNoise(0.1)],
+        [RandomErasing((1, 1), fill_value=3)],
+        [RandomErasing((1, 1))],
+        [RandomColorJitter((0, 255), 0.5, 0.5)],
         [RandomFlip("vertical"), RandomContrast(0.5), RandomCrop(7, 9), RandomZoom(0.2)],
     ],
 )
@@ -128,12 +153,23 @@ def test_flips_are_exact_and_two_of_them_cancel(height: int, width: int, channel
     np.testing.assert_array_equal(apply([across, across], image, [0.1, 0.1]), image)
 
 
+@given(SIDES, SIDES, UNIT)
+def test_a_flip_that_is_not_random_flips_whatever_is_drawn(height: int, width: int, draw: float) -> None:
+    image = noise((height, width, 3))
+    np.testing.assert_array_equal(apply([Flip()], image, [draw]), image[:, ::-1])
+    np.testing.assert_array_equal(apply([Flip("vertical")], image, [draw]), image[::-1])
+
+
 @given(SIDES, SIDES, CHANNELS)
 def test_draws_that_change_nothing_leave_every_pixel_as_it_is(height: int, width: int, channels: int) -> None:
     image = noise((height, width, channels))
     still: list[Transform] = [RandomRotation(0), RandomZoom(0), RandomTranslation(0, 0), RandomFlip()]
-    still += [RandomBrightness(0), RandomContrast(0), RandomCrop(height, width)]
-    np.testing.assert_array_equal(apply(still, image, [0.7] * 9), image)
+    still += [RandomBrightness(0), RandomContrast(0), RandomCrop(height, width), CenterCrop(height, width)]
+    still += [RandomShear(), RandomColorJitter(), RandomColorJitter(WIDE, 0, 0), RandomGrayscale()]
+    still += [RandomGaussianBlur(), RandomGaussianBlur((1, 1), 1), GaussianNoise(0), RandomErasing()]
+    if channels > 1:
+        still += [RandomSaturation((0.5, 0.5)), RandomHue(0), RandomColorJitter(WIDE, 0, 0, (0.5, 0.5), 0)]
+    np.testing.assert_array_equal(apply(still, image, [0.7] * 50), image)
 
 
 def test_transforms_are_applied_in_the_order_of_the_list() -> None:
@@ -254,7 +290,7 @@ def test_float32_without_rescaling_keeps_the_values() -> None:
     ("transforms", "in_dtype", "out_dtype"),
     [
         ([Rescaling(2)], "uint8", "uint8"),
-        ([], "float32", "float32"),
+        ([], "float32", "uint8"),
         ([], "uint8", "uint16"),
         ([], "uint16", "uint8"),
         ([], "uint8", "float64"),

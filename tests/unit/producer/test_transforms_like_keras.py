@@ -1,74 +1,37 @@
-"""Each transform against the Keras layer it is named for, on photographs, with the same parameters.
-
-A Keras layer whose range is one point draws that point, so the layers are used through their public
-face: ``keras.layers.RandomRotation((a, a))`` rotates by a.
-"""
+"""Each transform against the Keras layer it is named for, on photographs, with the same parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import cv2
 import keras
 import numpy as np
-import numpy.typing as npt
 import pytest
-import skimage.data
+from like_keras import PHOTOS, Array, assert_alike, ours, point, theirs
 
 from common.transforms import (
+    CenterCrop,
+    Normalization,
     RandomBrightness,
     RandomContrast,
     RandomCrop,
     RandomFlip,
     RandomRotation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
     Rescaling,
     Transform,
 )
-from producer.transforms import Pipeline
 from producer.transforms.registry import MAPPINGS
 
-Array = npt.NDArray[Any]
-
-# Odd sizes, so that centres lie on pixels and between them.
-PHOTOS: dict[str, Array] = {
-    "astronaut": skimage.data.astronaut()[:301, :400],
-    "camera": skimage.data.camera()[:333, :257, np.newaxis],
-    "coffee with alpha": np.dstack([skimage.data.coffee()[:200, :211], skimage.data.camera()[:200, :211]]),
-}
 FILLS = ("constant", "nearest", "reflect", "wrap")
 
 
 @pytest.fixture(params=PHOTOS)
 def photo(request: pytest.FixtureRequest) -> Array:
     return PHOTOS[request.param]
-
-
-def ours(transforms: list[Transform], image: Array, draws: list[float], dtype: str | None = None) -> Array:
-    dtype = dtype or str(image.dtype)
-    pipeline = Pipeline(transforms, image.shape[:2], image.shape[2], str(image.dtype), dtype)
-    out = np.empty(pipeline.output_shape, dtype)
-    pipeline.apply(image.copy(), np.array(draws), out)
-    return out
-
-
-def theirs(layer: Callable[..., Any], image: Array) -> Array:
-    return np.asarray(layer(image[np.newaxis].astype(np.float32), training=True))[0]
-
-
-def point(value: float) -> tuple[float, float]:
-    return value, value
-
-
-def assert_alike(result: Array, expected: Array, where: Array | None = None) -> None:
-    """Check that only rounding to whole numbers is between them, in all but 1 % of pixels."""
-    difference = np.abs(result.astype(np.float64) - expected)
-    if where is not None:
-        difference = difference[where]
-    assert difference.mean() <= 0.5
-    assert np.mean(difference <= 0.51) >= 0.99
 
 
 def off_the_seam(transform: Transform, draws: list[float], image: Array) -> Array:
@@ -138,6 +101,19 @@ def test_a_zoom_of_both_sides_alike_is_keras_zoom(photo: Array) -> None:
     assert_alike(ours([zoom], photo, [0.8]), theirs(layer, photo))
 
 
+@pytest.mark.parametrize("fill_mode", FILLS)
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+@pytest.mark.parametrize("draws", [[0.1, 0.31, 0.93], [0.9, 0.83, 0.47]])
+def test_a_shear_is_keras_shear(photo: Array, fill_mode: str, interpolation: str, draws: list[float]) -> None:
+    shear = RandomShear((0.1, 0.4), 0.3, interpolation, fill_mode, fill_value=100.0)
+    layer = keras.layers.RandomShear((0.1, 0.4), 0.3, interpolation, fill_mode, fill_value=100.0)
+    batch = photo[np.newaxis].astype(np.float32)
+    drawn = {"shear_factor": np.array([shear.shear(draws)], np.float32), "input_shape": batch.shape}
+    expected = np.asarray(layer.transform_images(batch, drawn))[0]
+    where = off_the_seam(shear, draws, photo) if fill_mode == "wrap" else None
+    assert_alike(ours([shear], photo, draws), expected, where)
+
+
 @pytest.mark.parametrize("draws", [[0.0, 0.0], [0.99, 0.99], [0.3, 0.7]])
 def test_a_crop_is_keras_crop(photo: Array, draws: list[float]) -> None:
     crop = RandomCrop(97, 120)
@@ -145,6 +121,13 @@ def test_a_crop_is_keras_crop(photo: Array, draws: list[float]) -> None:
     corner = crop.corner(draws, (photo.shape[0], photo.shape[1]))
     expected = np.asarray(layer.transform_images(photo[np.newaxis].astype(np.float32), corner))[0]
     np.testing.assert_array_equal(ours([crop], photo, draws), expected)
+
+
+@pytest.mark.parametrize("size", [(97, 120), (98, 121), (1, 1), (200, 211)])
+def test_the_centre_is_keras_centre(photo: Array, size: tuple[int, int]) -> None:
+    np.testing.assert_array_equal(
+        ours([CenterCrop(*size)], photo, []), theirs(keras.layers.CenterCrop(*size), photo)
+    )
 
 
 @pytest.mark.parametrize("draw", [0.0, 0.1, 0.5, 0.8, 0.999])
@@ -170,6 +153,16 @@ def test_contrast_is_keras_contrast(photo: Array, draw: float) -> None:
 def test_rescaling_is_keras_rescaling(photo: Array) -> None:
     expected = theirs(keras.layers.Rescaling(1 / 127.5, -1), photo)
     np.testing.assert_allclose(ours([Rescaling(1 / 127.5, -1)], photo, [], "float32"), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_normalization_is_keras_normalization(photo: Array, each: bool) -> None:
+    channels = photo.shape[2]
+    mean: Any = [123.675, 116.28, 103.53, 128.0][:channels] if each else 127.5
+    variance: Any = [3409.976, 3262.694, 3291.891, 0.0][:channels] if each else 2000.0
+    expected = theirs(keras.layers.Normalization(mean=mean, variance=variance), photo)
+    result = ours([Normalization(mean, variance)], photo, [], "float32")
+    np.testing.assert_allclose(result, expected, rtol=1e-6, atol=2e-5)
 
 
 def test_16_bit_pixels_are_treated_as_keras_treats_them(photo: Array) -> None:

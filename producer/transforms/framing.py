@@ -1,0 +1,37 @@
+"""Framings: the image of a file, of any size, becomes one of the size of the batch."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from common.transforms import RandomResizedCrop
+from producer.transforms.geometry import Action, Matrix, Pixels
+
+Draws = npt.NDArray[np.float64]
+Size = tuple[int, int]
+"""(height, width) in pixels."""
+
+
+def resized_crop(
+    declaration: RandomResizedCrop, draws: Draws, size: Size, out_size: Size
+) -> tuple[Action, Matrix]:
+    """Cut out the window and resize it."""
+    window = declaration.window(draws, size)
+    return partial(_resize_window, window, out_size), matrix_of_window(window, out_size)
+
+
+def matrix_of_window(window: tuple[float, float, float, float], out_size: Size) -> Matrix:
+    """Where points go when a window (top, left, height, width) is resized to `out_size`."""
+    top, left, height, width = window
+    down, right = out_size[0] / height, out_size[1] / width
+    return np.array([[right, 0.0, -left * right], [0.0, down, -top * down], [0.0, 0.0, 1.0]])
+
+
+def _resize_window(window: tuple[int, int, int, int], out_size: Size, pixels: Pixels, out: Pixels) -> Pixels:
+    top, left, height, width = window
+    part = pixels[top : top + height, left : left + width]
+    return cv2.resize(part, out_size[::-1], dst=out, interpolation=cv2.INTER_LINEAR)

@@ -1,0 +1,224 @@
+"""Steps of a pipeline: what a run of neighbouring declarations comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from common.transforms import RandomFlip, Transform
+from producer.transforms.color import apply_line, channel_means, no_means, prepare_line
+from producer.transforms.geometry import (
+    Action,
+    Matrix,
+    Pixels,
+    Sampler,
+    edges_moved_by,
+    look_up_classes,
+    lookup_of,
+    mirror,
+)
+from producer.transforms.registry import FILTERS, FRAMINGS, LINES, MAPPINGS, NEED_MEANS, WINDOWS, Draws
+
+Size = tuple[int, int]
+"""(height, width) in pixels."""
+
+
+class Step(Protocol):
+    """What a run of declarations came to."""
+
+    transforms: tuple[Transform, ...]
+
+    def prepare(self, draws: Draws, size: Size) -> Action:
+        """Settle all that does not depend on pixels, for images of `size`."""
+
+
+@runtime_checkable
+class MovingStep(Step, Protocol):
+    """A step after which pixels are in other places: boxes and masks follow it."""
+
+    def matrix(self, draws: Draws, size: Size) -> Matrix:
+        """Where points (x, y, 1) of an image of `size` go, shape (3, 3); pixels end at whole numbers."""
+
+    def for_masks(self) -> Step:
+        """The same for an image whose values are classes: none is computed, beyond the edge is 0."""
+
+
+class Warp:
+    """Flips, rotations, translations, zooms and shears, in one look-up."""
+
+    def __init__(self, transforms: tuple[Transform, ...], *, of_classes: bool = False) -> None:
+        self.transforms = transforms
+        declaration = next((t for t in transforms if not isinstance(t, RandomFlip)), transforms[0])
+        self._sampler = Sampler(declaration, of_classes=of_classes)
+
+    def prepare(self, draws: Draws, size: Size) -> Action:
+        """See `Step`."""
+        return self._sampler.prepare(self._lookup(draws, size), size)
+
+    def matrix(self, draws: Draws, size: Size) -> Matrix:
+        """See `MovingStep`."""
+        return edges_moved_by(self._lookup(draws, size))
+
+    def for_masks(self) -> Step:
+        """See `MovingStep`."""
+        return Warp(self.transforms, of_classes=True)
+
+    def _lookup(self, draws: Draws, size: Size) -> Matrix:
+        """Where each pixel of the result is looked up."""
+        matrix, start = np.eye(3), 0
+        for transform in self.transforms:
+            own_draws = draws[start : start + transform.num_draws]
+            matrix = matrix @ MAPPINGS[type(transform)](transform, own_draws, size)
+            start += transform.num_draws
+        return matrix
+
+
+class Mirror(Warp):
+    """Flips alone: no matrix is needed."""
+
+    def prepare(self, draws: Draws, _: Size) -> Action:
+        """See `Step`."""
+        return mirror(
+            [transform for transform in self.transforms if isinstance(transform, RandomFlip)], draws
+        )
+
+    def for_masks(self) -> Step:
+        """See `MovingStep`."""
+        return self
+
+
+class Cut:
+    """A crop."""
+
+    def __init__(self, transform: Transform) -> None:
+        self.transforms: tuple[Transform, ...] = (transform,)
+
+    def prepare(self, draws: Draws, size: Size) -> Action:
+        """See `Step`."""
+        top, left = self._corner(draws, size)
+        height, width = self.transforms[0].output_size(size)
+        return lambda pixels, _: pixels[top : top + height, left : left + width]
+
+    def matrix(self, draws: Draws, size: Size) -> Matrix:
+        """See `MovingStep`."""
+        top, left = self._corner(draws, size)
+        return np.array([[1.0, 0.0, -left], [0.0, 1.0, -top], [0.0, 0.0, 1.0]])
+
+    def for_masks(self) -> Step:
+        """See `MovingStep`."""
+        return self
+
+    def _corner(self, draws: Draws, size: Size) -> tuple[int, int]:
+        (transform,) = self.transforms
+        return WINDOWS[type(transform)](transform, draws, size)
+
+
+class Frame:
+    """A framing: a file of any size comes in, an image of `size` goes out."""
+
+    def __init__(self, transform: Transform, size: Size) -> None:
+        self.transforms: tuple[Transform, ...] = (transform,)
+        self._size = size
+
+    def prepare(self, draws: Draws, _: Size) -> Action:
+        """See `Step`; the size of what comes in is seen when it comes."""
+        return lambda pixels, out: self._settle(draws, pixels.shape[:2])[0](pixels, out)
+
+    def matrix(self, draws: Draws, size: Size) -> Matrix:
+        """See `MovingStep`; `size` is that of the file's image."""
+        return self._settle(draws, size)[1]
+
+    def for_masks(self) -> Step:
+        """See `MovingStep`."""
+        return FrameOfClasses(self, self._size)
+
+    def _settle(self, draws: Draws, size: Size) -> tuple[Action, Matrix]:
+        (transform,) = self.transforms
+        return FRAMINGS[type(transform)](transform, draws, size, self._size)
+
+
+class FrameOfClasses:
+    """A framing of a mask: its pixels are looked up where the framing took those of the image from."""
+
+    def __init__(self, frame: Frame, size: Size) -> None:
+        self.transforms = frame.transforms
+        self._frame = frame
+        self._size = size
+
+    def prepare(self, draws: Draws, _: Size) -> Action:
+        """See `Step`."""
+        return partial(self._run, draws)
+
+    def _run(self, draws: Draws, pixels: Pixels, out: Pixels) -> Pixels:
+        lookup = lookup_of(self._frame.matrix(draws, pixels.shape[:2]))
+        return look_up_classes(pixels, lookup, self._size, out)
+
+
+class Tone:
+    """A straight tone curve."""
+
+    def __init__(self, transform: Transform) -> None:
+        self.transforms: tuple[Transform, ...] = (transform,)
+
+    def prepare(self, draws: Draws, _: Size) -> Action:
+        """See `Step`."""
+        (transform,) = self.transforms
+        line = LINES[type(transform)]
+        if type(transform) in NEED_MEANS:
+            return lambda pixels, out: apply_line(
+                line(transform, draws, lambda: channel_means(pixels)), pixels, out
+            )
+        return prepare_line(line(transform, draws, no_means))
+
+
+class Filter:
+    """What else makes pixels of pixels."""
+
+    def __init__(self, transform: Transform) -> None:
+        self.transforms: tuple[Transform, ...] = (transform,)
+
+    def prepare(self, draws: Draws, size: Size) -> Action:
+        """See `Step`."""
+        (transform,) = self.transforms
+        return FILTERS[type(transform)](transform, draws, size)
+
+
+def steps_of(transforms: Iterable[Transform], size: Size) -> list[Step]:
+    """Turn declarations into steps; neighbours that look pixels up alike become one.
+
+    Parameters
+    ----------
+    transforms : iterable of Transform
+        In their order; none of them mixes samples.
+    size : (int, int)
+        (height, width) of what a framing makes.
+    """
+    steps: list[Step] = []
+    for transform in transforms:
+        last = steps[-1] if steps else None
+        if type(transform) in FRAMINGS:
+            steps.append(Frame(transform, size))
+        elif type(transform) in WINDOWS:
+            steps.append(Cut(transform))
+        elif type(transform) in LINES:
+            steps.append(Tone(transform))
+        elif type(transform) in FILTERS:
+            steps.append(Filter(transform))
+        elif isinstance(last, Warp) and _sample_alike(*last.transforms, transform):
+            steps[-1] = Warp((*last.transforms, transform))
+        else:
+            steps.append(Warp((transform,)))
+    return [Mirror(step.transforms) if _only_flips(step) else step for step in steps]
+
+
+def _only_flips(step: Step) -> bool:
+    return all(isinstance(transform, RandomFlip) for transform in step.transforms)
+
+
+def _sample_alike(*transforms: Any) -> bool:
+    # A flip needs neither an edge nor values between pixels: it goes with anything.
+    sampled = [t for t in transforms if not isinstance(t, RandomFlip)]
+    return len({(t.fill_mode, t.fill_value, t.interpolation) for t in sampled}) <= 1

@@ -1,0 +1,56 @@
+"""YOLOv3 detection: what a training script needs beside `BatchSequence`; see docs/yolo.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from common.transforms import Letterbox, YoloAugment
+from common.yolo import TINY_YOLO_ANCHORS, YOLO_ANCHORS, YoloTargets, encode_yolo_targets
+from trainer.dataset import ImageDataset
+from trainer.sequence import BatchSequence
+
+__all__ = [
+    "TINY_YOLO_ANCHORS",
+    "YOLO_ANCHORS",
+    "Letterbox",
+    "YoloAugment",
+    "YoloTargets",
+    "encode_yolo_targets",
+    "yolo_sequences",
+]
+
+
+def yolo_sequences(
+    train: ImageDataset,
+    validation: ImageDataset,
+    *,
+    augment: YoloAugment | None = None,
+    image_size: tuple[int, int] = (416, 416),
+    **options: Any,
+) -> tuple[BatchSequence, BatchSequence]:
+    """Make the batches that YOLOv3 is trained with, augmented and shuffled, and those it is validated with.
+
+    Validation images are letterboxed, in the order of their dataset: tell ``fit`` nothing about shuffling, or
+    make a `BatchSequence` of your own, to have it otherwise.
+
+    Parameters
+    ----------
+    train, validation : ImageDataset
+        With boxes.
+    augment : YoloAugment, optional
+        Of the training images.
+    image_size : (int, int)
+        Height and width of the network's input, multiples of 32.
+    **options
+        Of both sequences, as `BatchSequence` takes them, such as ``targets=YoloTargets(80)``.
+
+    Raises
+    ------
+    ConfigurationError
+        An argument that cannot work, quoted.
+    """
+    augment = augment or YoloAugment()
+    options["image_size"] = image_size
+    box = Letterbox(augment.resample)
+    training = BatchSequence(train, transforms=[augment], **options)
+    return training, BatchSequence(validation, transforms=[box], **{**options, "shuffle": False})
