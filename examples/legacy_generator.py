@@ -4,7 +4,9 @@ The script below the line is of the kind that Keras 2 knew: IDs, a dict of label
 the three methods for generators. Two of its lines are new; docs/migrating.md shows them. Above the line
 its images are made: tiles of photographs that scikit-image and scikit-learn carry, as PNG files.
 
-    python examples/legacy_generator.py --out out
+    python examples/legacy_generator.py [--out out]
+
+Everything goes into a new folder ``legacy_generator`` below ``--out``: the tiles, predictions, and a picture.
 """
 
 from __future__ import annotations
@@ -112,12 +114,12 @@ def main(out: Path) -> None:
     print(f"on the validation tiles: loss {loss:.3f}, {accuracy:.1%} right")
     predictions = model.predict_generator(validation_generator)
     frame = predictions_frame(validation_generator, predictions, PHOTO_NAMES)
-    frame.to_csv(out / "legacy_generator.csv")
-    draw(frame, labels, out / "tiles", out / "legacy_generator.png")
-    print(f"predictions by ID: {out / 'legacy_generator.csv'}; a picture: {out / 'legacy_generator.png'}")
+    frame.to_csv(out / "predictions.csv")
+    draw(frame, labels, out / "tiles", out / "predictions.png")
+    print(f"predictions by ID: {out / 'predictions.csv'}; a picture: {out / 'predictions.png'}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder to write to (default: out)")
-    main(parser.parse_args().out)
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for results")
+    main(parser.parse_args().out / "legacy_generator")

@@ -147,11 +147,6 @@ class BatchSequence(ServedSequence):
         super().__init__(service, partial(options.source, max_slots=max_queue_size))
 
     @property
-    def shuffles(self) -> bool:
-        """Whether each epoch has an order of its own."""
-        return self._plan.shuffle
-
-    @property
     def filenames(self) -> list[str]:
         """The files of the present epoch, in the order of delivery."""
         return [self.dataset.filenames[row] for row in self._plan.order(self._binding.epoch)]
@@ -165,12 +160,6 @@ class BatchSequence(ServedSequence):
             return None
         return tuple(a[order] for a in labels) if isinstance(labels, tuple) else labels[order]
 
-    def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
-        """See `ServedSequence.resize`; what `with_options` makes follows."""
-        super().resize(workers, max_queue_size)
-        asked = {"workers": workers, "max_queue_size": max_queue_size}
-        self._arguments |= {name: value for name, value in asked.items() if value is not None}
-
     def with_options(self, **changes: Any) -> BatchSequence:
         """Make a new sequence with the constructor's arguments of this one, except for `changes`.
 
@@ -178,9 +167,35 @@ class BatchSequence(ServedSequence):
         """
         return BatchSequence(**{**self._arguments, **changes})
 
+    @property
+    def is_in_order(self) -> bool:
+        """Whether every sample comes once, in the order of the dataset, and nothing is left to chance."""
+        asked = self._arguments
+        as_it_is = not (asked["shuffle"] or asked["sampler"] or asked["drop_remainder"])
+        return as_it_is and self._plain_transforms == tuple(asked["transforms"])
+
+    def in_order(self) -> BatchSequence:
+        """Make a new sequence to judge a model by: every sample once, in order, and not augmented.
+
+        Random transforms are left out; of a random crop stays the middle, of `YoloAugment` the `Letterbox`.
+        """
+        plain = {"shuffle": False, "sampler": None, "drop_remainder": False}
+        return self.with_options(**plain, transforms=self._plain_transforms)
+
+    def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
+        """See `ServedSequence.resize`; sequences that are made from this one follow."""
+        super().resize(workers, max_queue_size)
+        self._arguments |= {"workers": self._service.workers, "max_queue_size": self._service.max_queue_size}
+
     def __repr__(self) -> str:
         state = "" if self._end.alive else ", closed"
-        return f"BatchSequence({len(self)} batches of {self._plan.batch_size}, {self.dataset!r}{state})"
+        name = type(self).__name__
+        return f"{name}({len(self)} batches of {self._plan.batch_size}, {self.dataset!r}{state})"
+
+    @property
+    def _plain_transforms(self) -> tuple[Transform, ...]:
+        plain = (transform.without_chance for transform in self._arguments["transforms"])
+        return tuple(transform for transform in plain if transform is not None)
 
     def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
         """Pack the arrays as Keras wants them: absent parts left out, several of a kind in a tuple."""

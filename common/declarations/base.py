@@ -108,6 +108,11 @@ class Transform:
         """How many uniforms one sample consumes."""
         return self._NUM_DRAWS
 
+    @property
+    def without_chance(self) -> Transform | None:
+        """What a model is judged with in its place: itself if it draws nothing, else nothing at all."""
+        return None if self.num_draws else self
+
     def check_channels(self, channels: int) -> None:
         """Raise ConfigurationError if images of so many channels (1, 3 or 4) cannot be taken."""
 

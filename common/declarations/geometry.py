@@ -213,6 +213,11 @@ class RandomCrop(_Crop):
 
     _NUM_DRAWS: ClassVar[int] = 2
 
+    @property
+    def without_chance(self) -> CenterCrop:
+        """The window in the middle."""
+        return CenterCrop(self.height, self.width)
+
     def corner(self, draws: Draws, size: tuple[int, int]) -> tuple[int, int]:
         """(top, left) of the window in an image of `size`, in pixels; every place is as likely."""
         return int(draws[0] * (size[0] - self.height + 1)), int(draws[1] * (size[1] - self.width + 1))

@@ -159,6 +159,11 @@ class YoloAugment(Framing):
         "resample": _RESAMPLE,
     }
 
+    @property
+    def without_chance(self) -> Letterbox:
+        """The whole photograph, as YOLO validates."""
+        return Letterbox(self.resample)
+
     def placement(self, draws: Draws, _: Size, canvas: Size) -> Placement:
         """Where a photograph lies on `canvas`, whatever its own size; by draws 0 to 5."""
         jitter = (1.0 - self.jitter, 1.0 + self.jitter)

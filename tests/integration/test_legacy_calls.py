@@ -76,7 +76,7 @@ def epochs_in(rows: list[int]) -> list[list[int]]:
     return [rows[start : start + NUM_ROWS] for start in range(0, len(rows), NUM_ROWS)]
 
 
-def num_slots(generator: DataGenerator) -> int:
+def num_slots(generator: BatchSequence) -> int:
     """Batches that all producers together may have in hand for a generator."""
     slots = generator.pool._thread.exchange._dispatcher._books.slots
     return generator.pool._call(lambda _: sum(slot.job_id == generator._job_id for slot, _ in slots))
@@ -132,6 +132,14 @@ def test_steps_per_epoch_cuts_a_stream_of_whole_sweeps(
     sweeps = epochs_in(recorder.take_rows())
     assert [sorted(sweep) for sweep in sweeps] == [EPOCH] * num_sweeps
     assert len({tuple(sweep) for sweep in sweeps}) == num_sweeps
+
+
+def test_the_batches_that_keras_peeks_at_are_trained_all_the_same(folder: Path) -> None:
+    model, recorder = recording_model()
+    with generator_of(folder, range(10)) as generator, generator_of(folder, range(10)) as by_hand:
+        fit(model, generator, epochs=4, steps_per_epoch=1)
+        expected = [row for _ in range(2) for _, y in by_hand for row in y.tolist()]
+    assert recorder.take_rows() == expected
 
 
 def test_a_fit_after_one_that_stopped_midway_trains_whole_sweeps_all_the_same(
@@ -338,6 +346,13 @@ def test_steps_callbacks_and_verbose(
     wait_for_producers(disorderly.pool, 2)
 
 
+def test_a_view_has_the_producers_and_queues_of_its_generator(disorderly: DataGenerator) -> None:
+    evaluate_generator(recording_model()[0], disorderly, workers=2, max_queue_size=3)
+    with disorderly.in_order() as view:
+        wait_for_producers(view.pool, 2)
+        wait_for("6 slots", lambda: num_slots(view) == 6)
+
+
 def test_a_generator_that_is_in_order_is_used_itself(ordered: DataGenerator) -> None:
     model, _ = recording_model()
     before = ordered.stats.num_batches
@@ -351,14 +366,14 @@ def test_what_is_not_random_stays_in_a_view(folder: Path) -> None:
     assert predictions[:, 0].tolist() == [row + 256 + 16 + 1 for row in range(15)]
 
 
-def test_predicting_a_shuffled_batch_sequence_is_refused(folder: Path) -> None:
+def test_a_batch_sequence_is_judged_by_a_view_too(folder: Path) -> None:
     data = ImageDataset.from_lists([f"{row:04}.png" for row in EPOCH], EPOCH, directory=folder)
     model, recorder = recording_model()
-    with BatchSequence(data, image_size=SIZE, workers=1) as sequence:
-        with pytest.raises(ConfigurationError, match="make it with shuffle=False"):
-            predict_generator(model, sequence)
+    options = {"batch_size": BATCH_SIZE, "image_size": SIZE, "transforms": [DARKER], "workers": 1}
+    with BatchSequence(data, drop_remainder=True, **options) as sequence:
+        assert predict_generator(model, sequence)[:, 0].tolist() == EPOCH
         evaluate_generator(model, sequence)
-        assert sorted(recorder.take_rows()) == EPOCH
+        assert recorder.take_rows() == EPOCH
 
 
 def test_producers_of_a_pool_of_ones_own_cannot_be_counted_in_a_call(folder: Path) -> None:

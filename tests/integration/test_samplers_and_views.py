@@ -13,7 +13,7 @@ from images import SIZE, numbered, rows_in, write_photos
 from recorder import recording_model
 
 from common.errors import ClosedError, ConfigurationError
-from common.transforms import Flip, RandomBrightness, RandomRotation
+from common.transforms import CenterCrop, Flip, RandomBrightness, RandomCrop, RandomRotation, Rescaling
 from trainer import (
     BalancedSampler,
     BatchSequence,
@@ -218,3 +218,25 @@ def test_passes_that_cannot_be_made_are_quoted(
 ) -> None:
     with sequence_of(photos, pool) as sequence, pytest.raises(ConfigurationError, match=quoted):
         predict_tta(left_and_right(), sequence, transforms)
+
+
+def test_a_sequence_in_order_has_every_sample_once_and_leaves_nothing_to_chance(
+    data: ImageDataset, photos: ImageDataset, pool: ProducerPool
+) -> None:
+    with sequence_of(data, pool, sampler=BalancedSampler("rare"), drop_remainder=True) as sequence:
+        assert not sequence.is_in_order
+        with sequence.in_order() as view:
+            assert view.is_in_order
+            assert rows_of_an_epoch(view) == list(range(NUM_ROWS))
+    transforms = [RandomRotation(0.2), RandomCrop(16, 20), Rescaling(0.5), RandomBrightness(0.2)]
+    plain = {"transforms": [CenterCrop(16, 20), Rescaling(0.5)], "shuffle": False}
+    with (
+        sequence_of(photos, pool, transforms=transforms, shuffle=False) as augmented,
+        augmented.in_order() as view,
+        sequence_of(photos, pool, **plain) as expected,
+    ):
+        assert not augmented.is_in_order
+        assert expected.is_in_order
+        for (x, y), (expected_x, expected_y) in zip(view, expected, strict=True):
+            np.testing.assert_array_equal(x, expected_x)
+            np.testing.assert_array_equal(y, expected_y)

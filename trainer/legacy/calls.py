@@ -16,7 +16,7 @@ from trainer.legacy.arguments import (
     epochs_to_validate,
     whole_number,
 )
-from trainer.legacy.feeds import Supply, judged, refuse_disorder, training, validation, warn_of_others
+from trainer.legacy.feeds import Supply, judged, training, validation, warn_of_others
 
 
 def fit_generator(
@@ -150,5 +150,4 @@ def predict_generator(
     warn_of_others(generator=generator)
     with ExitStack() as stack:
         feed = judged("steps", generator, steps, supply, stack)
-        refuse_disorder(feed.data)
         return model.predict(feed.data, steps=feed.steps, callbacks=callbacks, verbose=verbose)

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from trainer.sequence import BatchSequence
+from trainer.served import ServedSequence
 
 
 class Endless(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
@@ -17,11 +17,11 @@ class Endless(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no type
 
     Parameters
     ----------
-    sequence : BatchSequence
+    sequence : ServedSequence
         Each of its epochs is delivered whole before the next, however long Keras' epochs are.
     """
 
-    def __init__(self, sequence: BatchSequence) -> None:
+    def __init__(self, sequence: ServedSequence) -> None:
         super().__init__()
         self._sequence = sequence
         self._has_peeked = False

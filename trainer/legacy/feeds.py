@@ -12,8 +12,8 @@ from typing import Any
 from common.errors import ConfigurationError
 from trainer.legacy.arguments import MAX_QUEUE_SIZE, WORKERS, steps_of, whole_number
 from trainer.legacy.endless import Endless
-from trainer.legacy.generator import DataGenerator
 from trainer.sequence import BatchSequence
+from trainer.served import ServedSequence
 from trainer.slots import MIN_SLOTS
 
 
@@ -43,7 +43,7 @@ class Supply:
                 f"use_multiprocessing must be True or False, got {self.use_multiprocessing!r}"
             )
 
-    def serve(self, sequence: BatchSequence) -> None:
+    def serve(self, sequence: ServedSequence) -> None:
         """Have a sequence served so from now on, as far as the call said anything."""
         sequence.resize(
             None if self.workers == WORKERS else max(self.workers, 1),
@@ -77,7 +77,7 @@ def training(generator: Any, steps_per_epoch: float | None, supply: Supply, *, s
     is asked in order: then its seed alone says what is trained when.
     """
     steps = steps_of("steps_per_epoch", steps_per_epoch)
-    if not isinstance(generator, BatchSequence):
+    if not isinstance(generator, ServedSequence):
         return _other("steps_per_epoch", generator, steps, shuffle=shuffle)
     supply.serve(generator)
     if steps is None:
@@ -109,26 +109,17 @@ def judged(name: str, generator: Any, steps: float | None, supply: Supply, stack
         Closes what is made here.
     """
     number = steps_of(name, steps)
-    if not isinstance(generator, BatchSequence):
+    if not isinstance(generator, ServedSequence):
         return _other(name, generator, number)
     supply.serve(generator)
-    if isinstance(generator, DataGenerator) and not generator.is_in_order:
+    if isinstance(generator, BatchSequence) and not generator.is_in_order:
         generator = stack.enter_context(generator.in_order())
     return Feed(generator, number if number is not None and number < len(generator) else None)
 
 
-def refuse_disorder(data: Any) -> None:
-    """Raise ConfigurationError for a sequence whose predictions could not be told apart."""
-    if isinstance(data, BatchSequence) and data.shuffles:
-        raise ConfigurationError(
-            "the rows of predict_generator are in the order of the files, and this BatchSequence shuffles"
-            " them: make it with shuffle=False"
-        )
-
-
 def warn_of_others(**data: Any) -> None:
     """Say in one warning what gets nothing out of Feedline."""
-    ours = (BatchSequence, tuple, list, type(None))
+    ours = (ServedSequence, tuple, list, type(None))
     others = [f"{name} ({type(one).__name__})" for name, one in data.items() if not isinstance(one, ours)]
     if others:
         warnings.warn(

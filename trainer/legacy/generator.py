@@ -12,7 +12,7 @@ import numpy.typing as npt
 from common.arguments import pixels
 from common.errors import ConfigurationError
 from common.image import ColorMode
-from common.transforms import Rescaling, Transform, output_size
+from common.transforms import Rescaling, Transform
 from trainer.dataset import ImageDataset
 from trainer.legacy.labels import labels_in_order
 from trainer.sequence import BatchSequence
@@ -105,7 +105,6 @@ class DataGenerator(BatchSequence):
         self.batch_size, self.img_size, self.n_channels = batch_size, shape.size, shape.n_channels
         self.label_columns = None if not hasattr(labels, "columns") else list(labels.columns)
         dtype, scaling = _scaling(scale)
-        self._all_transforms = (*transforms, *scaling)
         targets = labels_in_order(self.list_IDs, labels, n_classes)
         files = [f"{name}{ext}" for name in self.list_IDs]
         dataset = ImageDataset.from_lists(files, targets, directory=img_dir)
@@ -114,9 +113,9 @@ class DataGenerator(BatchSequence):
             batch_size=batch_size,
             image_size=shape.size,
             color_mode=_COLORS[shape.n_channels],
-            transforms=self._all_transforms,
             dtype=dtype,
             shuffle=shuffle,
+            transforms=(*transforms, *scaling),
             workers=1 if workers is None and options.get("pool") is None else workers,
             **options,
         )
@@ -134,32 +133,6 @@ class DataGenerator(BatchSequence):
     def indexes(self) -> npt.NDArray[np.intp]:
         """Places in `list_IDs` in the order of delivery of the present epoch, shape (num_samples,)."""
         return self._plan.order(self._binding.epoch)
-
-    @property
-    def is_in_order(self) -> bool:
-        """Whether batches come in the order of `list_IDs`, and nothing in them is random."""
-        return not self.shuffles and self._plain_transforms == self._all_transforms
-
-    def in_order(self) -> BatchSequence:
-        """Another sequence of the same images, neither shuffled nor augmented: close it after use.
-
-        Raises
-        ------
-        ConfigurationError
-            A random transform changes the size of the images: it cannot be left out.
-        """
-        plain, size = self._plain_transforms, self.img_size
-        expected = output_size(self._all_transforms, size)
-        if output_size(plain, size) != expected:
-            raise ConfigurationError(
-                f"without what is random in transforms=, images would be of {size} instead of {expected}:"
-                f" make another DataGenerator to evaluate and predict with, of img_size={expected}"
-            )
-        return self.with_options(shuffle=False, transforms=plain)
-
-    @property
-    def _plain_transforms(self) -> tuple[Transform, ...]:
-        return tuple(transform for transform in self._all_transforms if not transform.num_draws)
 
 
 @dataclass(frozen=True, slots=True)

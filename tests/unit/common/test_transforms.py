@@ -271,3 +271,19 @@ def test_draws_are_counted_over_all_transforms() -> None:
     )
     framings, mixings, calls = 4 + 0 + 11, 1 + 4 + 2, 2 + 2
     assert num_draws(ONE_OF_EACH) == geometry + tones + colors + detail + framings + mixings + calls
+
+
+@pytest.mark.parametrize(
+    ("transform", "expected"),
+    [
+        (RandomFlip(), None),
+        (RandomCrop(3, 4), CenterCrop(3, 4)),
+        (CenterCrop(3, 4), CenterCrop(3, 4)),
+        (Rescaling(2), Rescaling(2)),
+        (YoloAugment(resample="pil"), Letterbox("pil")),
+    ],
+)
+def test_a_model_is_judged_without_what_is_left_to_chance(
+    transform: Transform, expected: Transform | None
+) -> None:
+    assert transform.without_chance == expected
