@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Any
 
 from common.arguments import one_of
-from common.errors import ConfigurationError
 from common.image import ColorMode, ImageSpec, Interpolation
 
 
@@ -38,8 +37,6 @@ class Companion:
         Of its array in the batch.
     role : str
         A `Role`.
-    color_mode : str
-        A `ColorMode`; a mask is ``"grayscale"``, one class number a pixel.
 
     Raises
     ------
@@ -49,30 +46,24 @@ class Companion:
 
     name: str
     role: str
-    color_mode: str = ColorMode.RGB
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
         object.__setattr__(self, "role", one_of(Role, "role", self.role))
-        object.__setattr__(self, "color_mode", one_of(ColorMode, "color_mode", self.color_mode))
-        if self.role == Role.MASK and self.color_mode != ColorMode.GRAYSCALE:
-            raise ConfigurationError(
-                "a mask holds one class number a pixel, so its color_mode is 'grayscale',"
-                f" got {self.color_mode!r}"
-            )
 
     def image(self, x: ImageSpec) -> ImageSpec:
-        """What its files are decoded to, beside `x`."""
-        if self.role == Role.MASK:
-            x = replace(x, interpolation=Interpolation.NEAREST, jpeg_scaling=False)
-        return replace(x, color_mode=self.color_mode)
+        """What its files are decoded to, beside `x`: the same, but of a mask one whole number a pixel."""
+        if self.role != Role.MASK:
+            return replace(x, slices=1)
+        dtype = "uint16" if x.dtype == "uint16" else "uint8"
+        return ImageSpec(x.height, x.width, ColorMode.GRAYSCALE, Interpolation.NEAREST, x.fit, dtype)
 
     def to_wire(self) -> list[str]:
         """Plain values for msgpack."""
-        return [self.name, str(self.role), str(self.color_mode)]
+        return [self.name, str(self.role)]
 
     @classmethod
     def from_wire(cls, wire: list[Any]) -> Companion:
         """Undo `to_wire`."""
-        name, role, color_mode = wire
-        return cls(str(name), role, color_mode)
+        name, role = wire
+        return cls(str(name), role)

@@ -25,7 +25,8 @@ class Purpose(IntEnum):
     TRANSFORM = 2
     SPLIT = 3
     NOISE = 4
-    PARTNER = 5
+    SAMPLE = 5
+    PARTNER = 6
     SIZE = 8
 
 

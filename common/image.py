@@ -5,11 +5,12 @@ The names and meanings are those of ``keras.utils.image_dataset_from_directory``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from common.arguments import one_of, pixels
+from common.ct import AIR, CTWindows
 from common.errors import ConfigurationError, RemoteProtocolError
 
 
@@ -19,6 +20,8 @@ class ColorMode(StrEnum):
     GRAYSCALE = "grayscale"
     RGB = "rgb"
     RGBA = "rgba"
+    HOUNSFIELD = "hounsfield"
+    """Not colours but the Hounsfield units of a CT's DICOM files, in int16."""
 
 
 class Interpolation(StrEnum):
@@ -70,32 +73,52 @@ class Fit(StrEnum):
         return cls.PAD if pad_to_aspect_ratio else cls.STRETCH
 
 
-DECODED_DTYPES = ("uint8", "uint16")
+DECODED_DTYPES = ("uint8", "uint16", "int16")
 """What a decoder can leave in an array; ``float32`` is made later, by the transforms."""
 
-_CHANNELS = {ColorMode.GRAYSCALE: 1, ColorMode.RGB: 3, ColorMode.RGBA: 4}
+_CHANNELS = {ColorMode.GRAYSCALE: 1, ColorMode.RGB: 3, ColorMode.RGBA: 4, ColorMode.HOUNSFIELD: 1}
+
+
+def decoded_dtype(color_mode: str | CTWindows, dtype: str) -> str:
+    """Name what a job of `dtype` decodes to: Hounsfield units to int16, deep files to uint16, else uint8.
+
+    Raises
+    ------
+    ConfigurationError
+        If `dtype` does not hold what `color_mode` makes.
+    """
+    if color_mode == ColorMode.HOUNSFIELD:
+        if dtype not in {"int16", "float32"}:
+            raise ConfigurationError(f"Hounsfield units need dtype='int16' or 'float32', got {dtype!r}")
+        return "int16"
+    if dtype == "int16":
+        raise ConfigurationError("dtype='int16' is for Hounsfield units: pass color_mode='hounsfield', too")
+    return "uint16" if dtype == "uint16" else "uint8"
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """One image as the transforms get it: shape (height, width, channels).
+    """One image of a sample once it is decoded and fitted: shape (height, width, channels).
 
     Attributes
     ----------
     height, width : int
         Pixels, at least 1.
-    color_mode : str
-        A `ColorMode`: ``"grayscale"``, ``"rgb"`` or ``"rgba"``.
+    color_mode : str or CTWindows
+        A `ColorMode`: ``"grayscale"``, ``"rgb"``, ``"rgba"`` or ``"hounsfield"``; or windows of a CT.
     interpolation : str
         An `Interpolation`, for the resize.
     fit : str
         A `Fit`: ``"stretch"``, ``"crop"``, ``"pad"`` or ``"framed"``.
     dtype : str
-        ``"uint8"``, or ``"uint16"`` to keep the depth of 16-bit files. A job that wants ``float32``
-        decodes to one of these and converts in its transforms.
+        ``"uint8"``; ``"uint16"`` to keep the depth of 16-bit files; ``"int16"`` for Hounsfield units, and
+        only for them. A job that wants ``float32`` decodes to one of these and converts in its transforms.
     jpeg_scaling : bool
         Decode a JPEG at 1/2, 1/4 or 1/8 of its size where that still has as many pixels as are asked for.
         Faster; the pixels differ from those of a full decode.
+    slices : int
+        Files that make one image, each the neighbour of the last, at least 1. All channels of the first
+        come first, then those of the second ...
 
     Raises
     ------
@@ -105,30 +128,60 @@ class ImageSpec:
 
     height: int
     width: int
-    color_mode: str = ColorMode.RGB
+    color_mode: str | CTWindows = ColorMode.RGB
     interpolation: str = Interpolation.BILINEAR
     fit: str = Fit.STRETCH
     dtype: str = "uint8"
     jpeg_scaling: bool = False
+    slices: int = 1
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
-        for side in ("height", "width"):
+        for side in ("height", "width", "slices"):
             object.__setattr__(self, side, pixels(side, getattr(self, side)))
-        for argument, names in (("color_mode", ColorMode), ("interpolation", Interpolation), ("fit", Fit)):
+        for argument, names in (("interpolation", Interpolation), ("fit", Fit)):
             object.__setattr__(self, argument, one_of(names, argument, getattr(self, argument)))
+        if not isinstance(self.color_mode, CTWindows):
+            object.__setattr__(self, "color_mode", one_of(ColorMode, "color_mode", self.color_mode))
+        self._check_dtype()
+        if not isinstance(self.jpeg_scaling, bool):
+            raise ConfigurationError(f"jpeg_scaling must be True or False, got {self.jpeg_scaling!r}")
+
+    def _check_dtype(self) -> None:
         if self.dtype not in DECODED_DTYPES:
             raise ConfigurationError(
                 f"an image is decoded to one of {DECODED_DTYPES}, got dtype={self.dtype!r}: "
                 "floats are made from uint8 by the transforms"
             )
-        if not isinstance(self.jpeg_scaling, bool):
-            raise ConfigurationError(f"jpeg_scaling must be True or False, got {self.jpeg_scaling!r}")
+        if (self.color_mode == ColorMode.HOUNSFIELD) != (self.dtype == "int16"):
+            raise ConfigurationError(
+                f"Hounsfield units, and nothing else, are int16: got color_mode={str(self.color_mode)!r}"
+                f" with dtype={self.dtype!r}"
+            )
+        if isinstance(self.color_mode, CTWindows) and self.dtype != "uint8":
+            raise ConfigurationError(f"CTWindows make uint8 channels, got dtype={self.dtype!r}")
+
+    @property
+    def is_ct(self) -> bool:
+        """Whether its values stand for Hounsfield units, which only DICOM files have."""
+        return isinstance(self.color_mode, CTWindows) or self.color_mode == ColorMode.HOUNSFIELD
+
+    @property
+    def background(self) -> int:
+        """What lies around an image that is padded: black, or air."""
+        return AIR if self.color_mode == ColorMode.HOUNSFIELD else 0
+
+    @property
+    def one_slice(self) -> ImageSpec:
+        """What each file of a stack is decoded to."""
+        return self if self.slices == 1 else replace(self, slices=1)
 
     @property
     def channels(self) -> int:
-        """1, 3 or 4."""
-        return _CHANNELS[ColorMode(self.color_mode)]
+        """Of all slices: 1 to 4 times `slices`."""
+        if isinstance(self.color_mode, CTWindows):
+            return len(self.color_mode.windows) * self.slices
+        return _CHANNELS[ColorMode(self.color_mode)] * self.slices
 
     @property
     def size(self) -> tuple[int, int]:
@@ -149,11 +202,12 @@ class ImageSpec:
         return [
             self.height,
             self.width,
-            str(self.color_mode),
+            self.color_mode.to_wire() if isinstance(self.color_mode, CTWindows) else str(self.color_mode),
             str(self.interpolation),
             str(self.fit),
             self.dtype,
             self.jpeg_scaling,
+            self.slices,
         ]
 
     @classmethod
@@ -166,9 +220,10 @@ class ImageSpec:
             If the values are not those of an image.
         """
         try:
-            height, width, color_mode, interpolation, fit, dtype, jpeg_scaling = wire
-            return cls(height, width, color_mode, interpolation, fit, dtype, jpeg_scaling)
+            height, width, color_mode, interpolation, fit, dtype, jpeg_scaling, slices = wire
+            windows = CTWindows(color_mode) if isinstance(color_mode, list | tuple) else color_mode
+            return cls(height, width, windows, interpolation, fit, dtype, jpeg_scaling, slices)
         except (TypeError, ValueError) as error:
             raise RemoteProtocolError(
-                f"expected the seven values of an image, got {wire!r}: {error}"
+                f"expected the eight values of an image, got {wire!r}: {error}"
             ) from error

@@ -84,11 +84,13 @@ class Job:
             raise ConfigurationError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.seed not in _SEEDS:
             raise ConfigurationError(f"seed must be a number of 64 bits, got {self.seed}")
+        # Floats made of 16-bit pixels have their range, and are refused what those are.
+        output_dtype(self.transforms, self.image.dtype)
         names = [spec.name for spec in self.arrays]
         if len(set(names)) < len(names):
             raise ConfigurationError(f"the arrays of a batch need names of their own, got {names}")
         check_order(self.transforms)
-        check_channels(self.transforms, self.image.channels)
+        check_channels(self.transforms, self.image.one_slice.channels)
         self._check_framing()
         self._check_mixing()
 

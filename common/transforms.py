@@ -25,6 +25,7 @@ from common.declarations.detail import GaussianNoise, RandomErasing, RandomGauss
 from common.declarations.framing import Framing, RandomResizedCrop
 from common.declarations.geometry import (
     CenterCrop,
+    Flip,
     FlipMode,
     RandomCrop,
     RandomFlip,
@@ -45,6 +46,7 @@ __all__ = [
     "CutMix",
     "Draws",
     "FillMode",
+    "Flip",
     "FlipMode",
     "Framing",
     "GaussianNoise",
@@ -87,6 +89,7 @@ __all__ = [
 DECLARATIONS: dict[str, type[Transform]] = {
     declaration.__name__: declaration
     for declaration in (
+        Flip,
         RandomFlip,
         RandomRotation,
         RandomTranslation,
@@ -120,6 +123,9 @@ DTYPES = ("uint8", "uint16", "float32")
 
 MAKE_FLOATS = (Rescaling, Normalization)
 """What comes out of these is no whole number in the range of pixels any more."""
+DTYPES = ("uint8", "uint16", "int16", "float32")
+"""What a job may ask for; float32 is decoded as uint8, Hounsfield units as int16, and keeps its range until
+a `Rescaling`."""
 
 
 def num_draws(transforms: Iterable[Transform]) -> int:
@@ -180,8 +186,8 @@ def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:
     for transform in transforms:
         if isinstance(transform, MAKE_FLOATS):
             result = "float32"
-        elif result == "uint16":
-            _refuse_8_bit_range(transform)
+        elif result in {"uint16", "int16"}:
+            _refuse_8_bit_range(transform, result)
     return result
 
 
@@ -223,11 +229,11 @@ def _one_from_wire(item: Any) -> Transform:
         raise RemoteProtocolError(f"{name} cannot be made from {arguments!r}: {error}") from error
 
 
-def _refuse_8_bit_range(transform: Transform) -> None:
+def _refuse_8_bit_range(transform: Transform, dtype: str) -> None:
     value_range = getattr(transform, "value_range", None)
     if value_range == (0.0, 255.0):
         raise ConfigurationError(
-            f"{type(transform).__name__} would clip uint16 pixels to value_range=(0, 255): "
+            f"{type(transform).__name__} would clip {dtype} pixels to value_range=(0, 255): "
             "pass the range of your pixels, such as value_range=(0, 65535)"
         )
 

@@ -20,7 +20,7 @@ from producer.annotations import Annotations
 from producer.cache_folder import DEFAULTS, CacheSettings
 from producer.clock import StageClock
 from producer.decode import Size
-from producer.items import image_maker
+from producer.items import image_makers
 from producer.roots import DataRoots
 
 NUM_READ_AHEAD = 8
@@ -71,9 +71,7 @@ class BatchBuilder:
     ) -> None:
         self.job = job
         self._clock = clock or StageClock()
-        self._makers = [
-            image_maker(job, place, roots, cache, self._clock) for place in range(1 + len(job.companions))
-        ]
+        self._makers = image_makers(job, roots, cache, self._clock)
         self._draws = UniformStream(Purpose.TRANSFORM, job.seed)
         self._annotations = Annotations(job, self._makers[0].composition)
         self._num_read_ahead = max(1, NUM_READ_AHEAD // job.num_sources)
@@ -116,14 +114,14 @@ class BatchBuilder:
             self._build_items(ticket, is_cancelled, arrays)
         finally:
             for maker in self._makers:
-                maker.samples.forget()
+                maker.forget()
         self._clock.lap(Stage.TRANSFORM)
         return buffer
 
     def close(self) -> None:
         """Leave the cache, if there is one."""
         for maker in self._makers:
-            maker.samples.close()
+            maker.close()
 
     def _build_items(self, ticket: Ticket, is_cancelled: Callable[[], bool], arrays: Arrays) -> None:
         sources = self._sources(ticket)
@@ -152,7 +150,7 @@ class BatchBuilder:
     def _expect(self, sources: Iterable[tuple[Sample, ...]]) -> None:
         samples = [sample for item in sources for sample in item]
         for maker in self._makers:
-            maker.samples.expect(samples)
+            maker.expect(samples)
 
     def _build_item(
         self, samples: tuple[Sample, ...], recipe: Recipe, index: int, arrays: Arrays

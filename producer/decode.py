@@ -13,18 +13,23 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from common.ct import CTWindows
 from common.errors import DecodeError
 from common.image import ColorMode, Fit, ImageSpec, Interpolation
 from producer import png
+from producer.dicom import decode_dicom
+from producer.dicom_header import DicomError
 from producer.formats import damage, format_of, jpeg_size, orientation
 
 Pixels = npt.NDArray[Any]
 Size = tuple[int, int]
 """(height, width) in pixels."""
 
-Decoder = Callable[[bytes, str, str, int], Pixels | None]
+Decoder = Callable[[bytes, Any, str, int], Pixels | None]
 """(bytes, color_mode, dtype, reduction) → pixels of shape (height, width[, channels]), or None: not
 decodable."""
+
+_OF_PICTURES = (ColorMode.GRAYSCALE, ColorMode.RGB, ColorMode.RGBA)
 
 _RESIZE: dict[str, int] = {
     # OpenCV's plain NEAREST looks up the pixel's corner; Keras, and this one, its centre.
@@ -74,7 +79,7 @@ def matrix_of_fit(size: Size, spec: ImageSpec) -> npt.NDArray[np.float64]:
     return np.array([[x, 0.0, right * x], [0.0, y, down * y], [0.0, 0.0, 1.0]])
 
 
-def decode(data: bytes, path: str, color_mode: str, dtype: str, reduction: int = 1) -> Pixels:
+def decode(data: bytes, path: str, color_mode: str | CTWindows, dtype: str, reduction: int = 1) -> Pixels:
     """Decode a whole image.
 
     Parameters
@@ -83,11 +88,13 @@ def decode(data: bytes, path: str, color_mode: str, dtype: str, reduction: int =
         Of the file.
     path : str
         The file as the dataset names it, for the message.
-    color_mode : str
-        A `ColorMode`. Alpha is dropped unless it is ``"rgba"``, and opaque where there is none.
+    color_mode : str or CTWindows
+        A `ColorMode`. Alpha is dropped unless it is ``"rgba"``, and opaque where there is none. Windows and
+        ``"hounsfield"`` are for DICOM files alone.
     dtype : str
         ``"uint8"`` keeps the upper 8 of 16 bits. ``"uint16"`` keeps 16-bit values, and also keeps
-        8-bit values as they are, in 0..255: a folder should not mix the two.
+        8-bit values as they are, in 0..255: a folder should not mix the two. ``"int16"`` is for
+        ``"hounsfield"``.
     reduction : int
         2, 4 or 8 decodes a JPEG at that part of its height and width, rounded up; 1 leaves it.
 
@@ -101,16 +108,21 @@ def decode(data: bytes, path: str, color_mode: str, dtype: str, reduction: int =
     DecodeError
         If `data` is not a whole image of a known format; says what is known of it.
     """
+    name = format_of(data)
     missing = damage(data)
     if missing:
         raise DecodeError(path, missing)
+    if name != "DICOM" and color_mode not in _OF_PICTURES:
+        raise DecodeError(path, f"is {_kind(data)}, and Hounsfield units are found in DICOM files only")
     try:
-        pixels = DECODERS.get(format_of(data), decode_with_opencv)(data, color_mode, dtype, reduction)
+        pixels = DECODERS.get(name, decode_with_opencv)(data, color_mode, dtype, reduction)
+    except DicomError as error:
+        raise DecodeError(path, f"the DICOM file {error}") from error
     except cv2.error as error:
         raise DecodeError(path, f"{_description(data)} ({error.err or error})") from error
     if pixels is None:
         raise DecodeError(path, _description(data))
-    if pixels.dtype not in (np.uint8, np.uint16):
+    if pixels.dtype not in (np.uint8, np.uint16, dtype):
         raise DecodeError(path, f"holds {pixels.dtype} values; only 8 and 16 bits a channel can be used")
     if pixels.dtype != dtype:
         pixels = pixels.astype(dtype)
@@ -138,7 +150,7 @@ def decode_png(data: bytes, color_mode: str, dtype: str, _: int = 1) -> Pixels |
     return decode_with_opencv(data, color_mode, dtype) if pixels is None else pixels
 
 
-DECODERS: dict[str | None, Decoder] = {"JPEG": decode_jpeg}
+DECODERS: dict[str | None, Decoder] = {"JPEG": decode_jpeg, "DICOM": decode_dicom}
 """Who decodes a format, by its name in `producer.formats`; `decode_with_opencv` does all others."""
 
 if png.AVAILABLE:
@@ -208,7 +220,8 @@ def _with_ratio(pixels: Pixels, spec: ImageSpec) -> Pixels:
         top, left = (height - new_height) // 2, (width - new_width) // 2
         return pixels[top : top + new_height, left : left + new_width]
     above, before = (new_height - height) // 2, (new_width - width) // 2
-    return cv2.copyMakeBorder(pixels, above, above, before, before, cv2.BORDER_CONSTANT, value=0)
+    fill = (spec.background,) * 4
+    return cv2.copyMakeBorder(pixels, above, above, before, before, cv2.BORDER_CONSTANT, value=fill)
 
 
 def _size_with_ratio(height: int, width: int, spec: ImageSpec) -> tuple[int, int]:
@@ -250,11 +263,15 @@ def _upright(pixels: Pixels, turned: int) -> Pixels:
     return pixels if mirrored is None else cv2.flip(pixels, mirrored)
 
 
-def _description(data: bytes) -> str:
+def _kind(data: bytes) -> str:
     name = format_of(data)
-    if name is None:
-        return f"is not an image OpenCV knows (first bytes {data[:12]!r})"
-    return f"is a {name} file that OpenCV cannot decode: cut off, damaged, or of a kind it does not know"
+    return f"not an image OpenCV knows (first bytes {data[:12]!r})" if name is None else f"a {name} file"
+
+
+def _description(data: bytes) -> str:
+    if format_of(data) is None:
+        return f"is {_kind(data)}"
+    return f"is {_kind(data)} that OpenCV cannot decode: cut off, damaged, or of a kind it does not know"
 
 
 def _as_opencv(image: Pixels) -> Pixels:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+from common.dicom import MAGIC, MAGIC_AT
+
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 _MAGIC = (
+    (MAGIC_AT, MAGIC, "DICOM"),  # first: what lies in front may look like any other
     (0, b"\xff\xd8\xff", "JPEG"),
     (0, PNG_SIGNATURE, "PNG"),
     (8, b"WEBP", "WebP"),
@@ -24,7 +27,6 @@ _MAGIC = (
     (4, b"ftypavif", "AVIF"),
     (4, b"ftypheic", "HEIC"),
     (0, b"\0\0\0\x0cjP  ", "JPEG 2000"),
-    (128, b"DICM", "DICOM"),
     (0, b"%PDF", "PDF"),
     (0, b"<", "HTML or XML"),
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from common.batch import ArraySpec
 from common.companions import Role
+from common.image import ImageSpec
 from common.job import Job
 from common.protocol import Sample
 from common.stages import Stage
@@ -15,6 +17,7 @@ from producer.clock import StageClock
 from producer.decode import Pixels, Size
 from producer.roots import DataRoots
 from producer.samples import Samples
+from producer.stacks import Stack
 from producer.transforms import Composition, compose
 
 
@@ -23,12 +26,12 @@ class ImageMaker:
 
     Parameters
     ----------
-    name : str
-        Of its array.
-    samples : Samples
-        The files, decoded.
+    array : ArraySpec
+        What the images of a batch are.
+    slices : sequence of Samples
+        The files, decoded: one for each slice of an image, usually one.
     composition : Composition
-        What is done to them.
+        What is done to each of them.
     keeps_dtype : bool
         Images have the dtype of the array before any transform.
     clock : StageClock
@@ -36,13 +39,20 @@ class ImageMaker:
     """
 
     def __init__(
-        self, name: str, samples: Samples, composition: Composition, clock: StageClock, *, keeps_dtype: bool
+        self,
+        array: ArraySpec,
+        slices: Sequence[Samples],
+        composition: Composition,
+        clock: StageClock,
+        *,
+        keeps_dtype: bool,
     ) -> None:
-        self.name = name
-        self.samples = samples
+        self.name = array.name
+        self.slices = slices
         self.composition = composition
         self._clock = clock
         self._keeps_dtype = keeps_dtype
+        self._stack = Stack(array, len(slices)) if len(slices) > 1 else None
 
     def make(self, recipe: Any, sources: Sequence[Sample], out: Pixels) -> list[Size]:
         """Make one image.
@@ -59,38 +69,69 @@ class ImageMaker:
         Returns
         -------
         list of (int, int)
-            (height, width) of the image in the file of each source.
+            (height, width) of the image in the file of each source; of a stack, in that of its last slice.
 
         Raises
         ------
         ReadError, DecodeError
             A sample cannot be used.
         """
-        if not recipe and self._keeps_dtype:
-            return [self.samples.write(sources[0], out)]
+        if self._stack is None:
+            return self._make_slice(self.slices[0], recipe, sources, out)
         sizes: list[Size] = []
-        self.composition.run(recipe, self._decoded(sources, sizes), out)
+        for samples, part in zip(self.slices, self._stack.parts, strict=True):
+            sizes = self._make_slice(samples, recipe, sources, part)
+        self._stack.put_together(out)
         self._clock.lap(Stage.TRANSFORM)
         return sizes
 
-    def _decoded(self, sources: Iterable[Sample], sizes: list[Size]) -> Iterator[Pixels]:
+    def expect(self, samples: Iterable[Sample]) -> None:
+        """Have files fetched that will soon be asked for."""
+        for one in self.slices:
+            one.expect(samples)
+
+    def forget(self) -> None:
+        """What was expected is not asked for any more."""
+        for one in self.slices:
+            one.forget()
+
+    def close(self) -> None:
+        """Leave the caches, if there are any."""
+        for one in self.slices:
+            one.close()
+
+    def _make_slice(
+        self, samples: Samples, recipe: Any, sources: Sequence[Sample], out: Pixels
+    ) -> list[Size]:
+        if not recipe and self._keeps_dtype:
+            return [samples.write(sources[0], out)]
+        sizes: list[Size] = []
+        self.composition.run(recipe, self._decoded(samples, sources, sizes), out)
+        self._clock.lap(Stage.TRANSFORM)
+        return sizes
+
+    def _decoded(self, samples: Samples, sources: Iterable[Sample], sizes: list[Size]) -> Iterator[Pixels]:
         for sample in sources:
-            decoded = self.samples.decoded(sample)
+            decoded = samples.decoded(sample)
             sizes.append(decoded.size)
             yield decoded.pixels
             self._clock.lap(Stage.TRANSFORM)
 
 
-def image_maker(
-    job: Job, place: int, roots: DataRoots, cache: CacheSettings, clock: StageClock
-) -> ImageMaker:
-    """Make the maker of one of a job's images: 0 is ``x``, others are its companions from 1 on."""
-    if place:
-        companion = job.companions[place - 1]
-        image, array, role = companion.image(job.image), job.companion_array(companion), Role(companion.role)
-    else:
-        image, array, role = job.image, job.x, Role.INPUT
-    kept = open_cache(job.cache, image, cache) if job.cache else None
-    samples = Samples(image, roots, clock, kept, place)
-    composition = compose(job.transforms, image.size, image.channels, image.dtype, array.dtype, role)
-    return ImageMaker(array.name, samples, composition, clock, keeps_dtype=array.dtype == image.dtype)
+def image_makers(job: Job, roots: DataRoots, cache: CacheSettings, clock: StageClock) -> list[ImageMaker]:
+    """Make the makers of a job's images: ``x`` first, then its companions."""
+
+    def maker(image: ImageSpec, array: ArraySpec, role: Role, place: int) -> ImageMaker:
+        one = image.one_slice
+        slices = [
+            Samples(one, roots, clock, open_cache(job.cache, one, cache) if job.cache else None, place + nth)
+            for nth in range(image.slices)
+        ]
+        composition = compose(job.transforms, one.size, one.channels, one.dtype, array.dtype, role)
+        return ImageMaker(array, slices, composition, clock, keeps_dtype=array.dtype == one.dtype)
+
+    makers = [maker(job.image, job.x, Role.INPUT, 0)]
+    for place, companion in enumerate(job.companions, job.image.slices):
+        image, array = companion.image(job.image), job.companion_array(companion)
+        makers.append(maker(image, array, Role(companion.role), place))
+    return makers

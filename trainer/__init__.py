@@ -6,18 +6,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from common.ct import CTWindows
     from trainer.dataset import ImageDataset
+    from trainer.dicom_index import build_index
     from trainer.keras_layers import from_keras_layers
     from trainer.pool import ProducerPool
+    from trainer.samplers import BalancedSampler, KeepProbabilitySampler, WeightedSampler
     from trainer.sequence import BatchSequence
 
 __all__ = ["BatchSequence", "ImageDataset", "ProducerPool", "from_keras_layers"]
+__all__ = [
+    "BalancedSampler",
+    "BatchSequence",
+    "CTWindows",
+    "ImageDataset",
+    "KeepProbabilitySampler",
+    "ProducerPool",
+    "WeightedSampler",
+    "build_index",
+]
 
 _HOMES = {
+    "BalancedSampler": "trainer.samplers",
     "BatchSequence": "trainer.sequence",
+    "CTWindows": "common.ct",
     "ImageDataset": "trainer.dataset",
+    "KeepProbabilitySampler": "trainer.samplers",
     "ProducerPool": "trainer.pool",
     "from_keras_layers": "trainer.keras_layers",
+    "WeightedSampler": "trainer.samplers",
+    "build_index": "trainer.dicom_index",
 }
 
 

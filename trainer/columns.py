@@ -6,8 +6,10 @@ error about a cell still names the right row after other rows were dropped.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -66,6 +68,52 @@ class Table:
     columns: dict[str, Array] = field(default_factory=dict)
     further: tuple[FurtherImages, ...] = ()
     boxes: Sequence[Any] | None = None
+
+
+def column_named(name: str, columns: Mapping[str, Array]) -> Column:
+    """Take one of a dataset's columns; DatasetError if there is none of that name."""
+    if name not in columns:
+        raise DatasetError(no_such_column(name, list(columns), "dataset"))
+    return Column.of(name, columns[name])
+
+
+def no_such_column(name: str, columns: list[Any], holder: str = "frame") -> str:
+    """Say that a column is missing, what there is, and what may have been meant."""
+    if not columns:
+        return f"there is no column {name!r}: this {holder} has none. from_dataframe keeps a frame's columns"
+    close = difflib.get_close_matches(str(name), [str(column) for column in columns], n=1)
+    meant = f". Did you mean {close[0]!r}?" if close else ""
+    return f"there is no column {name!r}; the columns of the {holder} are {columns}{meant}"
+
+
+def codes_of(column: Column, expected: str) -> tuple[list[Any], npt.NDArray[np.intp]]:
+    """Number the different values of a column.
+
+    Parameters
+    ----------
+    column : Column
+        Values that can be told apart.
+    expected : str
+        What a missing cell should have been, for the error.
+
+    Returns
+    -------
+    values : list
+        In the order in which they first come.
+    codes : ndarray of int
+        Shape (num_rows,): the place of each cell's value in `values`.
+
+    Raises
+    ------
+    DatasetError
+        If a cell is None or NaN.
+    """
+    cells = column.cells.tolist()
+    refuse_first(
+        column, (cell is None or (isinstance(cell, float) and isnan(cell)) for cell in cells), expected
+    )
+    places = {value: place for place, value in enumerate(dict.fromkeys(cells))}
+    return list(places), np.fromiter((places[cell] for cell in cells), np.intp, len(cells))
 
 
 def check_lengths(num_samples: int, arrays: Mapping[str, Sized]) -> None:

@@ -12,12 +12,14 @@ import numpy.typing as npt
 
 from common.companions import Role
 from common.errors import ConfigurationError, DatasetError
-from trainer import folders, frames, splits
+from trainer import dicom_join, folders, frames, splits
 from trainer.annotations import coco, voc, yolo3, yolo_txt
 from trainer.boxes import checked_boxes
-from trainer.columns import Array, Column, Table, check_lengths, check_targets
+from trainer.columns import Array, Table, check_lengths, check_targets, column_named
 from trainer.further import FurtherImages
 from trainer.lists import read_lists
+from trainer.rsna_csv import from_rsna_csv
+from trainer.stacks import Stacks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +50,8 @@ class ImageDataset:
     boxes : sequence of ndarray or None
         One for each sample, float32 of shape (num_boxes, 5): x1, y1, x2, y2 in pixels of the file's image,
         as edges (the first pixel covers 0 to 1), and the index of the class.
+    stacks : Stacks or None
+        The files of each sample where it has several: see `with_dicom_index`.
 
     Examples
     --------
@@ -64,6 +68,7 @@ class ImageDataset:
     target_is_input: bool = False
     further: tuple[FurtherImages, ...] = ()
     boxes: Sequence[Array] | None = None
+    stacks: Stacks | None = None
 
     def __post_init__(self) -> None:
         """Check that there is one of everything per sample."""
@@ -73,7 +78,8 @@ class ImageDataset:
         check_targets(self.targets, len(self))
         weights = {} if self.weights is None else {"weights": self.weights}
         further = {f"the {images.role} files": images.paths for images in self.further}
-        check_lengths(len(self), {**weights, **self.columns, **further})
+        stacks = {} if self.stacks is None else {"stacks": self.stacks.numbers}
+        check_lengths(len(self), {**weights, **stacks, **self.columns, **further})
         if self.boxes is not None:
             object.__setattr__(self, "boxes", checked_boxes(self.boxes, len(self), self.class_names))
 
@@ -182,6 +188,7 @@ class ImageDataset:
     from_voc = classmethod(voc.from_voc)
     from_yolo3_annotations = classmethod(yolo3.from_yolo3_annotations)
     from_yolo_txt = classmethod(yolo_txt.from_yolo_txt)
+    from_rsna_csv = classmethod(from_rsna_csv)
 
     @classmethod
     def _of(cls, table: Table, directory: str | None) -> ImageDataset:
@@ -207,6 +214,11 @@ class ImageDataset:
         if self.directory is not None:
             parts.append(f"directory={self.directory!r}")
         return f"{type(self).__name__}({', '.join(parts)})"
+
+    @property
+    def num_slices(self) -> int:
+        """Files of a sample's image: 1 unless they are stacks."""
+        return 1 if self.stacks is None else self.stacks.num_slices
 
     @property
     def filenames(self) -> Sequence[str]:
@@ -255,6 +267,7 @@ class ImageDataset:
             columns={name: column[taken] for name, column in self.columns.items()},
             further=tuple(images.subset(taken) for images in self.further),
             boxes=None if self.boxes is None else [self.boxes[row] for row in taken.tolist()],
+            stacks=None if self.stacks is None else self.stacks.subset(taken),
         )
 
     def split(
@@ -294,14 +307,33 @@ class ImageDataset:
             raise ConfigurationError("group_col and stratify=True cannot be combined: choose one")
         request = splits.SplitRequest(validation_split, seed, len(self))
         if group_col is not None:
-            held_out = splits.by_group(request, self._column(group_col))
+            held_out = splits.by_group(request, column_named(group_col, self.columns))
         elif stratify:
             held_out = splits.by_class(request, splits.class_codes(self.targets))
         else:
             held_out = splits.by_sample(request)
         return self.subset(~held_out), self.subset(held_out)
 
-    def _column(self, name: str) -> Column:
-        if name not in self.columns:
-            raise DatasetError(frames.no_such_column(name, list(self.columns), "dataset"))
-        return Column.of(name, self.columns[name])
+    def with_dicom_index(self, index: pd.DataFrame, *, neighbours: int = 0) -> ImageDataset:
+        """Say of each DICOM file whose it is, and put it between its neighbours.
+
+        Parameters
+        ----------
+        index : pandas.DataFrame
+            What `trainer.build_index` makes of the dataset's directory. It adds the columns "patient",
+            "study", "series", "sop", "instance" and "position", in place of others of these names: split
+            with ``group_col="patient"``.
+        neighbours : int
+            Make each sample a stack of 2 * `neighbours` + 1 slices of its series, from the lowest position
+            along the normal of the slices to the highest, itself in the middle; at the ends of a series its
+            last slice is repeated. Neighbours are taken from all files of the index.
+
+        Raises
+        ------
+        ConfigurationError, DatasetError
+            Not a number of neighbours; a file is not in the index, could not be read or has no position.
+        """
+        rows = dicom_join.index_rows(index, self.paths)
+        columns = self.columns | dicom_join.index_columns(index, rows)
+        stacks = dicom_join.neighbour_stacks(index, rows, neighbours) if neighbours else None
+        return replace(self, columns=columns, stacks=stacks)

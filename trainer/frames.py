@@ -5,7 +5,6 @@ pandas is never imported here: whoever hands a frame over has imported it.
 
 from __future__ import annotations
 
-import difflib
 import sys
 import warnings
 from collections.abc import Sequence
@@ -19,7 +18,15 @@ import numpy.typing as npt
 from common.companions import Role
 from common.errors import ConfigurationError, DatasetError
 from trainer import files
-from trainer.columns import Array, Column, Table, file_names, refuse_first, weights_of
+from trainer.columns import (
+    Array,
+    Column,
+    Table,
+    file_names,
+    no_such_column,
+    refuse_first,
+    weights_of,
+)
 from trainer.further import FurtherImages
 from trainer.labels import (
     CLASS_MODES,
@@ -222,12 +229,3 @@ def _check_columns(frame: pd.DataFrame, request: FrameRequest) -> None:
             raise DatasetError(
                 f"column {name!r} is used twice: x_col, y_col and weight_col are {request.used}"
             )
-
-
-def no_such_column(name: str, columns: list[Any], holder: str = "frame") -> str:
-    """Say that a column is missing, what there is, and what may have been meant."""
-    if not columns:
-        return f"there is no column {name!r}: this {holder} has none. from_dataframe keeps a frame's columns"
-    close = difflib.get_close_matches(str(name), [str(column) for column in columns], n=1)
-    meant = f". Did you mean {close[0]!r}?" if close else ""
-    return f"there is no column {name!r}; the columns of the {holder} are {columns}{meant}"

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from common.companions import Companion, Role
-from common.image import ColorMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +29,12 @@ class FurtherImages:
         return replace(self, paths=[self.paths[row] for row in rows.tolist()])
 
 
-def companions_of(further: Sequence[FurtherImages], color_mode: str) -> tuple[Companion, ...]:
-    """What producers are told of them: ``x1`` and so on, ``target0``, ``mask0``.
-
-    Images have the `color_mode` of the first, masks are grayscale.
-    """
+def companions_of(further: Sequence[FurtherImages]) -> tuple[Companion, ...]:
+    """What producers are told of them: ``x1`` and so on, ``target0``, ``mask0``."""
     counts = {Role.INPUT: 1, Role.TARGET: 0, Role.MASK: 0}
     companions = []
     for images in further:
         name = "x" if images.role is Role.INPUT else images.role
-        mode = ColorMode.GRAYSCALE if images.role is Role.MASK else color_mode
-        companions.append(Companion(f"{name}{counts[images.role]}", images.role, mode))
+        companions.append(Companion(f"{name}{counts[images.role]}", images.role))
         counts[images.role] += 1
     return tuple(companions)

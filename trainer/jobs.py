@@ -19,6 +19,7 @@ from common.protocol import Sample, Ticket
 from common.sizes import Size, SizesJob
 from trainer.plan import EpochPlan, StepKey
 from trainer.slots import SlotNeed
+from trainer.stacks import Stacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class JobSource:
         As `paths`, for each of `Job.companions`.
     boxes : sequence of ndarray or None
         One for each row, see `common.boxes`; there if `Job.boxes` is.
+    stacks : Stacks or None
+        The files of each row where it has several, as the producers know them.
     """
 
     name: str
@@ -53,6 +56,7 @@ class JobSource:
     max_slots: int
     further_paths: tuple[Sequence[str], ...] = ()
     boxes: Sequence[Boxes] | None = None
+    stacks: Stacks | None = None
     _layouts: dict[tuple[int, Size | None], BatchLayout] = field(
         default_factory=dict, init=False, compare=False
     )
@@ -86,20 +90,22 @@ class JobSource:
 
     def _sources(self, key: StepKey) -> Iterator[Sample]:
         """The samples of a step, each followed by the partners that it is mixed with."""
-        for row in self.plan.rows(*key).tolist():
-            yield self._sample(row)
+        rows, occurrences = self.plan.rows(*key), self.plan.occurrences(*key)
+        for row, occurrence in zip(rows.tolist(), occurrences.tolist(), strict=True):
+            yield Sample(self._files(row), row, occurrence)
             if self.job.num_sources > 1:
-                yield from map(self._sample, self._partners(key.epoch, row))
+                for partner in self._partners(key.epoch, row, occurrence):
+                    yield Sample(self._files(partner), partner)
 
-    def _sample(self, row: int, occurrence: int = 0) -> Sample:
-        paths = (self.paths[row], *(paths[row] for paths in self.further_paths))
-        return Sample(paths, row, occurrence)
-
-    def _partners(self, epoch: int, row: int, occurrence: int = 0) -> list[int]:
+    def _partners(self, epoch: int, row: int, occurrence: int) -> list[int]:
         """Rows drawn for a sample from the whole data set, whatever the shard."""
         num = self.job.num_sources - 1
         draws = uniforms(Purpose.PARTNER, self.job.seed, epoch, num, row=row, occurrence=occurrence)
         return [int(draw * self.plan.num_samples) for draw in draws]
+
+    def _files(self, row: int) -> tuple[str, ...]:
+        first = (self.paths[row],) if self.stacks is None else self.stacks[row]
+        return (*first, *(paths[row] for paths in self.further_paths))
 
 
 def ticket_paths(paths: Sequence[str], directory: str | None, *, embedded: bool) -> Sequence[str]:

@@ -7,11 +7,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from common.draws import Purpose, raw
 from common.errors import ConfigurationError
 from common.sizes import planned_step
+from trainer.samplers import Drawing, Rows, occurrences_of
 
 
 class StepKey(NamedTuple):
@@ -43,6 +43,10 @@ class EpochPlan:
     shard_index, shard_count : int
         Take every `shard_count`-th sample of the order, from `shard_index` on. Shards of one
         (seed, epoch) are disjoint and together complete.
+    drawing : Drawing, optional
+        What a sampler made of the dataset: an epoch then has the rows that it draws, some of them
+        repeatedly or not at all. Without `shuffle` they come in the order of the dataset, a repeated
+        one several times in a row.
     """
 
     num_samples: int
@@ -52,6 +56,7 @@ class EpochPlan:
     drop_remainder: bool = False
     shard_index: int = 0
     shard_count: int = 1
+    drawing: Drawing | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -70,7 +75,8 @@ class EpochPlan:
     @property
     def shard_samples(self) -> int:
         """Samples of one epoch of this shard, before a remainder is dropped."""
-        return len(range(self.shard_index, self.num_samples, self.shard_count))
+        num_drawn = self.num_samples if self.drawing is None else self.drawing.num_samples
+        return len(range(self.shard_index, num_drawn, self.shard_count))
 
     @property
     def num_steps(self) -> int:
@@ -79,28 +85,44 @@ class EpochPlan:
             return self.shard_samples // self.batch_size
         return -(-self.shard_samples // self.batch_size)
 
-    def order(self, epoch: int) -> npt.NDArray[np.intp]:
+    def order(self, epoch: int) -> Rows:
         """Rows in the order of delivery, shape (samples of an epoch,); read-only."""
-        return _order(self, epoch)
+        return _order(self, epoch)[0]
 
     def batch_size_of(self, step: int) -> int:
         """Samples of one step: fewer in the last one, if it is short."""
         return min(self.batch_size, self.shard_samples - planned_step(step) * self.batch_size)
 
-    def rows(self, epoch: int, step: int) -> npt.NDArray[np.intp]:
+    def rows(self, epoch: int, step: int) -> Rows:
         """Rows of one step, shape (batch size,) or shorter for the last."""
+        return self.order(epoch)[self._places(step)]
+
+    def occurrences(self, epoch: int, step: int) -> Rows:
+        """How often each of `rows` came before in the epoch, in whatever shard; shape as `rows`."""
+        return _order(self, epoch)[1][self._places(step)]
+
+    def _places(self, step: int) -> slice:
         step = planned_step(step)
         if not 0 <= step < self.num_steps:
             raise IndexError(f"step {step} of an epoch of {self.num_steps}")
-        return self.order(epoch)[step * self.batch_size : (step + 1) * self.batch_size]
+        return slice(step * self.batch_size, (step + 1) * self.batch_size)
 
 
 @lru_cache(maxsize=8)
-def _order(plan: EpochPlan, epoch: int) -> npt.NDArray[np.intp]:
-    """Sort rows by random 64-bit words: stable for ever, unlike `Generator.permutation` (NEP 19)."""
-    rows = np.arange(plan.num_samples)
+def _order(plan: EpochPlan, epoch: int) -> tuple[Rows, Rows]:
+    """Rows and their occurrences, in the order of delivery.
+
+    Sorts rows by random 64-bit words: stable for ever, unlike `Generator.permutation` (NEP 19).
+    """
+    rows = np.arange(plan.num_samples) if plan.drawing is None else plan.drawing.rows(plan.seed, epoch)
     if plan.shuffle:
-        rows = np.argsort(raw(Purpose.ORDER, plan.seed, epoch, plan.num_samples), kind="stable")
-    rows = rows[plan.shard_index :: plan.shard_count][: plan.num_steps * plan.batch_size]
-    rows.flags.writeable = False
-    return rows
+        rows = rows[np.argsort(raw(Purpose.ORDER, plan.seed, epoch, len(rows)), kind="stable")]
+    occurrences = np.zeros_like(rows) if plan.drawing is None else occurrences_of(rows)
+    return _share(plan, rows), _share(plan, occurrences)
+
+
+def _share(plan: EpochPlan, values: Rows) -> Rows:
+    """What is the shard's own of `values`, less the remainder if that is dropped; read-only."""
+    share = values[plan.shard_index :: plan.shard_count][: plan.num_steps * plan.batch_size]
+    share.flags.writeable = False
+    return share

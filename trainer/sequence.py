@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from functools import partial
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from common.batch import ArraySpec
-from common.boxes import BoxSpec
-from common.caching import CacheSpec
-from common.errors import ConfigurationError
-from common.image import Fit, ImageSpec
-from common.job import Job
-from common.transforms import Transform, is_framed, num_sources, output_size
+from common.ct import CTWindows
+from common.transforms import Transform
 from common.yolo import YoloTargets
-from trainer.box_targets import check_targets, put_targets
+from trainer.box_targets import put_targets
 from trainer.dataset import ImageDataset
-from trainer.further import companions_of
-from trainer.jobs import JobSource, ticket_paths
-from trainer.plan import EpochPlan
+from trainer.options import SequenceOptions
 from trainer.pool import ProducerPool
+from trainer.samplers import Sampler
 from trainer.served import ServedSequence, Service
 
 logger = logging.getLogger(__name__)
@@ -43,8 +38,13 @@ class BatchSequence(ServedSequence):
         Samples of a batch; the last of an epoch has what is left.
     image_size : (int, int)
         Height and width that images are resized to, before `transforms`.
-    color_mode : {"grayscale", "rgb", "rgba"}
-        Channels, in this order; 1, 3 or 4 of them.
+    image_sizes : sequence of (int, int), optional
+        Instead of `image_size`: each batch has one of these, drawn by `seed`, its epoch and its place in it.
+        For models that take any size.
+    color_mode : {"grayscale", "rgb", "rgba", "hounsfield"} or CTWindows
+        Channels, in this order; 1, 3 or 4 of them. For DICOM files of a CT: one channel for each of the
+        windows, or one of Hounsfield units, with `dtype` "int16" or "float32". Of a stack of slices
+        (`ImageDataset.with_dicom_index`) so many for each slice.
     interpolation : {"nearest", "bilinear", "bicubic", "area"}
         Of the resize.
     crop_to_aspect_ratio, pad_to_aspect_ratio : bool
@@ -54,9 +54,9 @@ class BatchSequence(ServedSequence):
         resize from there: faster for large photographs, and other pixels than without.
     transforms : sequence of Transform
         From `common.transforms`, applied in this order.
-    dtype : {"uint8", "uint16", "float32"}
-        Of the images; values stay 0..255 (0..65535) unless a `Rescaling` says otherwise, which makes
-        float32.
+    dtype : {"uint8", "uint16", "int16", "float32"}
+        Of the images; values stay 0..255 (0..65535, Hounsfield units) unless a `Rescaling` says otherwise,
+        which makes float32.
     shuffle : bool
         A new order each epoch, whatever ``fit`` is told. With False, tell ``fit`` so too: it shuffles
         batches by default, and prefetch cannot know how.
@@ -91,6 +91,9 @@ class BatchSequence(ServedSequence):
         Accepted for scripts that have it, and ignored: producers are processes anyway.
     shard_index, shard_count : int
         Deliver every `shard_count`-th sample of each epoch's order, from `shard_index` on.
+    sampler : Sampler, optional
+        Which samples an epoch has, drawn anew for each from `trainer.samplers`; by default each once. With
+        `shuffle` in random order, else in that of the dataset.
 
     Raises
     ------
@@ -111,7 +114,8 @@ class BatchSequence(ServedSequence):
         *,
         batch_size: int = 32,
         image_size: tuple[int, int] = (256, 256),
-        color_mode: str = "rgb",
+        image_sizes: Sequence[tuple[int, int]] | None = None,
+        color_mode: str | CTWindows = "rgb",
         interpolation: str = "bilinear",
         crop_to_aspect_ratio: bool = False,
         pad_to_aspect_ratio: bool = False,
@@ -134,50 +138,17 @@ class BatchSequence(ServedSequence):
         use_multiprocessing: bool | None = None,
         shard_index: int = 0,
         shard_count: int = 1,
+        sampler: Sampler | None = None,
     ) -> None:
-        _check(dataset)
+        self._arguments = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
+        own = {field.name: self._arguments[field.name] for field in fields(SequenceOptions)}
+        options = SequenceOptions(**own)
         service = Service(pool, workers, memory_budget, max_queue_size, timeout_s)
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
         self.dataset = dataset
         self._targets = targets
-        plan = EpochPlan(len(dataset), batch_size, shuffle, seed, drop_remainder, shard_index, shard_count)
-        transforms = tuple(transforms)
-        fit = Fit.of(
-            crop_to_aspect_ratio=crop_to_aspect_ratio,
-            pad_to_aspect_ratio=pad_to_aspect_ratio,
-            framed=is_framed(transforms),
-        )
-        height, width = _size(image_size)
-        depth = "uint16" if dtype == "uint16" else "uint8"
-        image = ImageSpec(height, width, color_mode, interpolation, fit, depth, jpeg_scaling)
-        cached = CacheSpec.of(cache, cache_bytes, len(dataset))
-        arrays = _target_arrays(dataset)
-        specs = tuple(ArraySpec(name, a.shape[1:], a.dtype.name) for name, a in arrays.items())
-        companions = companions_of(dataset.further, image.color_mode)
-        boxes = _box_spec(dataset, max_boxes, min_box_side, num_sources(transforms))
-        if targets is not None:
-            check_targets(targets, dataset, output_size(transforms, image.size))
-
-        def source_of(pool: ProducerPool) -> JobSource:
-            job_id = pool.new_job_id()
-            job = Job(job_id, seed, batch_size, image, transforms, dtype, specs, cached, companions, boxes)
-            paths, *further = (
-                ticket_paths(names, dataset.directory, embedded=pool.embedded)
-                for names in (dataset.paths, *(images.paths for images in dataset.further))
-            )
-            return JobSource(
-                f"sequence {job_id}",
-                job,
-                plan,
-                paths,
-                tuple(arrays.values()),
-                max_queue_size,
-                tuple(further),
-                dataset.boxes,
-            )
-
-        super().__init__(service, source_of)
+        super().__init__(service, partial(options.source, max_slots=max_queue_size))
 
     @property
     def filenames(self) -> list[str]:
@@ -192,6 +163,13 @@ class BatchSequence(ServedSequence):
         if labels is None:
             return None
         return tuple(a[order] for a in labels) if isinstance(labels, tuple) else labels[order]
+
+    def with_options(self, **changes: Any) -> BatchSequence:
+        """Make a new sequence with the constructor's arguments of this one, except for `changes`.
+
+        The two know nothing of each other: close both. With `workers` they share producers.
+        """
+        return BatchSequence(**{**self._arguments, **changes})
 
     def __repr__(self) -> str:
         state = "" if self._end.alive else ", closed"
@@ -211,46 +189,11 @@ class BatchSequence(ServedSequence):
         return ((x, y) if weights is None else (x, y, weights)), num_samples
 
 
+_NOT_ARGUMENTS = ("self", "__class__")
+"""What a constructor's local names have beside its arguments."""
+
+
 def _one_or_tuple(arrays: Iterable[npt.NDArray[Any]]) -> Any:
     """None of none, one as it is, several as a tuple: a list of targets Keras takes for one of them."""
     several = tuple(arrays)
     return several if len(several) > 1 else next(iter(several), None)
-
-
-def _box_spec(
-    dataset: ImageDataset, max_boxes: int | None, min_side: float, num_sources: int
-) -> BoxSpec | None:
-    """Room for the boxes of every image, of which several may become one."""
-    if dataset.boxes is None:
-        if max_boxes is not None:
-            raise ConfigurationError(f"max_boxes={max_boxes} needs a dataset with boxes; this one has none")
-        return None
-    most = max(1, max(map(len, dataset.boxes)) * num_sources)
-    return BoxSpec(most if max_boxes is None else max_boxes, min_side)
-
-
-def _check(dataset: ImageDataset) -> None:
-    if not isinstance(dataset, ImageDataset):
-        raise ConfigurationError(
-            "a BatchSequence needs an ImageDataset, such as ImageDataset.from_dataframe(...) makes;"
-            f" got {type(dataset).__name__}"
-        )
-    if dataset.weights is not None and not dataset.has_targets:
-        raise ConfigurationError("Keras takes sample weights only together with labels; the dataset has none")
-
-
-def _size(image_size: tuple[int, int]) -> tuple[int, int]:
-    try:
-        height, width = image_size
-    except (TypeError, ValueError):
-        raise ConfigurationError(f"image_size must be (height, width), got {image_size!r}") from None
-    return height, width
-
-
-def _target_arrays(dataset: ImageDataset) -> dict[str, npt.NDArray[Any]]:
-    """Everything that travels with the images, by its name in the batch."""
-    names = ["y"] if len(dataset.targets) == 1 else [f"y{i}" for i in range(len(dataset.targets))]
-    arrays = dict(zip(names, dataset.targets, strict=True))
-    if dataset.weights is not None:
-        arrays["weight"] = np.asarray(dataset.weights, np.float32)
-    return arrays

@@ -6,16 +6,14 @@ promises for ever, and are only ever sorted (stably): a split made today is made
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from common.draws import Purpose, raw
 from common.errors import ConfigurationError, DatasetError
-from trainer.columns import Array, Column, refuse_first
+from trainer.columns import Array, Column, codes_of
 
 Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.intp]
@@ -87,9 +85,7 @@ def by_group(request: SplitRequest, column: Column) -> Mask:
     Groups are drawn, and one is taken whenever that brings the number of validation samples
     closer to the number asked for, so that a giant group is passed over instead of overshooting.
     """
-    groups = _groups(column)
-    places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
-    codes = np.fromiter((places[group] for group in groups), np.intp, len(groups))
+    _, codes = codes_of(column, "a group: a sample without one could be on both sides")
     sizes = np.bincount(codes)
     taken = np.zeros(len(sizes), np.bool_)
     missing = request.num_wanted
@@ -110,36 +106,43 @@ def _quotas(request: SplitRequest, sizes: Codes) -> Codes:
 
 
 def class_codes(targets: tuple[Array, ...]) -> Codes:
-    """Give each class of a target array a number.
+    """Give each class of a target array a number from 0, shape (N,); see `class_values`."""
+    codes: Codes = np.unique(class_values(targets, "stratify=True"), return_inverse=True)[1]
+    return codes
+
+
+def class_values(targets: tuple[Array, ...], asker: str) -> Array:
+    """Say which class each sample has.
 
     Parameters
     ----------
     targets : tuple of ndarray
         One of them: whole numbers of shape (N,) or (N, 1), or one-hot rows of shape (N, K).
+    asker : str
+        Who needs to know, for the error.
 
     Returns
     -------
-    ndarray of int
-        Shape (N,), from 0.
+    ndarray
+        Shape (N,): the numbers as they are, or the place of the one in its row.
 
     Raises
     ------
     DatasetError
-        If it is neither; several labels in a row have no class to keep the share of.
+        If it is neither; several labels in a row are no class.
     """
     if len(targets) != 1:
-        raise DatasetError(f"stratify=True needs one label array, this dataset has {len(targets)}")
+        raise DatasetError(f"{asker} needs one label array, this dataset has {len(targets)}")
     target = targets[0]
     flat = target[:, 0] if target.ndim == 2 and target.shape[1] == 1 else target
     if flat.ndim == 2 and _is_one_hot(flat):
         flat = np.argmax(flat, axis=1)
     if flat.ndim != 1 or not np.array_equal(flat, np.trunc(flat)):
         raise DatasetError(
-            "stratify=True needs one class per sample, as whole numbers of shape (N,) or one-hot "
+            f"{asker} needs one class per sample, as whole numbers of shape (N,) or one-hot "
             f"rows; the labels have shape {target.shape} and start with {target[0].tolist()!r}"
         )
-    codes: Codes = np.unique(flat, return_inverse=True)[1]
-    return codes
+    return flat
 
 
 def _is_one_hot(target: Array) -> bool:
@@ -156,14 +159,6 @@ def _both_sides(request: SplitRequest, held_out: Mask, why: str = "") -> Mask:
         f"validation_split={request.validation_split} of {request.num_samples} samples asks for "
         f"{request.num_wanted} and leaves the {empty} side empty{why}. Choose another share"
     )
-
-
-def _groups(column: Column) -> list[Any]:
-    """List the groups, one per sample; a missing one would be a group of its own."""
-    groups: list[Any] = column.cells.tolist()
-    missing = (group is None or (isinstance(group, float) and math.isnan(group)) for group in groups)
-    refuse_first(column, missing, "a group: a sample without one could be on both sides")
-    return groups
 
 
 def _in_words(sizes: Codes) -> str:

@@ -52,6 +52,23 @@ class RandomFlip(Transform):
 
 
 @dataclass(frozen=True, slots=True)
+class Flip(RandomFlip):
+    """Mirror every image: a `RandomFlip` without the chance, for test-time augmentation.
+
+    Parameters
+    ----------
+    mode : str
+        A `FlipMode`.
+    """
+
+    mode: str = FlipMode.HORIZONTAL
+
+    def flips(self, draws: Draws) -> bool:  # noqa: ARG002 - the draw is still made, as for any flip
+        """Say that this sample is flipped."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
 class RandomRotation(Transform):
     """Turn about the centre, as ``keras.layers.RandomRotation``.
 

@@ -14,13 +14,14 @@ import numpy as np
 from common.boxes import Boxes
 from common.companions import Role
 from common.errors import ConfigurationError
+from common.image import DECODED_DTYPES
 from common.transforms import Transform, check_channels, num_draws, output_dtype, output_size
 from producer.transforms.boxes import Move, moved_through
 from producer.transforms.geometry import Action, Pixels
 from producer.transforms.registry import Draws
 from producer.transforms.steps import Cut, MovingStep, Size, Step, steps_of
 
-PIPELINE_DTYPES = ("uint8", "uint16", "float32")
+PIPELINE_DTYPES = (*DECODED_DTYPES, "float32")
 """What may come in."""
 
 
@@ -60,7 +61,7 @@ class Pipeline:
     channels : int
         1, 3 or 4.
     in_dtype, out_dtype : str
-        ``uint8``, ``uint16`` or ``float32`` comes in; the same goes out, or ``float32``, in the same range of
+        ``uint8``, ``uint16``, ``int16`` or ``float32`` comes in; the same goes out, or ``float32``, in the same range of
         values unless a `Rescaling` or a `Normalization` changes it.
     role : Role
         What the images are for: not all go through all transforms.

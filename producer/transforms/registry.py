@@ -31,6 +31,7 @@ import numpy.typing as npt
 from common.transforms import (
     CenterCrop,
     CutMix,
+    Flip,
     GaussianNoise,
     Letterbox,
     MixUp,
@@ -64,6 +65,7 @@ Draws = npt.NDArray[np.float64]
 Means = Callable[[], npt.NDArray[np.float64]]
 
 MAPPINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], npt.NDArray[np.float64]]] = {
+    Flip: geometry.flip,
     RandomFlip: geometry.flip,
     RandomRotation: geometry.rotation,
     RandomTranslation: geometry.translation,

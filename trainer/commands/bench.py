@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import ConfigurationError
-from trainer.commands.demo import default_cache_dir
+from trainer.cache_dir import default_cache_dir
 
 PEERS = ("keras", "keras-mp", "tfdata", "tfdata-service", "torch", "grain")
 EVERYBODY = ("limit", *PEERS)

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import ConfigurationError, FeedlineError
+from trainer.cache_dir import default_cache_dir
 
 if TYPE_CHECKING:
     from trainer.demo.corpus import Corpus
@@ -160,12 +160,6 @@ def _corpus(args: argparse.Namespace) -> Corpus:
     if args.directory is not None:
         return class_folders(args.directory, args.seed)
     return photo_tiles(args.cache_dir or default_cache_dir())
-
-
-def default_cache_dir() -> Path:
-    """Where tiles are kept if nothing else is said."""
-    # The XDG convention: an empty variable counts as none.
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "feedline")
 
 
 def _train(corpus: Corpus, args: argparse.Namespace) -> Outcome:

@@ -53,12 +53,12 @@ def test_keras_two_flags_become_one_fit_and_exclude_each_other() -> None:
     [
         None,
         [1, 2],
-        [8, 8, "rgb", "bilinear", "stretch", "int4", False],
-        [8, 8, ["rgb"], "bilinear", "stretch", "uint8", False],
-        [8, 8, "rgb", "bilinear", "stretch", "uint8", 1],
-        [8, 8, "rgb", "bilinear", "stretch", "uint8"],
+        [8, 8, "rgb", "bilinear", "stretch", "int4", False, 1],
+        [8, 8, ["rgb"], "bilinear", "stretch", "uint8", False, 1],
+        [8, 8, "rgb", "bilinear", "stretch", "uint8", 1, 1],
+        [8, 8, "rgb", "bilinear", "stretch", "uint8", False],
     ],
 )
 def test_values_that_are_not_those_of_an_image_are_refused(wire: object) -> None:
-    with pytest.raises(RemoteProtocolError, match="seven values"):
+    with pytest.raises(RemoteProtocolError, match="eight values"):
         ImageSpec.from_wire(wire)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ RICH = Job(
     -7,
     3,
     ImageSpec(64, 48, "grayscale", "area", "pad", "uint16"),
-    (RandomFlip("horizontal"), RandomCrop(20, 30), RandomBrightness((-0.1, 0.2)), Rescaling(1 / 255, -1.0)),
+    (RandomFlip("horizontal"), RandomCrop(20, 30), RandomBrightness(0.2, (0, 999)), Rescaling(1 / 255, -1.0)),
     "float32",
     (ArraySpec("y0", (), "int64"), ArraySpec("y1", (2, 3), "float32"), ArraySpec("weight", (), "float32")),
 )

@@ -17,6 +17,7 @@ from common.transforms import (
     CenterCrop,
     CutMix,
     FillMode,
+    Flip,
     GaussianNoise,
     Interpolation,
     Letterbox,
@@ -49,6 +50,7 @@ from common.transforms import (
 )
 
 ONE_OF_EACH: tuple[Transform, ...] = (
+    Flip("vertical"),
     RandomFlip("vertical"),
     RandomRotation((-0.1, 0.2), "constant", "nearest", 7.0),
     RandomTranslation(0.1, (0.0, 0.3), fill_mode="wrap"),
@@ -260,3 +262,4 @@ def test_draws_are_counted_over_all_transforms() -> None:
     geometry, tones, colors, detail = 1 + 1 + 2 + 1 + 3 + 2 + 0, 1 + 1 + 0 + 0, 1 + 2 + (1 + 2) + 1, 3 + 1 + 6
     framings, mixings = 4 + 0 + 11, 1 + 4 + 2
     assert num_draws(ONE_OF_EACH) == geometry + tones + colors + detail + framings + mixings
+    assert num_draws(ONE_OF_EACH) == 1 + 1 + 1 + 2 + 1 + 2 + 1 + 1 + 0

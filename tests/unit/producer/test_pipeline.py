@@ -14,6 +14,7 @@ from common.errors import ConfigurationError
 from common.transforms import (
     DECLARATIONS,
     CenterCrop,
+    Flip,
     GaussianNoise,
     RandomBrightness,
     RandomColorJitter,
@@ -43,6 +44,7 @@ DTYPES = st.sampled_from(["uint8", "uint16"])
 UNIT = st.floats(0.0, 1.0, exclude_max=True)
 WIDE = (0, 65535)
 WITHOUT_COLORS: list[Transform] = [
+    Flip("vertical"),
     RandomFlip("horizontal"),
     RandomFlip("vertical"),
     RandomFlip(),
@@ -149,6 +151,13 @@ def test_flips_are_exact_and_two_of_them_cancel(height: int, width: int, channel
     np.testing.assert_array_equal(apply([RandomFlip()], image, [0.1]), image[::-1, ::-1])
     np.testing.assert_array_equal(apply([across, down], image, [0.1, 0.9]), image[:, ::-1])
     np.testing.assert_array_equal(apply([across, across], image, [0.1, 0.1]), image)
+
+
+@given(SIDES, SIDES, UNIT)
+def test_a_flip_that_is_not_random_flips_whatever_is_drawn(height: int, width: int, draw: float) -> None:
+    image = noise((height, width, 3))
+    np.testing.assert_array_equal(apply([Flip()], image, [draw]), image[:, ::-1])
+    np.testing.assert_array_equal(apply([Flip("vertical")], image, [draw]), image[::-1])
 
 
 @given(SIDES, SIDES, CHANNELS)

@@ -10,6 +10,7 @@ import pytest
 
 from common.errors import BatchError, DatasetError, InterruptedWaitError
 from trainer.__main__ import COMMANDS, main, plain_sentence
+from trainer.cache_dir import default_cache_dir
 from trainer.commands import demo
 
 HEAVY = ("cv2", "keras", "matplotlib", "numpy", "pandas", "skimage", "sklearn", "tensorflow", "tqdm", "zmq")
@@ -161,4 +162,4 @@ def test_tiles_are_kept_where_the_xdg_convention_says(
     monkeypatch.setenv("XDG_CACHE_HOME", xdg)
     monkeypatch.setenv("HOME", "/me")
 
-    assert demo.default_cache_dir() == Path(expected)
+    assert default_cache_dir() == Path(expected)
