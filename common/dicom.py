@@ -35,7 +35,6 @@ class Tag(IntEnum):
     """Elements by group and number: 0xGGGGEEEE."""
 
     TRANSFER_SYNTAX = 0x0002_0010
-    CHARACTER_SET = 0x0008_0005
     SOP_INSTANCE = 0x0008_0018
     PATIENT = 0x0010_0020
     STUDY = 0x0020_000D
@@ -96,6 +95,7 @@ _SHORT = frozenset(
 )
 _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())  # lengths of 32 bits
 _MIN_BYTES = 12
+_PIXEL_DATA = int(Tag.PIXEL_DATA)  # looked up for every element
 
 
 class UnreadableHeaderError(Exception):
@@ -124,13 +124,14 @@ def read_header(data: bytes, wanted: Container[int], last: int = Tag.PIXEL_DATA)
     values: dict[int, bytes] = {}
     while True:
         tag, start, length = _element(data, position, is_explicit)
-        if tag == Tag.PIXEL_DATA:
-            return RawHeader(syntax, values, start, length)
-        if tag > last:
-            return RawHeader(syntax, values)
+        if tag >= _PIXEL_DATA or tag > last:
+            break
         position = start + length if length != UNDEFINED else _end_of_sequence(data, start, is_explicit)
         if tag in wanted:
             values[tag] = data[start:position]
+    if tag == _PIXEL_DATA:
+        return RawHeader(syntax, values, start, length)
+    return RawHeader(syntax, values)
 
 
 def _meta(data: bytes) -> tuple[str, int]:
@@ -152,18 +153,22 @@ def _element(data: bytes, position: int, is_explicit: bool) -> tuple[int, int, i
     """Tag, offset and length of an element's value."""
     if position + _MIN_BYTES > len(data):
         raise UnreadableHeaderError(f"is cut off in its header, after {len(data)} bytes")
-    if not is_explicit:
-        group, number, length = _IMPLICIT.unpack_from(data, position)
-        return group << 16 | number, position + 8, length
-    group, number, kind, length = _EXPLICIT.unpack_from(data, position)
-    if kind in _SHORT:
-        return group << 16 | number, position + 8, length
+    if is_explicit:
+        group, number, kind, length = _EXPLICIT.unpack_from(data, position)
+        if kind in _SHORT:
+            return group << 16 | number, position + 8, length
+        return group << 16 | number, position + 12, _long_length(data, position, kind)
+    group, number, length = _IMPLICIT.unpack_from(data, position)
+    return group << 16 | number, position + 8, length
+
+
+def _long_length(data: bytes, position: int, kind: bytes) -> int:
     if kind not in _LONG:
         raise UnreadableHeaderError(f"has an element of the unknown kind {kind!r}")
-    (length,) = _LENGTH.unpack_from(data, position + 8)
+    length: int = _LENGTH.unpack_from(data, position + 8)[0]
     if kind == b"UN" and length == UNDEFINED:
         raise UnreadableHeaderError("has a sequence of unknown kind")
-    return group << 16 | number, position + 12, length
+    return length
 
 
 def _end_of_sequence(data: bytes, position: int, is_explicit: bool) -> int:

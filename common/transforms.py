@@ -118,14 +118,12 @@ DECLARATIONS: dict[str, type[Transform]] = {
 }
 """Every declaration by the name that travels. `producer.transforms.registry` says what each does."""
 
-DTYPES = ("uint8", "uint16", "float32")
-"""What a job may ask for; float32 is decoded as uint8 and keeps its range until one of `MAKE_FLOATS`."""
+DTYPES = ("uint8", "uint16", "int16", "float32")
+"""What a job may ask for; float32 is decoded as uint8, Hounsfield units as int16, and keeps its range until
+one of `MAKE_FLOATS`."""
 
 MAKE_FLOATS = (Rescaling, Normalization)
 """What comes out of these is no whole number in the range of pixels any more."""
-DTYPES = ("uint8", "uint16", "int16", "float32")
-"""What a job may ask for; float32 is decoded as uint8, Hounsfield units as int16, and keeps its range until
-a `Rescaling`."""
 
 
 def num_draws(transforms: Iterable[Transform]) -> int:

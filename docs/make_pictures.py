@@ -16,11 +16,20 @@ import numpy.typing as npt
 import skimage.data
 
 from common.transforms import (
+    CenterCrop,
+    GaussianNoise,
     RandomBrightness,
+    RandomColorJitter,
     RandomContrast,
     RandomCrop,
+    RandomErasing,
     RandomFlip,
+    RandomGaussianBlur,
+    RandomGrayscale,
+    RandomHue,
     RandomRotation,
+    RandomSaturation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
     Transform,
@@ -43,6 +52,26 @@ EACH: dict[str, tuple[Transform, list[list[float]]]] = {
     "random_crop": (RandomCrop(72, 72), PAIRS),
     "random_brightness": (RandomBrightness(0.4), [[draw] for draw in SPREAD]),
     "random_contrast": (RandomContrast(0.7), [[draw] for draw in SPREAD]),
+    "random_shear": (RandomShear(0.3, 0.3), [[0.2, down, right] for right, down in PAIRS]),
+    "center_crop": (CenterCrop(72, 72), [[]]),
+    "random_saturation": (RandomSaturation((0.0, 0.8)), [[draw] for draw in SPREAD]),
+    "random_hue": (RandomHue(1.0), [[0.7, 0.5], [0.7, 0.2], [0.2, 0.2], [0.2, 0.5], [0.2, 0.999]]),
+    "random_color_jitter": (
+        RandomColorJitter((0, 255), 0.2, 0.4, (0.3, 0.7), 0.2),
+        [[0.2, 0.8, 0.3, 0.2, 0.9], [0.8, 0.2, 0.9, 0.7, 0.9], *([draw] * 5 for draw in (0.1, 0.6, 0.9))],
+    ),
+    "random_grayscale": (RandomGrayscale(0.4), [[draw] for draw in (0.7, 0.2, 0.9, 0.4, 0.1)]),
+    "random_gaussian_blur": (
+        RandomGaussianBlur((0.8, 0.8), 9, 3.0),
+        [[0.9, 0.0, 0.0], [0.1, 0.2, 0.2], [0.1, 0.9, 0.0], [0.1, 0.0, 0.9], [0.1, 0.9, 0.9]],
+    ),
+    "random_erasing": (
+        RandomErasing((0.8, 0.8), (0.05, 0.3)),
+        [
+            [draw, *sides, 1.0 - draw, draw, draw]
+            for draw, sides in zip([0.9, 0.1, 0.3, 0.5, 0.7], PAIRS, strict=True)
+        ],
+    ),
 }
 
 
@@ -71,13 +100,16 @@ def strip(images: list[Pixels]) -> Pixels:
 
 
 def main() -> None:
-    """Write one strip per transform, and one that shows the fill modes."""
+    """Write one strip per transform, and others that show an argument."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     image = photograph()
     strips = {name: [transformed(t, image, d) for d in draws] for name, (t, draws) in EACH.items()}
     strips["fill_mode"] = [
         transformed(RandomRotation((0.08, 0.08), mode, fill_value=128.0), image, [0.0])
         for mode in ("constant", "nearest", "reflect", "wrap")
+    ]
+    strips["gaussian_noise"] = [
+        transformed(GaussianNoise(stddev), image, [0.5]) for stddev in (0.02, 0.05, 0.1, 0.2)
     ]
     for name, images in strips.items():
         pixels = cv2.cvtColor(strip([image, *images]), cv2.COLOR_RGB2BGR)

@@ -6,6 +6,7 @@ Source: DICOM PS3.3, C.7.6.3 (pixels), C.7.5.1.1.2 (padding), C.11.1 (rescaling)
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from common.dicom import Tag
@@ -36,6 +37,10 @@ GREY = frozenset(("MONOCHROME1", "MONOCHROME2"))
 COLOUR = frozenset(("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT"))
 
 
+MAX_HEADERS = 256
+"""Remembered: the slices of a series say the same of their pixels."""
+
+
 class DicomError(ValueError):
     """A DICOM file cannot be used; the text is a clause that can follow its name and a colon."""
 
@@ -48,7 +53,9 @@ class Words(NamedTuple):
     bits_allocated : int
         8 or 16: bits of a word.
     bits_stored : int
-        The lowest so many bits of a word are the value.
+        Of a value.
+    bits_used : int
+        The lowest so many bits of a word are the value; pydicom leaves nothing else in a word.
     is_signed : bool
         In two's complement.
     slope, intercept : float or None
@@ -59,10 +66,22 @@ class Words(NamedTuple):
 
     bits_allocated: int
     bits_stored: int
+    bits_used: int
     is_signed: bool
     slope: float | None
     intercept: float | None
     padding: tuple[int, int] | None
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The lowest and the highest value there can be."""
+        return value_limits(self.bits_stored, is_signed=self.is_signed)
+
+
+def value_limits(bits: int, *, is_signed: bool) -> tuple[int, int]:
+    """The lowest and the highest value of so many bits."""
+    lowest = -(1 << bits - 1) if is_signed else 0
+    return lowest, lowest + (1 << bits) - 1
 
 
 class Display(NamedTuple):
@@ -133,8 +152,15 @@ def pixel_header(values: Mapping[int, bytes]) -> PixelHeader:
     DicomError
         One is missing, or is of a kind that cannot be used.
     """
-    found = _Values(values)
+    return _pixel_header(tuple(values.items()))
+
+
+@lru_cache(MAX_HEADERS)
+def _pixel_header(values: tuple[tuple[int, bytes], ...]) -> PixelHeader:
+    found = _Values(dict(values))
     photometric = found.text(Tag.PHOTOMETRIC)
+    if not photometric:
+        raise DicomError("holds no pixels")
     if photometric not in GREY | COLOUR:
         raise DicomError(f"has pixels of kind {photometric!r}; {sorted(GREY | COLOUR)} can be used")
     frames = found.decimal(Tag.FRAMES)
@@ -168,14 +194,14 @@ def _words(found: _Values) -> Words:
         )
     is_signed = found.binary(Tag.IS_SIGNED, 0) == 1
     slope, intercept = found.decimal(Tag.SLOPE), found.decimal(Tag.INTERCEPT)
-    return Words(allocated, stored, is_signed, slope, intercept, _padding(found, stored, is_signed))
+    return Words(allocated, stored, stored, is_signed, slope, intercept, _padding(found, stored, is_signed))
 
 
 def _padding(found: _Values, bits: int, is_signed: bool) -> tuple[int, int] | None:
     words = found.binary(Tag.PADDING, -1), found.binary(Tag.PADDING_LIMIT, -1)
     values = [word - (word >> 15 << 16) if is_signed else word for word in words if word >= 0]
-    lowest = -(1 << bits - 1) if is_signed else 0
-    if words[0] < 0 or not all(lowest <= value < lowest + (1 << bits) for value in values):
+    lowest, highest = value_limits(bits, is_signed=is_signed)
+    if words[0] < 0 or not all(lowest <= value <= highest for value in values):
         return None  # none, or one that no pixel can have
     return min(values), max(values)
 

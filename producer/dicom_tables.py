@@ -123,7 +123,7 @@ def grey_table(words: Words, display: Display, dtype: str) -> Pixels:
 
 def _shown(stored: Values, words: Words, display: Display, white: int) -> Values:
     if display.window is None:
-        lowest, highest = float(stored.min()), float(stored.max())
+        lowest, highest = words.limits
         return linear_exact(stored, ((lowest + highest) / 2, highest - lowest), white)
     if display.function not in VOI_FUNCTIONS or display.window[1] <= 0:
         raise DicomError(f"wants to be seen by a window that is not known here: {display}")
@@ -131,10 +131,10 @@ def _shown(stored: Values, words: Words, display: Display, white: int) -> Values
 
 
 def stored_values(words: Words) -> Values:
-    """The value that each word stores; bits above the stored ones mean nothing."""
-    values = np.arange(1 << words.bits_allocated) & ((1 << words.bits_stored) - 1)
+    """The value that each word stores; bits above those used mean nothing."""
+    values = np.arange(1 << words.bits_allocated) & ((1 << words.bits_used) - 1)
     if words.is_signed:
-        values -= (values >> (words.bits_stored - 1)) << words.bits_stored
+        values -= (values >> (words.bits_used - 1)) << words.bits_used
     return values.astype(np.float64)
 
 

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
+import data_store
+import numpy as np
 import numpy.typing as npt
+import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian, generate_uid
+
+Array = npt.NDArray[Any]
 
 PREFIX = "1.2.826.0.1.3680043.8.498."
 """pydicom's own root for UIDs."""
 
+BUNDLED = [
+    *sorted(Path(pydicom.__file__).parent.glob("data/test_files/*.dcm")),
+    *sorted(Path(next(iter(data_store.__path__)), "data").glob("*.dcm")),
+]
+"""The files of pydicom and pydicom-data: more than a hundred, of many makers, and faulty ones, too."""
 
-def dicom_bytes(stored: npt.NDArray[Any], syntax: str = ExplicitVRLittleEndian, **elements: Any) -> bytes:
+
+def dicom_bytes(stored: Array, syntax: str = ExplicitVRLittleEndian, **elements: Any) -> bytes:
     """A file of the values `stored`, shape (rows, columns[, 3]), 8 or 16 bits, as a CT of 12 bits.
 
     Parameters
@@ -45,7 +57,7 @@ def is_big(syntax: str) -> bool:
     return syntax == ExplicitVRBigEndian
 
 
-def _usual(stored: npt.NDArray[Any]) -> dict[str, Any]:
+def _usual(stored: Array) -> dict[str, Any]:
     bits = 8 * stored.itemsize
     return {
         "SOPInstanceUID": generate_uid(PREFIX),
@@ -77,3 +89,11 @@ def _compress(dataset: Dataset, syntax: str) -> None:
         dataset.file_meta.TransferSyntaxUID = syntax
     elif syntax not in {ExplicitVRLittleEndian, ExplicitVRBigEndian}:
         dataset.compress(syntax, generate_instance_uid=False)
+
+
+UNSIGNED: Array = np.random.default_rng(0).integers(0, 4096, (64, 96)).astype(np.uint16)
+SIGNED: Array = (UNSIGNED.astype(np.int32) - 2048).astype(np.int16)
+"""What files may store: 12 bits."""
+
+UNITS: Array = UNSIGNED.astype(np.int32) - 1024
+"""What `UNSIGNED` stands for, unless a file says otherwise."""

@@ -15,7 +15,9 @@ from common.arguments import Pair, pair
 from common.errors import ConfigurationError
 from common.transforms import (
     CenterCrop,
+    CutMix,
     GaussianNoise,
+    MixUp,
     Normalization,
     RandomBrightness,
     RandomColorJitter,
@@ -215,6 +217,8 @@ _MAKERS: dict[type, _Maker] = {
             RandomHue,
             RandomGrayscale,
             RandomErasing,
+            MixUp,
+            CutMix,
             Rescaling,
         )
     },

@@ -61,8 +61,8 @@ class Pipeline:
     channels : int
         1, 3 or 4.
     in_dtype, out_dtype : str
-        ``uint8``, ``uint16``, ``int16`` or ``float32`` comes in; the same goes out, or ``float32``, in the same range of
-        values unless a `Rescaling` or a `Normalization` changes it.
+        ``uint8``, ``uint16``, ``int16`` or ``float32`` comes in; the same goes out, or ``float32``, in the
+        same range of values unless a `Rescaling` or a `Normalization` changes it.
     role : Role
         What the images are for: not all go through all transforms.
 

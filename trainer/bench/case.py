@@ -14,7 +14,8 @@ DELTA = 0.2
 """Brightness is shifted by up to this share of 255, either way; half of the images are mirrored."""
 
 THROUGH = ("sequence", "fit")
-SUFFIXES = {".jpg", ".jpeg", ".png"}
+SUFFIXES = {".dcm", ".jpg", ".jpeg", ".png"}
+COLOR_MODES = ("grayscale", "rgb", "windows")
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Case:
         Holds the image files.
     height, width : int
         Of the images in a batch, in pixels.
-    color_mode : {"grayscale", "rgb"}
-        Their channels.
+    color_mode : {"grayscale", "rgb", "windows"}
+        Their channels; windows are the three of `trainer.bench.slices`, of DICOM files.
     workers : int
         Processes or threads that do the work.
     through : {"sequence", "fit"}
@@ -52,8 +53,8 @@ class Case:
     def __post_init__(self) -> None:
         if self.through not in THROUGH:
             raise ConfigurationError(f"through must be one of {THROUGH}, got {self.through!r}")
-        if self.color_mode not in {"grayscale", "rgb"}:
-            raise ConfigurationError(f"the bench knows grayscale and rgb, got {self.color_mode!r}")
+        if self.color_mode not in COLOR_MODES:
+            raise ConfigurationError(f"the bench knows {COLOR_MODES}, got {self.color_mode!r}")
 
     @cached_property
     def files(self) -> list[str]:
@@ -68,7 +69,7 @@ class Case:
         least = 2 * self.batch_size
         if len(paths) < least:
             raise ConfigurationError(
-                f"{self.folder!r} holds {len(paths)} JPEG and PNG files, two batches take {least}"
+                f"{self.folder!r} holds {len(paths)} JPEG, PNG and DICOM files, two batches take {least}"
             )
         return paths
 

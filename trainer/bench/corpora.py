@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.errors import ConfigurationError
+from trainer.bench.slices import slice_bytes
 from trainer.demo.photos import PHOTOS, resized
 from trainer.demo.progress import Bar
 
@@ -32,7 +33,7 @@ class CorpusRecipe:
         Of the images, in pixels.
     grey : bool
         One channel; else three.
-    suffix : {".png", ".jpg"}
+    suffix : {".png", ".jpg", ".dcm"}
         The format.
     quality : int
         Of JPEG files.
@@ -56,12 +57,15 @@ class CorpusRecipe:
     @property
     def color_mode(self) -> str:
         """Of the job that reads it."""
+        if self.suffix == ".dcm":
+            return "windows"
         return "grayscale" if self.grey else "rgb"
 
 
 RECIPES = {
     # CT slices are grey, smooth inside, and black around.
     "rsna": CorpusRecipe("rsna", 512, 512, grey=True, suffix=".png"),
+    "dicom": CorpusRecipe("dicom", 512, 512, grey=True, suffix=".dcm"),
     "photos": CorpusRecipe("photos", 375, 500, grey=False, suffix=".jpg"),
     "large": CorpusRecipe("large", 1200, 1600, grey=False, suffix=".jpg"),
 }
@@ -93,7 +97,7 @@ def _make_aside(folder: Path, recipe: CorpusRecipe, num_images: int) -> None:
         made.mkdir()
         images = Bar(images_of(recipe, num_images), total=num_images, desc=f"making {recipe.name}")
         for number, image in enumerate(images):
-            (made / f"{number:05d}{recipe.suffix}").write_bytes(_encoded(image, recipe))
+            (made / f"{number:05d}{recipe.suffix}").write_bytes(_encoded(image, recipe, number))
         made.rename(folder)
 
 
@@ -131,6 +135,8 @@ def _as_slice(image: Pixels, rng: np.random.Generator) -> Pixels:
     return np.asarray(np.clip(tissue, 1, 255) * mask, np.uint8)
 
 
-def _encoded(image: Pixels, recipe: CorpusRecipe) -> bytes:
+def _encoded(image: Pixels, recipe: CorpusRecipe, number: int) -> bytes:
+    if recipe.suffix == ".dcm":
+        return slice_bytes(image, number)
     options = [cv2.IMWRITE_JPEG_QUALITY, recipe.quality] if recipe.suffix == ".jpg" else []
     return bytes(cv2.imencode(recipe.suffix, image, options)[1])

@@ -82,6 +82,9 @@ class Suite:
         )
         self._run([*self._against(png, self.peers), *self._cached(png)])
         self._run(self._against(jpeg, [peer for peer in self.peers if peer == "torch"]))
+        if find_spec("pydicom") is not None:
+            dicom = self._case("dicom", "dicom")
+            self._run([("limit", dicom), ("feedline", dicom)])
         if "jpeg_scaling" in self.options:
             self._run([("limit", large), ("feedline", large.with_(jpeg_scaling=True))])
         self.checks += case_checks(
@@ -95,7 +98,7 @@ class Suite:
         recipe = RECIPES[corpus]
         num = self.scale.num_large if corpus == "large" else self.scale.num_images
         folder = str(corpus_folder(self.cache_dir, recipe, num))
-        side = 512 if corpus == "rsna" else 224
+        side = 512 if corpus in {"rsna", "dicom"} else 224
         return Case(name, folder, height=side, width=side, color_mode=recipe.color_mode, workers=self.workers)
 
     @staticmethod

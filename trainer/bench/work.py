@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,27 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.bench.case import DELTA, Case
+from trainer.bench.slices import BareWindows
 
 Pixels = npt.NDArray[Any]
 
 
 def plain(path: str, case: Case) -> Pixels:
     """Decode and resize, into memory of its own: the part in which nothing is random."""
-    flags = cv2.IMREAD_GRAYSCALE if case.channels == 1 else cv2.IMREAD_COLOR_RGB
-    image = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), flags)
+    image = decoder(case)(Path(path).read_bytes())
     if image is None:
         raise ValueError(f"OpenCV cannot decode {path!r}")
     if image.shape[:2] != (case.height, case.width):
         image = cv2.resize(image, (case.width, case.height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(image, np.uint8).reshape(case.shape)
+
+
+def decoder(case: Case) -> Callable[[bytes], Pixels | None]:
+    """Who makes pixels of a file's bytes, without a resize."""
+    if case.color_mode == "windows":
+        return BareWindows(case.height, case.width)
+    flags = cv2.IMREAD_GRAYSCALE if case.channels == 1 else cv2.IMREAD_COLOR_RGB
+    return lambda data: cv2.imdecode(np.frombuffer(data, np.uint8), flags)
 
 
 def augmented(path: str, case: Case, rng: np.random.Generator) -> Pixels:
@@ -60,15 +69,14 @@ class ReusedBuffers:
     def __init__(self, case: Case, seed: int) -> None:
         self._case = case
         self._rng = np.random.default_rng(seed)
-        self._flags = cv2.IMREAD_GRAYSCALE if case.channels == 1 else cv2.IMREAD_COLOR_RGB
+        self._decode = decoder(case)
         plane = case.shape[:2] if case.channels == 1 else case.shape
         self._resized, self._mirrored = np.empty(plane, np.uint8), np.empty(plane, np.uint8)
         self.batch = np.empty((case.batch_size, *plane), np.uint8)
 
     def fill(self, place: int, path: str) -> None:
         """Do the work for one file, into one place of the batch."""
-        data = np.frombuffer(Path(path).read_bytes(), np.uint8)
-        image: Any = cv2.imdecode(data, self._flags)
+        image: Any = self._decode(Path(path).read_bytes())
         if image.shape[:2] != self._resized.shape[:2]:
             size = (self._case.width, self._case.height)
             image = cv2.resize(image, size, dst=self._resized, interpolation=cv2.INTER_LINEAR)

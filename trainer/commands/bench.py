@@ -36,12 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_work(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the work")
     one = group.add_mutually_exclusive_group()
-    one.add_argument("--corpus", metavar="DIR", type=Path, help="your own JPEG and PNG files")
-    one.add_argument("--make", choices=("rsna", "photos", "large"), help="grey PNG, JPEG, or large JPEG")
+    one.add_argument("--corpus", metavar="DIR", type=Path, help="your own JPEG, PNG or DICOM files")
+    one.add_argument(
+        "--make",
+        choices=("rsna", "dicom", "photos", "large"),
+        help="grey PNG, CT slices, JPEG, or large JPEG",
+    )
     group.add_argument("--num-images", metavar="N", type=int, default=1024, help="of --make (default: 1024)")
     group.add_argument("--batch-size", metavar="N", type=int, default=32)
-    group.add_argument("--image-size", metavar="N", type=int, help="(default: 512 for rsna, else 224)")
-    group.add_argument("--color-mode", choices=("grayscale", "rgb"), help="(default: grayscale for rsna)")
+    group.add_argument("--image-size", metavar="N", type=int, help="(default: 512 for slices, else 224)")
+    group.add_argument("--color-mode", choices=("grayscale", "rgb", "windows"), help="(default: as made)")
     group.add_argument("--cache-dir", metavar="DIR", type=Path, help="where made files are kept")
 
 
@@ -138,7 +142,7 @@ def _case(args: argparse.Namespace) -> Any:
     if recipe is not None:
         num = 96 if args.quick else args.num_images
         folder = corpus_folder(args.cache_dir or default_cache_dir(), recipe, num)
-    side = args.image_size or (512 if args.make == "rsna" else 224)
+    side = args.image_size or (512 if args.make in {"rsna", "dicom"} else 224)
     color = args.color_mode or (recipe.color_mode if recipe else "rgb")
     return Case(
         args.make or folder.name,

@@ -6,8 +6,9 @@ import msgpack
 import numpy as np
 import pytest
 
+from common.ct import CTWindows
 from common.errors import ConfigurationError, RemoteProtocolError
-from common.image import Fit, ImageSpec
+from common.image import Fit, ImageSpec, decoded_dtype
 
 
 def test_what_travels_through_msgpack_comes_back_equal() -> None:
@@ -62,3 +63,57 @@ def test_keras_two_flags_become_one_fit_and_exclude_each_other() -> None:
 def test_values_that_are_not_those_of_an_image_are_refused(wire: object) -> None:
     with pytest.raises(RemoteProtocolError, match="eight values"):
         ImageSpec.from_wire(wire)  # type: ignore[arg-type]
+
+
+def test_channels_are_those_of_all_windows_and_slices() -> None:
+    windows = CTWindows(["brain", "subdural", "soft"])
+
+    assert ImageSpec(8, 8, windows).channels == 3
+    assert ImageSpec(8, 8, windows, slices=3).shape == (8, 8, 9)
+    assert ImageSpec(8, 8, "hounsfield", dtype="int16", slices=5).channels == 5
+    assert ImageSpec(8, 8, windows, slices=3).one_slice == ImageSpec(8, 8, windows)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        ImageSpec(8, 9, CTWindows(["brain", (81.5, 200)]), slices=3),
+        ImageSpec(8, 9, "hounsfield", "nearest", "pad", "int16"),
+    ],
+)
+def test_a_ct_crosses_the_wire_whole(spec: ImageSpec) -> None:
+    for use_list in (False, True):
+        assert ImageSpec.from_wire(msgpack.unpackb(msgpack.packb(spec.to_wire()), use_list=use_list)) == spec
+
+
+def test_only_hounsfield_units_are_int16() -> None:
+    with pytest.raises(ConfigurationError, match="'hounsfield' with dtype='uint8'"):
+        ImageSpec(8, 8, "hounsfield")
+    with pytest.raises(ConfigurationError, match="'rgb' with dtype='int16'"):
+        ImageSpec(8, 8, dtype="int16")
+    with pytest.raises(ConfigurationError, match="CTWindows make uint8"):
+        ImageSpec(8, 8, CTWindows(["brain"]), dtype="uint16")
+
+
+@pytest.mark.parametrize(
+    ("color_mode", "dtype", "decoded"),
+    [
+        ("rgb", "uint8", "uint8"),
+        ("rgb", "float32", "uint8"),
+        ("rgb", "uint16", "uint16"),
+        ("hounsfield", "int16", "int16"),
+        ("hounsfield", "float32", "int16"),
+        (CTWindows(["brain"]), "float32", "uint8"),
+    ],
+)
+def test_what_a_job_decodes_to_follows_from_its_dtype(
+    color_mode: str | CTWindows, dtype: str, decoded: str
+) -> None:
+    assert decoded_dtype(color_mode, dtype) == decoded
+
+
+def test_a_dtype_that_cannot_hold_the_pixels_is_refused_with_the_remedy() -> None:
+    with pytest.raises(ConfigurationError, match="'int16' or 'float32', got 'uint8'"):
+        decoded_dtype("hounsfield", "uint8")
+    with pytest.raises(ConfigurationError, match="pass color_mode='hounsfield'"):
+        decoded_dtype("grayscale", "int16")

@@ -259,7 +259,11 @@ def test_16_bit_pixels_are_not_clipped_to_255_by_a_forgotten_value_range(transfo
 
 
 def test_draws_are_counted_over_all_transforms() -> None:
-    geometry, tones, colors, detail = 1 + 1 + 2 + 1 + 3 + 2 + 0, 1 + 1 + 0 + 0, 1 + 2 + (1 + 2) + 1, 3 + 1 + 6
+    geometry, tones, colors, detail = (
+        1 + 1 + 1 + 2 + 1 + 3 + 2 + 0,
+        1 + 1 + 0 + 0,
+        1 + 2 + (1 + 2) + 1,
+        3 + 1 + 6,
+    )
     framings, mixings = 4 + 0 + 11, 1 + 4 + 2
     assert num_draws(ONE_OF_EACH) == geometry + tones + colors + detail + framings + mixings
-    assert num_draws(ONE_OF_EACH) == 1 + 1 + 1 + 2 + 1 + 2 + 1 + 1 + 0

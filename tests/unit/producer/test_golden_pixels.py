@@ -19,6 +19,7 @@ from common.transforms import (
     DECLARATIONS,
     CenterCrop,
     CutMix,
+    Flip,
     GaussianNoise,
     Letterbox,
     MixUp,
@@ -51,6 +52,7 @@ SMALL = IMAGE[4:9, 3:10]
 DEEP = SMALL.astype(np.uint16) * 16
 
 GOLDEN: list[tuple[Transform, list[float], npt.NDArray[Any], str]] = [
+    (Flip("horizontal"), [0.9], IMAGE, "6870888f74731ad6"),
     (RandomFlip("horizontal"), [0.3], IMAGE, "6870888f74731ad6"),
     (RandomRotation(0.5), [0.75], IMAGE, "f5f579d6fe3ecf67"),
     (RandomTranslation(0.4, 0.2, "wrap"), [0.75, 1.0], IMAGE, "aae9650f48d8eb27"),

@@ -14,6 +14,8 @@ from common.errors import ConfigurationError
 from common.transforms import (
     DECLARATIONS,
     CenterCrop,
+    CutMix,
+    MixUp,
     Normalization,
     RandomBrightness,
     RandomColorJitter,
@@ -64,6 +66,8 @@ PAIRS: list[tuple[Any, Transform]] = [
     (L.RandomGaussianBlur(0.5, 5, (0.2, 0.8)), RandomGaussianBlur((0.0, 0.5), 5, (0.2, 0.8))),
     (L.RandomErasing(0.5, (0.1, 0.2), 7), RandomErasing((0.0, 0.5), (0.1, 0.2), 7)),
     (L.RandomErasing(fill_value=[1, 2, 3]), RandomErasing((0.0, 1.0), fill_value=(1, 2, 3))),
+    (L.MixUp(0.3), MixUp(0.3)),
+    (L.CutMix(0.5), CutMix((0.0, 0.5))),
     (L.Rescaling(1 / 127.5, -1), Rescaling(1 / 127.5, -1)),
     (L.Normalization(mean=[1, 2, 3], variance=[4, 5, 6]), Normalization((1, 2, 3), (4, 5, 6))),
     (L.Normalization(axis=None, mean=1.5, variance=4.0), Normalization(1.5, 4.0)),

@@ -15,6 +15,7 @@ from common.transforms import RandomBrightness, RandomFlip
 from trainer.bench.case import DELTA, Case
 from trainer.bench.contenders.base import Contender
 from trainer.bench.processes import memory_mb
+from trainer.bench.slices import WINDOWS
 from trainer.dataset import ImageDataset
 from trainer.pool import ProducerPool
 from trainer.sequence import BatchSequence
@@ -73,7 +74,7 @@ class Feedline(Contender):
             data,
             batch_size=case.batch_size,
             image_size=(case.height, case.width),
-            color_mode=case.color_mode,
+            color_mode=WINDOWS if case.color_mode == "windows" else case.color_mode,
             transforms=transforms,
             shuffle=shuffle,
             pool=self._pool,
