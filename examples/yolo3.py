@@ -41,7 +41,7 @@ def main() -> None:
     print(f"train:      {train}\nvalidation: {validation}")
 
     options: dict[str, Any] = {"image_size": SIZE, "workers": args.workers}
-    with BatchSequence(train, batch_size=12, transforms=[YoloAugment()], **options) as sequence:
+    with BatchSequence(train, batch_size=8, transforms=[YoloAugment()], **options) as sequence:
         draw_batch(*sequence[0], CLASS_NAMES, folder / "batch.png")
 
     train_seq, validation_seq = yolo_sequences(

@@ -52,9 +52,9 @@ class SequenceOptions:
     dtype: str
     shuffle: bool
     seed: int
+    targets: YoloTargets | None
     max_boxes: int | None
     min_box_side: float
-    targets: YoloTargets | None
     drop_remainder: bool
     cache: str | None
     cache_bytes: int | None
