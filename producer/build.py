@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common.batch import empty_buffer
 from common.draws import Purpose, UniformStream
 from common.errors import DecodeError, ReadError
 from common.job import Job
@@ -22,6 +21,7 @@ from producer.clock import StageClock
 from producer.decode import Size
 from producer.items import image_makers
 from producer.roots import DataRoots
+from producer.slots import OwnSlots
 
 NUM_READ_AHEAD = 8
 """At least so many files are being fetched while one is decoded, and at most twice as many."""
@@ -75,7 +75,7 @@ class BatchBuilder:
         self._draws = UniformStream(Purpose.TRANSFORM, job.seed)
         self._annotations = Annotations(job, self._makers[0].composition)
         self._num_read_ahead = max(1, NUM_READ_AHEAD // job.num_sources)
-        self._slots: dict[int, npt.NDArray[np.uint8]] = {}
+        self._slots = OwnSlots(job.slot_bytes)
 
     def build(
         self,
@@ -107,7 +107,7 @@ class BatchBuilder:
             `is_cancelled` said so.
         """
         layout = self.job.layout(len(ticket.samples) // self.job.num_sources)
-        slot = self._slot(ticket.slot) if memory is None else memory
+        slot = self._slots[ticket.slot] if memory is None else memory
         buffer = slot[: layout.num_bytes]
         arrays = layout.views(buffer)
         try:
@@ -161,13 +161,6 @@ class BatchBuilder:
             for maker, own in zip(self._makers, recipe.of_images, strict=True)
         ]
         return sizes[0]
-
-    def _slot(self, index: int) -> npt.NDArray[np.uint8]:
-        """Slots are reused: the trainer leases one again only when it has all of its last batch."""
-        if index not in self._slots:
-            self._slots[index] = empty_buffer(self.job.slot_bytes)
-            self._slots[index][:] = 0
-        return self._slots[index]
 
 
 def failure_of(ticket: Ticket, error: Exception) -> Failure:

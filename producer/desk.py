@@ -21,6 +21,7 @@ import numpy.typing as npt
 from common.errors import FeedlineError, RemoteProtocolError
 from common.job import Job
 from common.protocol import Batch, Cancelled, FromProducer
+from common.sizes import SizesJob
 from common.stages import Stage
 from common.waker import Waker
 from producer.build import BatchBuilder, CancelledBuildError, failure_of
@@ -28,6 +29,7 @@ from producer.cache_folder import CacheSettings
 from producer.clock import StageClock
 from producer.roots import DataRoots
 from producer.session import Task
+from producer.sizes import SizesBuilder
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +89,7 @@ class Builder:
         self._desk = desk
         self._clock = StageClock()
         self._cache = cache
-        self._builders: weakref.WeakSet[BatchBuilder] = weakref.WeakSet()
+        self._builders: weakref.WeakSet[BatchBuilder | SizesBuilder] = weakref.WeakSet()
 
     def run(self) -> None:
         """Build until None comes, or the batch in hand when `stopping` was set."""
@@ -123,12 +125,21 @@ class Builder:
         known = task.known
         return known.arena.slot(task.ticket.slot) if known.shared and known.arena else None
 
-    def _builder(self, task: Task) -> BatchBuilder:
+    def _builder(self, task: Task) -> BatchBuilder | SizesBuilder:
         """The builder of a job, made at its first ticket and gone when the job is."""
         known = task.known
-        if not isinstance(known.builder, BatchBuilder):
-            if not isinstance(known.job, Job):
-                raise RemoteProtocolError(known.job)
-            known.builder = BatchBuilder(known.job, self._roots, self._cache, self._clock)
-            self._builders.add(known.builder)
-        return known.builder
+        if isinstance(known.job, str):
+            raise RemoteProtocolError(known.job)
+        builder: BatchBuilder | SizesBuilder | None = known.builder
+        if builder is None:
+            builder = known.builder = self._new_builder(known.job)
+            self._builders.add(builder)
+        return builder
+
+    def _new_builder(self, job: Job | SizesJob) -> BatchBuilder | SizesBuilder:
+        if isinstance(job, SizesJob):
+            return SizesBuilder(job, self._of_one_size)
+        return self._of_one_size(job)
+
+    def _of_one_size(self, job: Job) -> BatchBuilder:
+        return BatchBuilder(job, self._roots, self._cache, self._clock)

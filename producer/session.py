@@ -43,6 +43,7 @@ from common.protocol import (
     Welcome,
     new_id,
 )
+from common.sizes import SizesJob, job_from_wire
 
 GREETING_S = 5.0
 """A hello that is not answered for so long is said anew: whoever got it may have died of it."""
@@ -62,7 +63,7 @@ class KnownJob:
 
     Attributes
     ----------
-    job : Job or str
+    job : Job, SizesJob or str
         What to build; a string says why that cannot be done here.
     builder : object
         Kept here by the thread that builds, from its first ticket on.
@@ -72,7 +73,7 @@ class KnownJob:
         The trainer has mapped it.
     """
 
-    job: Job | str
+    job: Job | SizesJob | str
     builder: Any = None
     arena: Arena | None = None
     shared: bool = False
@@ -248,7 +249,7 @@ class TrainerSession:
         if not isinstance(job_id, int):
             raise RemoteProtocolError("a job has no job_id")
         try:
-            self.jobs[job_id] = KnownJob(Job.from_wire(wire))
+            self.jobs[job_id] = KnownJob(job_from_wire(wire))
         except RemoteProtocolError as error:
             self.jobs[job_id] = KnownJob(str(error))
             return []

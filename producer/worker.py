@@ -24,7 +24,6 @@ from common.clock import AwakeClock
 from common.encoding import decode, encode
 from common.endpoints import is_ipv6
 from common.errors import ProtocolError
-from common.job import Job
 from common.protocol import VERSION, ArenaOffer, FromProducer, Goodbye, Hello
 from producer.cache_folder import DEFAULTS, CacheSettings
 from producer.desk import Builder, Desk
@@ -117,7 +116,7 @@ class Link:
     def offer_arena(self, known: KnownJob, num_slots: int) -> None:
         """Offer the trainer memory to share; without any, batches go as frames."""
         ids = self.session.ids
-        if not isinstance(known.job, Job):
+        if isinstance(known.job, str):
             return
         name = arena_name(ids.pool_id, ids.producer_id, known.job.job_id)
         try:
