@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from common.batch import ArraySpec, BatchLayout
@@ -146,6 +146,10 @@ class Job:
     def num_sources(self) -> int:
         """How many samples of a ticket become one of the batch; they stand together in it."""
         return num_sources(self.transforms)
+
+    def renumbered(self, job_id: int) -> Job:
+        """The same under another number."""
+        return replace(self, job_id=job_id)
 
     def layout(self, num_samples: int) -> BatchLayout:
         """Where the arrays of a batch of `num_samples` samples lie."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -65,6 +65,10 @@ class JobSource:
     def need(self) -> SlotNeed:
         """What the job wants of every producer."""
         return SlotNeed(self.job.slot_bytes, self.max_slots)
+
+    def anew(self, job_id: int, max_slots: int) -> JobSource:
+        """The same under another number, with other slots."""
+        return replace(self, job=self.job.renumbered(job_id), max_slots=max_slots)
 
     def layout(self, key: StepKey) -> BatchLayout:
         """Where the arrays of a step lie."""

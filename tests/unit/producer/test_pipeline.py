@@ -275,6 +275,12 @@ def test_floats_are_not_rounded_between_tone_curves() -> None:
     np.testing.assert_allclose(result, exact, atol=1e-6)
 
 
+def test_rescaled_8_bit_pixels_are_rounded_once() -> None:
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    result = apply([Rescaling(1 / 255)], image, [], "float32")
+    np.testing.assert_array_equal(result, np.divide(image, 255, dtype=np.float32))
+
+
 def test_float32_without_rescaling_keeps_the_values() -> None:
     image = noise((20, 20, 1))
     np.testing.assert_array_equal(apply([RandomFlip("vertical")], image, [0.1], "float32"), image[::-1])
