@@ -125,6 +125,9 @@ one of `MAKE_FLOATS`."""
 MAKE_FLOATS = (Rescaling, Normalization)
 """What comes out of these is no whole number in the range of pixels any more."""
 
+_RANGES = {"uint16": "(0, 65535)", "int16": "(-1024, 3071)"}
+"""Of pixels deeper than 8 bits: an example for each dtype."""
+
 
 def num_draws(transforms: Iterable[Transform]) -> int:
     """How many uniforms one sample consumes in all."""
@@ -184,7 +187,7 @@ def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:
     for transform in transforms:
         if isinstance(transform, MAKE_FLOATS):
             result = "float32"
-        elif result in {"uint16", "int16"}:
+        elif result in _RANGES:
             _refuse_8_bit_range(transform, result)
     return result
 
@@ -232,7 +235,7 @@ def _refuse_8_bit_range(transform: Transform, dtype: str) -> None:
     if value_range == (0.0, 255.0):
         raise ConfigurationError(
             f"{type(transform).__name__} would clip {dtype} pixels to value_range=(0, 255): "
-            "pass the range of your pixels, such as value_range=(0, 65535)"
+            f"pass the range of your pixels, such as value_range={_RANGES[dtype]}"
         )
 
 

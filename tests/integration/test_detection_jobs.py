@@ -1,4 +1,4 @@
-"""Exactly once, and the same bytes: jobs with boxes, of one size and several, while producers join and die."""
+"""Exactly once and the same bytes: jobs with boxes, of one size and several, while producers join and die."""
 
 from __future__ import annotations
 
