@@ -35,12 +35,15 @@ from common.declarations.geometry import (
     RandomZoom,
 )
 from common.declarations.mixing import Collage, CutMix, Mixing, MixUp, Mosaic, Patch
+from common.declarations.plugins import Albumentations, Foreign, PythonTransform
 from common.declarations.yolo import Letterbox, YoloAugment
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.image import Interpolation
+from common.user_code import Arguments
 
 __all__ = [
     "DECLARATIONS",
+    "Albumentations",
     "CenterCrop",
     "Collage",
     "CutMix",
@@ -48,6 +51,7 @@ __all__ = [
     "FillMode",
     "Flip",
     "FlipMode",
+    "Foreign",
     "Framing",
     "GaussianNoise",
     "Interpolation",
@@ -57,6 +61,7 @@ __all__ = [
     "Mosaic",
     "Normalization",
     "Patch",
+    "PythonTransform",
     "RandomBrightness",
     "RandomColorJitter",
     "RandomContrast",
@@ -114,6 +119,8 @@ DECLARATIONS: dict[str, type[Transform]] = {
         MixUp,
         CutMix,
         Mosaic,
+        PythonTransform,
+        Albumentations,
     )
 }
 """Every declaration by the name that travels. `producer.transforms.registry` says what each does."""
@@ -240,6 +247,8 @@ def _refuse_8_bit_range(transform: Transform, dtype: str) -> None:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Arguments):
+        return value.packed
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, str) else value

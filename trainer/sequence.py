@@ -147,6 +147,11 @@ class BatchSequence(ServedSequence):
         super().__init__(service, partial(options.source, max_slots=max_queue_size))
 
     @property
+    def shuffles(self) -> bool:
+        """Whether each epoch has an order of its own."""
+        return self._plan.shuffle
+
+    @property
     def filenames(self) -> list[str]:
         """The files of the present epoch, in the order of delivery."""
         return [self.dataset.filenames[row] for row in self._plan.order(self._binding.epoch)]
@@ -159,6 +164,12 @@ class BatchSequence(ServedSequence):
         if labels is None:
             return None
         return tuple(a[order] for a in labels) if isinstance(labels, tuple) else labels[order]
+
+    def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
+        """See `ServedSequence.resize`; what `with_options` makes follows."""
+        super().resize(workers, max_queue_size)
+        asked = {"workers": workers, "max_queue_size": max_queue_size}
+        self._arguments |= {name: value for name, value in asked.items() if value is not None}
 
     def with_options(self, **changes: Any) -> BatchSequence:
         """Make a new sequence with the constructor's arguments of this one, except for `changes`.

@@ -117,16 +117,17 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         self._stats = DeliveryStats()
         self._failure: FeedlineError | None = None
         self._warned = False
-        self._pool, leave = service.join()
+        self._service = service
+        self._pool, self._leave = service.join()
         try:
-            source = source_of(self._pool)
-            self._pool.open_job(source)
+            self._source = source_of(self._pool)
+            self._pool.open_job(self._source)
         except BaseException:
-            leave()
+            self._leave()
             raise
-        self._job_id, self._plan = source.job.job_id, source.plan
+        self._plan = self._source.plan
         self._binding = IndexBinding(self._plan.num_steps, in_plan_order=self._plan.shuffle)
-        self._end = weakref.finalize(self, _end, self._pool, self._job_id, leave)
+        self._end = weakref.finalize(self, _end, self._pool, self._job_id, self._leave)
 
     def __len__(self) -> int:
         """Batches of an epoch."""
@@ -152,8 +153,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         position = operator.index(index)
         if not -len(self) <= position < len(self):
             raise IndexError(f"batch {position} of a sequence of {len(self)}")
-        if not self._end.alive:
-            raise ClosedError(f"this {type(self).__name__} is closed: make another one")
+        self._check_open()
         with self._lock:
             key = self._binding.request(position % len(self))
             self._warn_of_jumps()
@@ -189,6 +189,11 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
                 self._pool.expect(self._job_id, peeked)
 
     @property
+    def shuffles(self) -> bool:
+        """Whether each epoch has an order of its own."""
+        return self._plan.shuffle
+
+    @property
     def stats(self) -> DeliveryStats:
         """What was delivered so far, and how long it was waited for."""
         return self._stats
@@ -203,6 +208,37 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         """The pool that serves it."""
         return self._pool
 
+    def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
+        """Be served by so many producers, each with so many batches in hand, from now on.
+
+        The epoch goes on where it is, with the same batches. Not while somebody waits for one.
+
+        Parameters
+        ----------
+        workers : int, optional
+            As in the constructor; producers beyond it stay as long as another sequence asks for them.
+        max_queue_size : int, optional
+            As in the constructor. What was prefetched is built again.
+
+        Raises
+        ------
+        ConfigurationError
+            A number that cannot work, or `workers` of a sequence that was given a pool.
+        ClosedError
+            It was closed.
+        """
+        self._check_open()
+        old = self._service
+        self._service = replace(
+            old,
+            workers=old.workers if workers is None else workers,
+            max_queue_size=old.max_queue_size if max_queue_size is None else max_queue_size,
+        )
+        if self._service.workers != old.workers:
+            self._join_anew()
+        if self._service.max_queue_size != old.max_queue_size:
+            self._open_anew()
+
     def close(self) -> None:
         """Stop prefetching and free all slots; ends the embedded producers if nobody else uses them."""
         self._end()
@@ -216,6 +252,32 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def _job_id(self) -> int:
+        return self._source.job.job_id
+
+    def _check_open(self) -> None:
+        if not self._end.alive:
+            raise ClosedError(f"this {type(self).__name__} is closed: make another one")
+
+    def _join_anew(self) -> None:
+        # Before the old request is withdrawn, so that no producer leaves that is wanted.
+        _, leave = self._service.join()
+        self._leave()
+        self._leave = leave
+        self._watch_end()
+
+    def _open_anew(self) -> None:
+        """Producers have made room for as many batches as they were told, so they are told anew."""
+        self._pool.close_job(self._job_id)
+        self._source = self._source.anew(self._pool.new_job_id(), self._service.max_queue_size)
+        self._watch_end()
+        self._pool.open_job(self._source)
+
+    def _watch_end(self) -> None:
+        self._end.detach()
+        self._end = weakref.finalize(self, _end, self._pool, self._job_id, self._leave)
 
     @abstractmethod
     def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:

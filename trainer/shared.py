@@ -9,9 +9,10 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 
-from common.errors import ConfigurationError
+from common.errors import ClosedError, ConfigurationError
 from trainer.pool import ProducerPool
 
 
@@ -68,7 +69,9 @@ class SharedPool:
             if self._requests.pop(number, None) is None or self._pool is None or not self._pool.is_open:
                 return
             if self._requests:
-                self._pool.shrink(*self._largest)
+                # At the interpreter's exit the pool may have ended before the sequences that are left open.
+                with suppress(ClosedError):
+                    self._pool.shrink(*self._largest)
             else:
                 self._pool.leave()
                 self._pool = None

@@ -128,7 +128,18 @@ def curve(lines: tuple[Line, ...], in_dtype: npt.DTypeLike, out_dtype: npt.DType
     # 256 results are computed, and each pixel looks up its own: a fourth of the time of arithmetic.
     num_channels = max(np.size(values) for line in lines for values in (line.scale, line.offset))
     table = np.empty((256, num_channels), out_dtype)
-    return partial(_look_up, _apply_to_values(lines, _ALL_UINT8, table))
+    return partial(_look_up, _tabulate(lines, table))
+
+
+def _tabulate(lines: tuple[Line, ...], table: Pixels) -> Pixels:
+    if table.dtype != np.float32:
+        return _apply_to_values(lines, _ALL_UINT8, table)
+    # For so few float64 costs nothing: Rescaling(1 / 255) is then 0/255, 1/255 ... to the last bit.
+    values: npt.NDArray[Any] = _ALL_UINT8.astype(np.float64)
+    for line in lines:
+        values = np.clip(values * line.scale + line.offset, line.lowest, line.highest)
+    table[:] = values
+    return table
 
 
 def _look_up(table: Pixels, pixels: npt.NDArray[np.uint8], out: Pixels) -> Pixels:
@@ -166,7 +177,12 @@ def round_into(out: Pixels, values: npt.NDArray[np.float32]) -> Pixels:
 
 _NOTHING = np.zeros(4)
 
-DEPTHS = {np.dtype(np.uint8): cv2.CV_8U, np.dtype(np.uint16): cv2.CV_16U, np.dtype(np.float32): cv2.CV_32F}
+DEPTHS = {
+    np.dtype(np.uint8): cv2.CV_8U,
+    np.dtype(np.uint16): cv2.CV_16U,
+    np.dtype(np.int16): cv2.CV_16S,
+    np.dtype(np.float32): cv2.CV_32F,
+}
 """What OpenCV calls the dtypes of pixels."""
 
 

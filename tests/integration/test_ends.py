@@ -349,6 +349,23 @@ def test_an_interpreter_that_exits_with_pools_open_and_a_wait_going_on_leaves_at
     assert set(Path(tempfile.gettempdir()).glob("feedline-*")) == before
 
 
+LEFT_OPEN = """
+import sys
+from trainer import BatchSequence, ImageDataset
+data = ImageDataset.from_lists(["0000.png", "0001.png"], [0, 1], directory=sys.argv[1])
+sequences = [BatchSequence(data, image_size=(8, 8), workers=1, shuffle=False) for _ in range(2)]
+print([sequence[0][1].tolist() for sequence in sequences])
+"""
+
+
+def test_an_interpreter_that_exits_with_sequences_open_says_nothing(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "left_open.py").write_text(LEFT_OPEN)
+    with script(str(tmp_path / "left_open.py"), str(folder)) as process:
+        out, errors = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "[[0, 1], [0, 1]]\n")
+    assert "Traceback" not in errors
+
+
 def test_a_forked_child_gets_a_closed_pool_and_does_not_disturb_its_parent(folder: Path) -> None:
     with script("forked_trainer.py", str(folder)) as process:
         assert process.stdout is not None

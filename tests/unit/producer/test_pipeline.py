@@ -34,7 +34,7 @@ from common.transforms import (
     Transform,
 )
 from producer.transforms import Pipeline
-from producer.transforms.registry import FILTERS, FRAMINGS, LINES, MAPPINGS, MIXINGS, WINDOWS
+from producer.transforms.registry import CALLS, FILTERS, FRAMINGS, LINES, MAPPINGS, MIXINGS, WINDOWS
 
 Array = npt.NDArray[Any]
 
@@ -88,7 +88,7 @@ def apply(transforms: list[Transform], image: Array, draws: list[float], dtype: 
 
 
 def test_every_declaration_has_exactly_one_function() -> None:
-    tables = (MAPPINGS, WINDOWS, LINES, FILTERS, FRAMINGS, MIXINGS)
+    tables = (MAPPINGS, WINDOWS, LINES, FILTERS, FRAMINGS, MIXINGS, CALLS)
     assert sorted(d.__name__ for table in tables for d in table) == sorted(DECLARATIONS)
 
 
@@ -273,6 +273,12 @@ def test_floats_are_not_rounded_between_tone_curves() -> None:
     result = apply([brightness, Rescaling(1 / 255)], image, [0.0], "float32")
     exact = np.clip(image + 0.1001 * 255, 0, 255) / 255
     np.testing.assert_allclose(result, exact, atol=1e-6)
+
+
+def test_rescaled_8_bit_pixels_are_rounded_once() -> None:
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    result = apply([Rescaling(1 / 255)], image, [], "float32")
+    np.testing.assert_array_equal(result, np.divide(image, 255, dtype=np.float32))
 
 
 def test_float32_without_rescaling_keeps_the_values() -> None:

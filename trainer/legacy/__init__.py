@@ -1,0 +1,20 @@
+"""Old scripts: the usual ``DataGenerator``, and Keras 2's three methods for generators.
+
+``from trainer.legacy import DataGenerator, install`` in place of the script's own class, and
+``install()`` before its ``model.fit_generator(...)``: see docs/migrating.md.
+"""
+
+from trainer.legacy.calls import evaluate_generator, fit_generator, predict_generator
+from trainer.legacy.generator import DataGenerator
+from trainer.legacy.methods import install, uninstall
+from trainer.legacy.predictions import predictions_frame
+
+__all__ = [
+    "DataGenerator",
+    "evaluate_generator",
+    "fit_generator",
+    "install",
+    "predict_generator",
+    "predictions_frame",
+    "uninstall",
+]

@@ -1,0 +1,56 @@
+"""Arguments of Keras 2 as Keras 3 takes them, or a sentence about what is wrong with them."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Container, Mapping
+from typing import Any
+
+from common.errors import ConfigurationError
+
+WORKERS, MAX_QUEUE_SIZE = 1, 10
+"""Keras 2's defaults. They change nothing: a sequence keeps the numbers that it has."""
+
+
+def whole_number(name: str, value: Any, *, at_least: int) -> int:
+    """Read a whole number; ConfigurationError if it is none, or too small."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = at_least - 1
+    if number < at_least or isinstance(value, bool):
+        raise ConfigurationError(f"{name} must be a whole number, at least {at_least}, got {value!r}")
+    return number
+
+
+def steps_of(name: str, steps: float | None) -> int | None:
+    """Round a number of batches up, as Keras 2 did: old scripts pass ``len(ids) / batch_size``."""
+    if steps is None:
+        return None
+    try:
+        number = math.ceil(steps)
+    except (TypeError, ValueError, OverflowError):
+        number = 0
+    if number < 1:
+        raise ConfigurationError(f"{name} must be a number of batches, at least 1, got {steps!r}")
+    return number
+
+
+def epochs_to_validate(frequency: int | Container[int], initial_epoch: int, epochs: int) -> int | list[int]:
+    """Spell a container out, for Keras 3 takes lists alone; epochs count from 1."""
+    if isinstance(frequency, Container):
+        return [epoch for epoch in range(initial_epoch + 1, epochs + 1) if epoch in frequency]
+    return whole_number("validation_freq", frequency, at_least=1)
+
+
+def class_weights(weights: Any) -> dict[int, float] | None:
+    """Refuse what is not a mapping: Keras 2 ignored arrays, Keras 3 trips over them."""
+    if weights is None:
+        return None
+    if not isinstance(weights, Mapping):
+        raise ConfigurationError(
+            "class_weight must be a dict of class number to weight, such as dict(enumerate(weights)) makes of"
+            f" an array; got {weights!r}"
+        )
+    return dict(weights)

@@ -1,0 +1,209 @@
+"""`DataGenerator`: the class that old scripts define for themselves, with producers behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from common.arguments import pixels
+from common.errors import ConfigurationError
+from common.image import ColorMode
+from common.transforms import Rescaling, Transform, output_size
+from trainer.dataset import ImageDataset
+from trainer.legacy.labels import labels_in_order
+from trainer.sequence import BatchSequence
+
+_SCALES: dict[str | None, tuple[str, tuple[Transform, ...]]] = {
+    "unit": ("uint8", (Rescaling(1 / 255),)),
+    "unit16": ("uint16", (Rescaling(1 / 65535),)),
+    "uint8": ("uint8", ()),
+    "uint16": ("uint16", ()),
+    None: ("uint8", ()),
+}
+"""What is decoded, and what is done to it last, for each `scale`."""
+
+_COLORS = {1: ColorMode.GRAYSCALE, 3: ColorMode.RGB, 4: ColorMode.RGBA}
+
+_OURS = {"image_size": "img_size", "color_mode": "n_channels", "dtype": "scale", "dataset": "list_IDs"}
+"""Arguments of a `BatchSequence` that have another name here."""
+
+
+class DataGenerator(BatchSequence):
+    """The usual generator of image files by ID, as a `BatchSequence`.
+
+    Parameters
+    ----------
+    list_IDs : sequence of str or int
+        One sample each; its file is ``img_dir/IDext``.
+    labels : DataFrame, Series, mapping or array-like, optional
+        By ID, or in the order of `list_IDs`: see `labels_in_order`. Without it a batch is images alone.
+    batch_size : int
+        Samples of a batch; the last one has what is left.
+    img_size : (int, int) or (int, int, int)
+        Height and width, and perhaps the channels. Files of another size are resized.
+    img_dir : path
+        Where the files are.
+    ext : str
+        What file names end with after the ID, such as ``".png"``; ``""`` if IDs are whole names.
+    n_channels : {1, 3, 4}
+        Gray, red-green-blue, or with alpha; files are converted.
+    shuffle : bool
+        A new order each epoch.
+    dim : (int, int), optional
+        Another name for `img_size`.
+    n_classes : int, optional
+        Labels are class numbers and become rows of zeros and a one.
+    scale : {"unit", "uint8", "unit16", "uint16", None}
+        ``"unit"``: float32 in 0..1, what matplotlib's ``imread`` gives for PNG files, to the last bit.
+        ``"uint8"`` or None: 0..255, a fourth of the bytes; begin the model with a ``Rescaling(1 / 255)``.
+        ``"unit16"`` and ``"uint16"``: the same for files of 16 bits.
+    transforms : sequence of Transform
+        From `common.transforms`, for pixels in 0..255: `scale` comes last.
+    workers : int
+        Producer processes, until `fit_generator` asks for another number.
+    **options
+        Whatever else a `BatchSequence` takes: ``seed``, ``pool``, ``cache``, ``interpolation`` …
+
+    Raises
+    ------
+    ConfigurationError, DatasetError
+        An argument or a label that cannot work, quoted.
+
+    Examples
+    --------
+    >>> labels = {"a": 0, "b": 1, "c": 0}
+    >>> with DataGenerator(["a", "b", "c"], labels, batch_size=2, n_classes=2) as generator:
+    ...     len(generator)
+    2
+    """
+
+    def __init__(
+        self,
+        list_IDs: Sequence[Any],  # noqa: N803 - that is its name in old scripts
+        labels: Any = None,
+        batch_size: int = 1,
+        img_size: Sequence[int] = (512, 512),
+        img_dir: str = "./",
+        ext: str = ".png",
+        n_channels: int = 1,
+        shuffle: bool = True,
+        *,
+        dim: Sequence[int] | None = None,
+        n_classes: int | None = None,
+        scale: str | None = "unit",
+        transforms: Sequence[Transform] = (),
+        workers: int | None = None,
+        **options: Any,
+    ) -> None:
+        _refuse_other_names(options)
+        shape = ImageShape.of(img_size if dim is None else dim, n_channels)
+        self.list_IDs = list(list_IDs)
+        self.batch_size, self.img_size, self.n_channels = batch_size, shape.size, shape.n_channels
+        self.label_columns = None if not hasattr(labels, "columns") else list(labels.columns)
+        dtype, scaling = _scaling(scale)
+        self._all_transforms = (*transforms, *scaling)
+        targets = labels_in_order(self.list_IDs, labels, n_classes)
+        files = [f"{name}{ext}" for name in self.list_IDs]
+        dataset = ImageDataset.from_lists(files, targets, directory=img_dir)
+        super().__init__(
+            dataset,
+            batch_size=batch_size,
+            image_size=shape.size,
+            color_mode=_COLORS[shape.n_channels],
+            transforms=self._all_transforms,
+            dtype=dtype,
+            shuffle=shuffle,
+            workers=1 if workers is None and options.get("pool") is None else workers,
+            **options,
+        )
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if any(name.endswith("__data_generation") for name in vars(cls)):
+            raise ConfigurationError(
+                f"{cls.__name__} defines __data_generation, which nobody would call: producers read the"
+                " images. Say with scale= and transforms= what happens to them, or derive the class from"
+                " keras.utils.Sequence"
+            )
+
+    @property
+    def indexes(self) -> npt.NDArray[np.intp]:
+        """Places in `list_IDs` in the order of delivery of the present epoch, shape (num_samples,)."""
+        return self._plan.order(self._binding.epoch)
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether batches come in the order of `list_IDs`, and nothing in them is random."""
+        return not self.shuffles and self._plain_transforms == self._all_transforms
+
+    def in_order(self) -> BatchSequence:
+        """Another sequence of the same images, neither shuffled nor augmented: close it after use.
+
+        Raises
+        ------
+        ConfigurationError
+            A random transform changes the size of the images: it cannot be left out.
+        """
+        plain, size = self._plain_transforms, self.img_size
+        expected = output_size(self._all_transforms, size)
+        if output_size(plain, size) != expected:
+            raise ConfigurationError(
+                f"without what is random in transforms=, images would be of {size} instead of {expected}:"
+                f" make another DataGenerator to evaluate and predict with, of img_size={expected}"
+            )
+        return self.with_options(shuffle=False, transforms=plain)
+
+    @property
+    def _plain_transforms(self) -> tuple[Transform, ...]:
+        return tuple(transform for transform in self._all_transforms if not transform.num_draws)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageShape:
+    """Size and channels of the images of a generator.
+
+    Attributes
+    ----------
+    size : (int, int)
+        Height and width, in pixels.
+    n_channels : int
+        1, 3 or 4.
+    """
+
+    size: tuple[int, int]
+    n_channels: int
+
+    def __post_init__(self) -> None:
+        if self.n_channels not in _COLORS:
+            raise ConfigurationError(
+                f"images have 1, 3 or 4 channels, got {self.n_channels}: img_size (or dim) is (height, width)"
+                " or (height, width, channels); volumes cannot be read"
+            )
+
+    @classmethod
+    def of(cls, img_size: Sequence[int], n_channels: int) -> ImageShape:
+        """Read what old scripts pass: (height, width), or with the channels as a third number."""
+        sides = np.atleast_1d(img_size).tolist()
+        if len(sides) not in {2, 3}:
+            raise ConfigurationError(
+                f"img_size (or dim) must be (height, width) or (height, width, channels), got {img_size!r}"
+            )
+        own = sides[2] if len(sides) == 3 else n_channels
+        if n_channels not in {1, own}:
+            raise ConfigurationError(f"img_size={img_size} and n_channels={n_channels} contradict each other")
+        return cls((pixels("height", sides[0]), pixels("width", sides[1])), own)
+
+
+def _scaling(scale: str | None) -> tuple[str, tuple[Transform, ...]]:
+    if scale not in _SCALES:
+        raise ConfigurationError(f"scale must be one of {list(_SCALES)}, got {scale!r}")
+    return _SCALES[scale]
+
+
+def _refuse_other_names(options: dict[str, Any]) -> None:
+    for name in options.keys() & _OURS.keys():
+        raise ConfigurationError(f"a DataGenerator has {_OURS[name]}= for what a BatchSequence calls {name}=")
