@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from common.companions import Role
 from common.errors import DatasetError
-from trainer import dicom_join, folders, frames, splits
+from trainer import dicom_join, folders, frames, hold_out, splits
 from trainer.annotations import coco, voc, yolo3, yolo_txt
 from trainer.boxes import checked_boxes
 from trainer.columns import Array, Table, check_lengths, check_targets
@@ -270,5 +270,5 @@ class ImageDataset:
             stacks=None if self.stacks is None else self.stacks.subset(taken),
         )
 
-    split = splits.split
+    split = hold_out.split
     with_dicom_index = dicom_join.with_dicom_index
