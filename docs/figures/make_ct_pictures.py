@@ -1,4 +1,4 @@
-"""Draw the picture of docs/dicom.md: ``python -m docs.make_ct_pictures`` in the repository's root.
+"""Draw the picture of docs/dicom.md: ``python -m docs.figures.make_ct_pictures`` in the repository's root.
 
 A slice of a head from pydicom-data, seen through each named window, and through three of them as colours.
 """
@@ -22,7 +22,7 @@ Pixels = npt.NDArray[Any]
 SIDE = 176
 GAP = 6
 LINE = 20
-PICTURES = Path(__file__).parent / "pictures" / "dicom"
+PICTURES = Path(__file__).parents[1] / "pictures" / "dicom"
 HEAD = "693_UNCR.dcm"
 TOP, LEFT, CUT = 75, 85, 370
 """Where the head lies in its slice of 512 x 512."""
