@@ -17,6 +17,9 @@ _Name = TypeVar("_Name", bound=StrEnum)
 Pair = tuple[float, float]
 """(lower, upper)."""
 
+_SEEDS = range(-(1 << 63), 1 << 64)
+"""What msgpack can carry."""
+
 
 def one_of(names: type[_Name], argument: str, value: object, *allowed: _Name) -> _Name:
     """Find the member of `names` that `value` spells.
@@ -53,6 +56,22 @@ def pixels(argument: str, value: Any) -> int:
     if count < 1 or isinstance(value, bool):
         raise ConfigurationError(f"{argument} must be a whole number of pixels, at least 1, got {value!r}")
     return count
+
+
+def whole(argument: str, value: Any) -> int:
+    """Read a whole number; ConfigurationError if it is none."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ConfigurationError(f"{argument} must be a whole number, got {value!r}") from None
+
+
+def check_seed(value: Any) -> int:
+    """Read a seed, a whole number of 64 bits; ConfigurationError if it is none."""
+    seed = whole("seed", value)
+    if seed not in _SEEDS:
+        raise ConfigurationError(f"seed must be a number of 64 bits, got {seed}")
+    return seed
 
 
 def number(argument: str, value: Any) -> float:

@@ -10,6 +10,7 @@ Sources: DICOM PS3.10, 7.1 (preamble and meta information), PS3.5, 7.1 (elements
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Container
 from dataclasses import dataclass
 from enum import IntEnum
@@ -72,7 +73,7 @@ class RawHeader:
     values : dict of int to bytes
         Elements that were wanted and are there, by tag, as they lie in the file.
     pixels_at : int
-        Offset of the pixels' bytes; 0 if they were not reached.
+        Offset of the pixels' bytes; 0 if there are none, or they were not reached.
     pixel_bytes : int
         Their length as the file promises it; `UNDEFINED` where they are compressed.
     """
@@ -94,12 +95,18 @@ _SHORT = frozenset(
     b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()  # lengths of 16 bits
 )
 _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())  # lengths of 32 bits
-_MIN_BYTES = 12
 _PIXEL_DATA = int(Tag.PIXEL_DATA)  # looked up for every element
 
 
 class UnreadableHeaderError(Exception):
-    """The file is cut off in its header, or written in a way that is not read here."""
+    """The header is written in a way that is not read here, or is none."""
+
+
+class CutHeaderError(UnreadableHeaderError):
+    """The file ends within its header."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(f"is cut off in its header, after {len(data)} bytes")
 
 
 def read_header(data: bytes, wanted: Container[int], last: int = Tag.PIXEL_DATA) -> RawHeader:
@@ -116,21 +123,30 @@ def read_header(data: bytes, wanted: Container[int], last: int = Tag.PIXEL_DATA)
 
     Raises
     ------
+    CutHeaderError
+        `data` ends within the header.
     UnreadableHeaderError
         It must be read by pydicom, or cannot be read.
     """
+    try:
+        return _read_header(data, wanted, last)
+    except struct.error:
+        raise CutHeaderError(data) from None
+
+
+def _read_header(data: bytes, wanted: Container[int], last: int) -> RawHeader:
     syntax, position = _meta(data)
     is_explicit = syntax != IMPLICIT_LITTLE_ENDIAN
     values: dict[int, bytes] = {}
-    while True:
+    while position != len(data):
         tag, start, length = _element(data, position, is_explicit)
-        if tag >= _PIXEL_DATA or tag > last:
+        if tag == _PIXEL_DATA:
+            return RawHeader(syntax, values, start, length)
+        if tag > last:
             break
         position = start + length if length != UNDEFINED else _end_of_sequence(data, start, is_explicit)
         if tag in wanted:
             values[tag] = data[start:position]
-    if tag == _PIXEL_DATA:
-        return RawHeader(syntax, values, start, length)
     return RawHeader(syntax, values)
 
 
@@ -144,6 +160,8 @@ def _meta(data: bytes) -> tuple[str, int]:
         position = start + length
         if tag == Tag.TRANSFER_SYNTAX:
             syntax = data[start:position].rstrip(b"\0 ").decode("ascii", "replace")
+    if position > len(data):
+        raise CutHeaderError(data)
     if not syntax or syntax in _NOT_LITTLE_ENDIAN:
         raise UnreadableHeaderError(f"has transfer syntax {syntax!r}")
     return syntax, position
@@ -151,8 +169,6 @@ def _meta(data: bytes) -> tuple[str, int]:
 
 def _element(data: bytes, position: int, is_explicit: bool) -> tuple[int, int, int]:
     """Tag, offset and length of an element's value."""
-    if position + _MIN_BYTES > len(data):
-        raise UnreadableHeaderError(f"is cut off in its header, after {len(data)} bytes")
     if is_explicit:
         group, number, kind, length = _EXPLICIT.unpack_from(data, position)
         if kind in _SHORT:

@@ -27,6 +27,7 @@ class Purpose(IntEnum):
     NOISE = 4
     SAMPLE = 5
     PARTNER = 6
+    SEQUENCE = 7
     SIZE = 8
 
 

@@ -7,7 +7,9 @@
     ├── DatasetError              you, in your table or folder: a column, label or file name is wrong
     ├── SampleError               you, in one file: it cannot be used
     │   ├── ReadError             ... it is missing, not under a data root, or its disk failed
-    │   └── DecodeError           ... its bytes are not a whole image
+    │   ├── DecodeError           ... its bytes are not a whole image
+    │   └── TransformError        ... a function of yours cannot transform it
+    ├── UserCodeError             you, in your module; or the operator, who has not allowed it
     ├── BatchError                you: a batch could not be built; the text names file and producer
     ├── StarvedError              the operator: no batch came in time; the text says what to start
     ├── ProducerCrashError        the operator: producers die as soon as they are started
@@ -54,6 +56,14 @@ class ReadError(SampleError):
 
 class DecodeError(SampleError):
     """The bytes were read and are not a whole image. No other producer will do better."""
+
+
+class TransformError(SampleError):
+    """A function of the user's failed on a sample. No other producer will do better."""
+
+
+class UserCodeError(FeedlineError):
+    """A function or class of the user's cannot be used; the text names it."""
 
 
 class BatchError(FeedlineError):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from common.arguments import check_seed, whole
 from common.batch import ArraySpec, BatchLayout
 from common.boxes import BoxSpec
 from common.caching import CacheSpec
@@ -14,6 +14,7 @@ from common.companions import Companion, Role
 from common.errors import ConfigurationError, FeedlineError, RemoteProtocolError
 from common.image import Fit, ImageSpec
 from common.transforms import (
+    Foreign,
     Mixing,
     MixUp,
     Transform,
@@ -26,9 +27,6 @@ from common.transforms import (
     output_size,
     to_wire,
 )
-
-_SEEDS = range(-(1 << 63), 1 << 64)
-"""What msgpack can carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +77,10 @@ class Job:
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
         for name in ("job_id", "seed", "batch_size"):
-            object.__setattr__(self, name, _whole(name, getattr(self, name)))
+            object.__setattr__(self, name, whole(name, getattr(self, name)))
         if self.batch_size < 1:
             raise ConfigurationError(f"batch_size must be at least 1, got {self.batch_size}")
-        if self.seed not in _SEEDS:
-            raise ConfigurationError(f"seed must be a number of 64 bits, got {self.seed}")
+        check_seed(self.seed)
         # Floats made of 16-bit pixels have their range, and are refused what those are.
         output_dtype(self.transforms, self.image.dtype)
         names = [spec.name for spec in self.arrays]
@@ -93,6 +90,7 @@ class Job:
         check_channels(self.transforms, self.image.one_slice.channels)
         self._check_framing()
         self._check_mixing()
+        self._check_foreign()
 
     def _check_framing(self) -> None:
         if is_framed(self.transforms) != (self.image.fit == Fit.FRAMED):
@@ -104,6 +102,17 @@ class Job:
                 f"a cache holds images of one size, and {type(self.transforms[0]).__name__} begins with those"
                 " of the files: leave out cache="
             )
+
+    def _check_foreign(self) -> None:
+        """What code from elsewhere does to places is not known, so nothing can follow it."""
+        follows = {str(companion.role) for companion in self.companions} - {str(Role.INPUT)}
+        follows |= set() if self.boxes is None else {"boxes"}
+        for transform in self.transforms:
+            if isinstance(transform, Foreign) and follows:
+                raise ConfigurationError(
+                    f"{transform.name} may move pixels, and {' and '.join(sorted(follows))} would not follow:"
+                    " leave it out"
+                )
 
     def _check_mixing(self) -> None:
         for mixing in (transform for transform in self.transforms if isinstance(transform, Mixing)):
@@ -146,6 +155,10 @@ class Job:
     def num_sources(self) -> int:
         """How many samples of a ticket become one of the batch; they stand together in it."""
         return num_sources(self.transforms)
+
+    def renumbered(self, job_id: int) -> Job:
+        """The same under another number."""
+        return replace(self, job_id=job_id)
 
     def layout(self, num_samples: int) -> BatchLayout:
         """Where the arrays of a batch of `num_samples` samples lie."""
@@ -198,10 +211,3 @@ class Job:
             )
         except (KeyError, TypeError, ValueError, FeedlineError) as error:
             raise RemoteProtocolError(f"not a job this version can build: {error}") from error
-
-
-def _whole(name: str, value: Any) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise ConfigurationError(f"{name} must be a whole number, got {value!r}") from None

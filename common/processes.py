@@ -13,6 +13,9 @@ from typing import Any
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
 """For glibc's malloc; whoever starts a producer with other values is obeyed."""
 
+ONE_FOR_ALL = {"PYTHONHASHSEED": "0", "CUDA_VISIBLE_DEVICES": "-1"}
+"""For code of users: sets of texts have one order in every producer, and the GPUs are the trainer's."""
+
 
 def usable_cores() -> int:
     """Cores that this process may use, which in a container or under taskset are not all there are."""
@@ -31,7 +34,7 @@ def start_producer(arguments: Sequence[str], **popen: Any) -> subprocess.Popen[b
     ours = str(Path(__file__).parent.parent)
     path = os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH", "")]))
     command = [sys.executable, "-P", "-m", "producer", "--unsupervised", "--parent-pid", str(os.getpid())]
-    environment = KEEP_MEMORY | os.environ | {"PYTHONPATH": path}
+    environment = KEEP_MEMORY | os.environ | ONE_FOR_ALL | {"PYTHONPATH": path}
     return subprocess.Popen([*command, *arguments], env=environment, **popen)  # noqa: S603 - our own command line
 
 

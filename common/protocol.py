@@ -183,7 +183,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class OpenJob:
-    """A job that tickets will name; `job` is `common.job.Job.to_wire()`.
+    """A job that tickets will name; `job` is `common.job_kinds.job_to_wire()`.
 
     No ticket names a slot from `num_slots` on.
     """

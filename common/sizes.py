@@ -106,6 +106,10 @@ class SizesJob:
         """Bytes of the largest batch."""
         return self.layout(self.job.batch_size).num_bytes
 
+    def renumbered(self, job_id: int) -> SizesJob:
+        """The same under another number."""
+        return replace(self, job=self.job.renumbered(job_id))
+
     def layout(self, num_samples: int) -> BatchLayout:
         """Where the arrays of a batch lie, for the size that takes most."""
         layouts = (self.of_size(size).layout(num_samples) for size in self.sizes)

@@ -35,12 +35,15 @@ from common.declarations.geometry import (
     RandomZoom,
 )
 from common.declarations.mixing import Collage, CutMix, Mixing, MixUp, Mosaic, Patch
+from common.declarations.plugins import Albumentations, Foreign, PythonTransform
 from common.declarations.yolo import Letterbox, YoloAugment
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.image import Interpolation
+from common.user_code import Arguments
 
 __all__ = [
     "DECLARATIONS",
+    "Albumentations",
     "CenterCrop",
     "Collage",
     "CutMix",
@@ -48,6 +51,7 @@ __all__ = [
     "FillMode",
     "Flip",
     "FlipMode",
+    "Foreign",
     "Framing",
     "GaussianNoise",
     "Interpolation",
@@ -57,6 +61,7 @@ __all__ = [
     "Mosaic",
     "Normalization",
     "Patch",
+    "PythonTransform",
     "RandomBrightness",
     "RandomColorJitter",
     "RandomContrast",
@@ -114,6 +119,8 @@ DECLARATIONS: dict[str, type[Transform]] = {
         MixUp,
         CutMix,
         Mosaic,
+        PythonTransform,
+        Albumentations,
     )
 }
 """Every declaration by the name that travels. `producer.transforms.registry` says what each does."""
@@ -124,6 +131,9 @@ one of `MAKE_FLOATS`."""
 
 MAKE_FLOATS = (Rescaling, Normalization)
 """What comes out of these is no whole number in the range of pixels any more."""
+
+_RANGES = {"uint16": "(0, 65535)", "int16": "(-1024, 3071)"}
+"""Of pixels deeper than 8 bits: an example for each dtype."""
 
 
 def num_draws(transforms: Iterable[Transform]) -> int:
@@ -184,7 +194,7 @@ def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:
     for transform in transforms:
         if isinstance(transform, MAKE_FLOATS):
             result = "float32"
-        elif result in {"uint16", "int16"}:
+        elif result in _RANGES:
             _refuse_8_bit_range(transform, result)
     return result
 
@@ -232,11 +242,13 @@ def _refuse_8_bit_range(transform: Transform, dtype: str) -> None:
     if value_range == (0.0, 255.0):
         raise ConfigurationError(
             f"{type(transform).__name__} would clip {dtype} pixels to value_range=(0, 255): "
-            "pass the range of your pixels, such as value_range=(0, 65535)"
+            f"pass the range of your pixels, such as value_range={_RANGES[dtype]}"
         )
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Arguments):
+        return value.packed
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, str) else value

@@ -15,9 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 
+from common.boxes import Boxes
 from common.transforms import (
     CenterCrop,
+    CutMix,
     GaussianNoise,
+    MixUp,
+    Mosaic,
     RandomBrightness,
     RandomColorJitter,
     RandomContrast,
@@ -27,6 +31,7 @@ from common.transforms import (
     RandomGaussianBlur,
     RandomGrayscale,
     RandomHue,
+    RandomResizedCrop,
     RandomRotation,
     RandomSaturation,
     RandomShear,
@@ -34,7 +39,7 @@ from common.transforms import (
     RandomZoom,
     Transform,
 )
-from producer.transforms import Pipeline
+from producer.transforms import Pipeline, compose
 
 Pixels = npt.NDArray[Any]
 
@@ -50,6 +55,13 @@ EACH: dict[str, tuple[Transform, list[list[float]]]] = {
     "random_translation": (RandomTranslation(0.2, 0.2), PAIRS),
     "random_zoom": (RandomZoom(0.4), [[draw] for draw in SPREAD]),
     "random_crop": (RandomCrop(72, 72), PAIRS),
+    "random_resized_crop": (
+        RandomResizedCrop((0.2, 0.8)),
+        [
+            [area, ratio, *corner]
+            for area, ratio, corner in zip(SPREAD, (0.5, 0.0, 0.999, 0.0, 0.5), PAIRS, strict=True)
+        ],
+    ),
     "random_brightness": (RandomBrightness(0.4), [[draw] for draw in SPREAD]),
     "random_contrast": (RandomContrast(0.7), [[draw] for draw in SPREAD]),
     "random_shear": (RandomShear(0.3, 0.3), [[0.2, down, right] for right, down in PAIRS]),
@@ -88,6 +100,42 @@ def transformed(transform: Transform, image: Pixels, draws: list[float]) -> Pixe
     return out
 
 
+def mixed(transform: Transform, images: list[Pixels], draws: list[float]) -> Pixels:
+    """Make one image of several."""
+    composition = compose([transform], (SIDE, SIDE), 3, "uint8", "uint8")
+    out = np.empty((SIDE, SIDE, 3), np.uint8)
+    composition.run(composition.prepare(np.array(draws)), iter(images), out)
+    return out
+
+
+def with_boxes(image: Pixels, boxes: Boxes) -> Pixels:
+    """Draw boxes on an image."""
+    drawn = image.copy()
+    for x1, y1, x2, y2 in np.round(boxes[:, :4]).astype(int).tolist():
+        cv2.rectangle(drawn, (x1, y1), (x2 - 1, y2 - 1), (255, 230, 0), 2)
+    return drawn
+
+
+def boxes_strip(image: Pixels) -> list[Pixels]:
+    """A box that follows its image: none, a flip, a rotation, a zoom, a crop, a mosaic."""
+    box = np.array([[26, 8, 84, 84, 0]], np.float32)
+    chosen: list[tuple[list[Transform], list[float]]] = [
+        ([RandomFlip("horizontal")], [0.1]),
+        ([RandomRotation(0.1, "constant")], [0.9]),
+        ([RandomZoom(0.4, fill_mode="constant")], [0.9]),
+        ([RandomCrop(72, 72)], [0.1, 0.9]),
+        ([Mosaic()], [0.4, 0.6]),
+    ]
+    drawn = [with_boxes(image, box)]
+    for transforms, draws in chosen:
+        composition = compose(transforms, (SIDE, SIDE), 3, "uint8", "uint8")
+        out = np.empty((72, 72, 3) if isinstance(transforms[0], RandomCrop) else image.shape, np.uint8)
+        composition.run(composition.prepare(np.array(draws)), iter([image] * 4), out)
+        moved = composition.move(np.array(draws), iter([(box, (SIDE, SIDE))] * 4))
+        drawn.append(with_boxes(out, moved))
+    return drawn
+
+
 def strip(images: list[Pixels]) -> Pixels:
     """Lay images side by side on white, the first one, the original, farther from the others."""
     width = SIDE * len(images) + GAP * (len(images) + 2)
@@ -97,6 +145,18 @@ def strip(images: list[Pixels]) -> Pixels:
         top = (SIDE - image.shape[0]) // 2
         canvas[top : top + image.shape[0], left : left + image.shape[1]] = image
     return canvas
+
+
+def crop_of(photo: Pixels) -> Pixels:
+    """The middle of another photograph, in the size of the first."""
+    side = min(photo.shape[:2])
+    left = (photo.shape[1] - side) // 2
+    return cv2.resize(photo[:side, left : left + side], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+
+
+def write(name: str, pixels: Pixels) -> None:
+    """Write a strip; 32 levels a channel look the same here, and make the file half as large."""
+    cv2.imwrite(str(PICTURES / f"{name}.png"), np.bitwise_or(pixels, 7), [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 
 def main() -> None:
@@ -111,10 +171,15 @@ def main() -> None:
     strips["gaussian_noise"] = [
         transformed(GaussianNoise(stddev), image, [0.5]) for stddev in (0.02, 0.05, 0.1, 0.2)
     ]
+    others = [crop_of(skimage.data.chelsea()), crop_of(skimage.data.coffee()), crop_of(skimage.data.rocket())]
+    strips["mix_up"] = [mixed(MixUp(1.0), [image, others[0]], [draw]) for draw in (0.7, 0.3, 0.5, 0.6)]
+    strips["cut_mix"] = [mixed(CutMix((1.0, 1.0)), [image, others[0]], [0.5, 0.4, *pair]) for pair in PAIRS]
+    strips["mosaic"] = [mixed(Mosaic(), [image, *others], pair) for pair in PAIRS]
     for name, images in strips.items():
         pixels = cv2.cvtColor(strip([image, *images]), cv2.COLOR_RGB2BGR)
-        # 32 levels a channel look the same here, and make the file half as large.
-        cv2.imwrite(str(PICTURES / f"{name}.png"), np.bitwise_or(pixels, 7), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+        write(name, pixels)
+    first, *moved = boxes_strip(image)
+    write("boxes", cv2.cvtColor(strip([first, *moved]), cv2.COLOR_RGB2BGR))
 
 
 if __name__ == "__main__":

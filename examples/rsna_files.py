@@ -102,7 +102,10 @@ class Head:
     @classmethod
     def read(cls) -> Head:
         """Read it from the installed package."""
-        file = pydicom.dcmread(get_testdata_file(SOURCE, download=False))
+        path = get_testdata_file(SOURCE, download=False)
+        if path is None:
+            raise SystemExit(f"{SOURCE} is part of pydicom-data: pip install pydicom-data")
+        file = pydicom.dcmread(path)
         units = file.pixel_array * float(file.RescaleSlope) + float(file.RescaleIntercept)
         units = np.maximum(units, AIR).astype(np.float32)
         parts = cv2.connectedComponents((units < 200).astype(np.uint8), connectivity=4)[1]

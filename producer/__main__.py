@@ -55,6 +55,20 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="what all caches of a kind may take together, 0 for no caches (default: half of what is free)",
     )
+    add(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="let trainers use functions and classes of this module, or package; may be repeated",
+    )
+    add(
+        "--import-path",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder to look for such modules in, after all others; may be repeated",
+    )
     add("--name", help="what logs and errors call this producer (default: the host's name)")
     add(
         "--exit-with-trainer",
@@ -69,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     add("--log-format", choices=("text", "json"), default="text", help="a line or a JSON object an event")
     add("--unsupervised", action="store_true", help=argparse.SUPPRESS)
     add("--parent-pid", type=int, help=argparse.SUPPRESS)
+    add("--allow-any", action="store_true", help=argparse.SUPPRESS)
     return result
 
 
@@ -103,8 +118,10 @@ def _supervise(settings: argparse.Namespace) -> int:
 
 def _produce(settings: argparse.Namespace) -> int:
     from producer.cache_folder import CacheSettings
+    from producer.plugins import Plugins, add_import_paths
     from producer.worker import WorkerSettings, run
 
+    add_import_paths(settings.import_path)
     error = run(
         WorkerSettings(
             endpoints=tuple(settings.connect),
@@ -113,6 +130,7 @@ def _produce(settings: argparse.Namespace) -> int:
             exit_with_trainer=settings.exit_with_trainer,
             parent_pid=settings.parent_pid,
             cache=CacheSettings(settings.cache_dir, settings.cache_bytes),
+            plugins=Plugins(tuple(settings.allow), settings.allow_any),
         ),
         _on_stop,
     )
@@ -122,10 +140,9 @@ def _produce(settings: argparse.Namespace) -> int:
 def _child_arguments(settings: argparse.Namespace, name: str) -> list[str]:
     """The same command line, for one producer."""
     result = ["--name", name, "--log-format", settings.log_format]
-    for endpoint in settings.connect:
-        result += ["--connect", endpoint]
-    for root in settings.data_root:
-        result += ["--data-root", root]
+    for option in ("connect", "data_root", "allow", "import_path"):
+        for value in getattr(settings, option):
+            result += [f"--{option.replace('_', '-')}", value]
     for option, value in (("--cache-dir", settings.cache_dir), ("--cache-bytes", settings.cache_bytes)):
         result += [] if value is None else [option, str(value)]
     result += ["--insecure"] * settings.insecure + ["--exit-with-trainer"] * settings.exit_with_trainer

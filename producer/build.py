@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common.batch import empty_buffer
 from common.draws import Purpose, UniformStream
-from common.errors import DecodeError, ReadError
+from common.errors import DecodeError, ReadError, SampleError
 from common.job import Job
 from common.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
 from common.stages import Stage
@@ -21,7 +20,9 @@ from producer.cache_folder import DEFAULTS, CacheSettings
 from producer.clock import StageClock
 from producer.decode import Size
 from producer.items import image_makers
+from producer.plugins import NO_PLUGINS, Plugins
 from producer.roots import DataRoots
+from producer.slots import OwnSlots
 
 NUM_READ_AHEAD = 8
 """At least so many files are being fetched while one is decoded, and at most twice as many."""
@@ -64,18 +65,25 @@ class BatchBuilder:
         Where and how much a job's cache may be.
     clock : StageClock, optional
         Told what the time goes into.
+    plugins : Plugins
+        Which modules of its users it may import.
     """
 
     def __init__(
-        self, job: Job, roots: DataRoots, cache: CacheSettings = DEFAULTS, clock: StageClock | None = None
+        self,
+        job: Job,
+        roots: DataRoots,
+        cache: CacheSettings = DEFAULTS,
+        clock: StageClock | None = None,
+        plugins: Plugins = NO_PLUGINS,
     ) -> None:
         self.job = job
         self._clock = clock or StageClock()
-        self._makers = image_makers(job, roots, cache, self._clock)
+        self._makers = image_makers(job, roots, cache, self._clock, plugins)
         self._draws = UniformStream(Purpose.TRANSFORM, job.seed)
         self._annotations = Annotations(job, self._makers[0].composition)
         self._num_read_ahead = max(1, NUM_READ_AHEAD // job.num_sources)
-        self._slots: dict[int, npt.NDArray[np.uint8]] = {}
+        self._slots = OwnSlots(job.slot_bytes)
 
     def build(
         self,
@@ -101,13 +109,13 @@ class BatchBuilder:
 
         Raises
         ------
-        ReadError, DecodeError
+        ReadError, DecodeError, TransformError
             A sample cannot be used.
         CancelledBuildError
             `is_cancelled` said so.
         """
         layout = self.job.layout(len(ticket.samples) // self.job.num_sources)
-        slot = self._slot(ticket.slot) if memory is None else memory
+        slot = self._slots[ticket.slot] if memory is None else memory
         buffer = slot[: layout.num_bytes]
         arrays = layout.views(buffer)
         try:
@@ -162,13 +170,6 @@ class BatchBuilder:
         ]
         return sizes[0]
 
-    def _slot(self, index: int) -> npt.NDArray[np.uint8]:
-        """Slots are reused: the trainer leases one again only when it has all of its last batch."""
-        if index not in self._slots:
-            self._slots[index] = empty_buffer(self.job.slot_bytes)
-            self._slots[index][:] = 0
-        return self._slots[index]
-
 
 def failure_of(ticket: Ticket, error: Exception) -> Failure:
     """How an exception in `BatchBuilder.build` is told: a read may work elsewhere, nothing else may."""
@@ -177,6 +178,8 @@ def failure_of(ticket: Ticket, error: Exception) -> Failure:
             kind, path, text = FailureKind.READ, error.path, error.reason
         case DecodeError():
             kind, path, text = FailureKind.DECODE, error.path, error.reason
+        case SampleError():
+            kind, path, text = FailureKind.BUILD, error.path, error.reason
         case _:
             kind, path, text = FailureKind.BUILD, _paths(ticket), f"{type(error).__name__}: {error}"
     trace = "".join(traceback.format_exception(error))[-MAX_TEXT_CHARS:]

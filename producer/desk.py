@@ -19,14 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from common.errors import FeedlineError, RemoteProtocolError
-from common.job import Job
 from common.protocol import Batch, Cancelled, FromProducer
 from common.stages import Stage
 from common.waker import Waker
-from producer.build import BatchBuilder, CancelledBuildError, failure_of
-from producer.cache_folder import CacheSettings
-from producer.clock import StageClock
-from producer.roots import DataRoots
+from producer.build import CancelledBuildError, failure_of
+from producer.builders import TicketBuilder, Workshop
 from producer.session import Task
 
 logger = logging.getLogger(__name__)
@@ -74,20 +71,17 @@ class Builder:
 
     Parameters
     ----------
-    roots : DataRoots
-        Where files may lie.
     desk : Desk
         Shared with the talking thread.
-    cache : CacheSettings
-        Where and how much caches may be.
+    workshop : Workshop
+        What builders work with.
     """
 
-    def __init__(self, roots: DataRoots, desk: Desk, cache: CacheSettings) -> None:
-        self._roots = roots
+    def __init__(self, desk: Desk, workshop: Workshop) -> None:
         self._desk = desk
-        self._clock = StageClock()
-        self._cache = cache
-        self._builders: weakref.WeakSet[BatchBuilder] = weakref.WeakSet()
+        self._workshop = workshop
+        self._clock = workshop.clock
+        self._builders: weakref.WeakSet[TicketBuilder] = weakref.WeakSet()
 
     def run(self) -> None:
         """Build until None comes, or the batch in hand when `stopping` was set."""
@@ -123,12 +117,13 @@ class Builder:
         known = task.known
         return known.arena.slot(task.ticket.slot) if known.shared and known.arena else None
 
-    def _builder(self, task: Task) -> BatchBuilder:
+    def _builder(self, task: Task) -> TicketBuilder:
         """The builder of a job, made at its first ticket and gone when the job is."""
         known = task.known
-        if not isinstance(known.builder, BatchBuilder):
-            if not isinstance(known.job, Job):
-                raise RemoteProtocolError(known.job)
-            known.builder = BatchBuilder(known.job, self._roots, self._cache, self._clock)
-            self._builders.add(known.builder)
-        return known.builder
+        if isinstance(known.job, str):
+            raise RemoteProtocolError(known.job)
+        builder: TicketBuilder | None = known.builder
+        if builder is None:
+            builder = known.builder = self._workshop.builder_of(known.job)
+            self._builders.add(builder)
+        return builder

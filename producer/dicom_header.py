@@ -53,9 +53,7 @@ class Words(NamedTuple):
     bits_allocated : int
         8 or 16: bits of a word.
     bits_stored : int
-        Of a value.
-    bits_used : int
-        The lowest so many bits of a word are the value; pydicom leaves nothing else in a word.
+        The lowest so many bits of a word are the value.
     is_signed : bool
         In two's complement.
     slope, intercept : float or None
@@ -66,7 +64,6 @@ class Words(NamedTuple):
 
     bits_allocated: int
     bits_stored: int
-    bits_used: int
     is_signed: bool
     slope: float | None
     intercept: float | None
@@ -194,7 +191,7 @@ def _words(found: _Values) -> Words:
         )
     is_signed = found.binary(Tag.IS_SIGNED, 0) == 1
     slope, intercept = found.decimal(Tag.SLOPE), found.decimal(Tag.INTERCEPT)
-    return Words(allocated, stored, stored, is_signed, slope, intercept, _padding(found, stored, is_signed))
+    return Words(allocated, stored, is_signed, slope, intercept, _padding(found, stored, is_signed))
 
 
 def _padding(found: _Values, bits: int, is_signed: bool) -> tuple[int, int] | None:

@@ -131,10 +131,10 @@ def _shown(stored: Values, words: Words, display: Display, white: int) -> Values
 
 
 def stored_values(words: Words) -> Values:
-    """The value that each word stores; bits above those used mean nothing."""
-    values = np.arange(1 << words.bits_allocated) & ((1 << words.bits_used) - 1)
+    """The value that each word stores; bits above the stored ones mean nothing."""
+    values = np.arange(1 << words.bits_allocated) & ((1 << words.bits_stored) - 1)
     if words.is_signed:
-        values -= (values >> (words.bits_used - 1)) << words.bits_used
+        values -= (values >> (words.bits_stored - 1)) << words.bits_stored
     return values.astype(np.float64)
 
 

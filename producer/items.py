@@ -7,6 +7,7 @@ from typing import Any
 
 from common.batch import ArraySpec
 from common.companions import Role
+from common.errors import TransformError, UserCodeError
 from common.image import ImageSpec
 from common.job import Job
 from common.protocol import Sample
@@ -15,6 +16,7 @@ from producer.cache import open_cache
 from producer.cache_folder import CacheSettings
 from producer.clock import StageClock
 from producer.decode import Pixels, Size
+from producer.plugins import Plugins
 from producer.roots import DataRoots
 from producer.samples import Samples
 from producer.stacks import Stack
@@ -73,7 +75,7 @@ class ImageMaker:
 
         Raises
         ------
-        ReadError, DecodeError
+        ReadError, DecodeError, TransformError
             A sample cannot be used.
         """
         if self._stack is None:
@@ -106,7 +108,10 @@ class ImageMaker:
         if not recipe and self._keeps_dtype:
             return [samples.write(sources[0], out)]
         sizes: list[Size] = []
-        self.composition.run(recipe, self._decoded(samples, sources, sizes), out)
+        try:
+            self.composition.run(recipe, self._decoded(samples, sources, sizes), out)
+        except UserCodeError as error:
+            raise TransformError(samples.path_of(sources[len(sizes) - 1]), str(error)) from error
         self._clock.lap(Stage.TRANSFORM)
         return sizes
 
@@ -118,7 +123,9 @@ class ImageMaker:
             self._clock.lap(Stage.TRANSFORM)
 
 
-def image_makers(job: Job, roots: DataRoots, cache: CacheSettings, clock: StageClock) -> list[ImageMaker]:
+def image_makers(
+    job: Job, roots: DataRoots, cache: CacheSettings, clock: StageClock, plugins: Plugins
+) -> list[ImageMaker]:
     """Make the makers of a job's images: ``x`` first, then its companions."""
 
     def maker(image: ImageSpec, array: ArraySpec, role: Role, place: int) -> ImageMaker:
@@ -127,7 +134,7 @@ def image_makers(job: Job, roots: DataRoots, cache: CacheSettings, clock: StageC
             Samples(one, roots, clock, open_cache(job.cache, one, cache) if job.cache else None, place + nth)
             for nth in range(image.slices)
         ]
-        composition = compose(job.transforms, one.size, one.channels, one.dtype, array.dtype, role)
+        composition = compose(job.transforms, one.size, one.channels, one.dtype, array.dtype, role, plugins)
         return ImageMaker(array, slices, composition, clock, keeps_dtype=array.dtype == one.dtype)
 
     makers = [maker(job.image, job.x, Role.INPUT, 0)]

@@ -58,7 +58,11 @@ class Samples:
         """Have the files of samples fetched that will soon be asked for, unless they are in the cache."""
         for sample in samples:
             if self._cache is None or not self._cache.has_row(sample.row):
-                self._files.expect(sample.paths[self._place])
+                self._files.expect(self.path_of(sample))
+
+    def path_of(self, sample: Sample) -> str:
+        """Which of its files is meant."""
+        return sample.paths[self._place]
 
     def forget(self) -> None:
         """What was expected is not asked for any more."""
@@ -72,7 +76,7 @@ class Samples:
         ReadError, DecodeError
             The sample cannot be used.
         """
-        path = sample.paths[self._place]
+        path = self.path_of(sample)
         if self._cache is None:
             return self._load(path)[0]
         status = self._roots.status(path)
@@ -85,7 +89,7 @@ class Samples:
     def write(self, sample: Sample, out: Pixels) -> Size:
         """Write the pixels to `out`; returns the `Decoded.size`. Raises what `decoded` does."""
         if self._cache is None:
-            return self._load(sample.paths[self._place], out)[0].size
+            return self._load(self.path_of(sample), out)[0].size
         decoded = self.decoded(sample)
         np.copyto(out, decoded.pixels)
         self._clock.lap(Stage.TRANSFORM)
@@ -97,7 +101,7 @@ class Samples:
             self._cache.close()
 
     def _find_or_keep(self, cache: SampleCache, sample: Sample) -> Decoded:
-        path = sample.paths[self._place]
+        path = self.path_of(sample)
         file = self._roots.find(path)
         try:
             status = os.stat(file)  # noqa: PTH116 - a str, as everywhere here

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 from common.arena import Arena
 from common.errors import RemoteProtocolError
-from common.job import Job
+from common.job_kinds import AnyJob, job_from_wire
 from common.protocol import (
     HEARTBEAT_S,
     LOST_AFTER_S,
@@ -62,9 +62,9 @@ class KnownJob:
 
     Attributes
     ----------
-    job : Job or str
+    job : AnyJob or str
         What to build; a string says why that cannot be done here.
-    builder : object
+    builder : TicketBuilder or None
         Kept here by the thread that builds, from its first ticket on.
     arena : Arena or None
         Offered to the trainer, or about to be.
@@ -72,7 +72,7 @@ class KnownJob:
         The trainer has mapped it.
     """
 
-    job: Job | str
+    job: AnyJob | str
     builder: Any = None
     arena: Arena | None = None
     shared: bool = False
@@ -248,7 +248,7 @@ class TrainerSession:
         if not isinstance(job_id, int):
             raise RemoteProtocolError("a job has no job_id")
         try:
-            self.jobs[job_id] = KnownJob(Job.from_wire(wire))
+            self.jobs[job_id] = KnownJob(job_from_wire(wire))
         except RemoteProtocolError as error:
             self.jobs[job_id] = KnownJob(str(error))
             return []

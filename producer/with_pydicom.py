@@ -47,8 +47,7 @@ def read(data: bytes, why: str = "") -> tuple[PixelHeader, Pixels]:
         dataset = _dataset(data)
         header = pixel_header({tag: _bytes_of(dataset[tag]) for tag in PIXEL_TAGS if tag in dataset})
         _check_decoder(dataset.file_meta.TransferSyntaxUID)
-        words = header.words._replace(bits_used=header.words.bits_allocated)
-        return header._replace(words=words), _pixels(dataset, header)
+        return header, _pixels(dataset, header)
     except DicomError:
         raise
     except Exception as error:

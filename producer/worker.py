@@ -24,10 +24,11 @@ from common.clock import AwakeClock
 from common.encoding import decode, encode
 from common.endpoints import is_ipv6
 from common.errors import ProtocolError
-from common.job import Job
 from common.protocol import VERSION, ArenaOffer, FromProducer, Goodbye, Hello
+from producer.builders import Workshop
 from producer.cache_folder import DEFAULTS, CacheSettings
 from producer.desk import Builder, Desk
+from producer.plugins import NO_PLUGINS, Plugins
 from producer.roots import DataRoots
 from producer.session import Build, End, KnownJob, MakeArena, Phase, Restart, Say, TrainerSession
 
@@ -67,6 +68,8 @@ class WorkerSettings:
         End when this process is not the parent any more.
     cache : CacheSettings
         Where and how much caches of decoded samples may be.
+    plugins : Plugins
+        Which modules of its users it may import.
     """
 
     endpoints: tuple[str, ...]
@@ -75,6 +78,7 @@ class WorkerSettings:
     exit_with_trainer: bool = False
     parent_pid: int | None = None
     cache: CacheSettings = DEFAULTS
+    plugins: Plugins = NO_PLUGINS
 
 
 def libraries() -> dict[str, str]:
@@ -117,7 +121,7 @@ class Link:
     def offer_arena(self, known: KnownJob, num_slots: int) -> None:
         """Offer the trainer memory to share; without any, batches go as frames."""
         ids = self.session.ids
-        if not isinstance(known.job, Job):
+        if isinstance(known.job, str):
             return
         name = arena_name(ids.pool_id, ids.producer_id, known.job.job_id)
         try:
@@ -272,7 +276,7 @@ def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]
     cv2.setNumThreads(0)
     sweep()
     desk = Desk()
-    builder = Builder(DataRoots(settings.data_roots), desk, settings.cache)
+    builder = Builder(desk, Workshop(DataRoots(settings.data_roots), settings.cache, settings.plugins))
     talker = Talker(settings, desk)
     on_start(desk.stop)
     talker.start()

@@ -14,8 +14,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else it asks the network for its newest version
+
+# The same examples each time; and how long one takes says nothing on a busy machine.
+hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("house")
 
 SETTLE_S = 10.0
 """What ends by itself, such as a child that was told to leave, may take so long."""

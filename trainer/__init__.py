@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from trainer.dicom_index import build_index
     from trainer.keras_layers import from_keras_layers
     from trainer.pool import ProducerPool
+    from trainer.remote import RemoteSequence
     from trainer.samplers import BalancedSampler, KeepProbabilitySampler, WeightedSampler
     from trainer.sequence import BatchSequence
 
-__all__ = ["BatchSequence", "ImageDataset", "ProducerPool", "from_keras_layers"]
 __all__ = [
     "BalancedSampler",
     "BatchSequence",
@@ -22,8 +22,10 @@ __all__ = [
     "ImageDataset",
     "KeepProbabilitySampler",
     "ProducerPool",
+    "RemoteSequence",
     "WeightedSampler",
     "build_index",
+    "from_keras_layers",
 ]
 
 _HOMES = {
@@ -33,6 +35,7 @@ _HOMES = {
     "ImageDataset": "trainer.dataset",
     "KeepProbabilitySampler": "trainer.samplers",
     "ProducerPool": "trainer.pool",
+    "RemoteSequence": "trainer.remote",
     "from_keras_layers": "trainer.keras_layers",
     "WeightedSampler": "trainer.samplers",
     "build_index": "trainer.dicom_index",

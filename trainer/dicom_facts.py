@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from common.dicom import MAGIC, MAGIC_AT, Tag, UnreadableHeaderError, read_header
+from common.dicom import MAGIC, MAGIC_AT, CutHeaderError, Tag, UnreadableHeaderError, read_header
 
 HEAD_BYTES = 1 << 14
 """Headers are rarely longer; of those that are, the whole file is read."""
@@ -102,10 +102,16 @@ def _values(path: str) -> dict[Tag, str]:
         if not head.startswith(MAGIC, MAGIC_AT):
             raise ValueError(f"is not a DICOM file: no DICM mark at byte {MAGIC_AT}")
         with suppress(UnreadableHeaderError, UnicodeDecodeError):
-            return _read(head)
-        with suppress(UnreadableHeaderError, UnicodeDecodeError):
-            return _read(head + file.read())
-    return _read_by_pydicom(path)
+            values = _read(head)
+            if values[Tag.COLUMNS]:  # the last of all: the header did not end beyond the head
+                return values
+        data = head + file.read()
+    try:
+        return _read(data)
+    except CutHeaderError as error:
+        raise ValueError(str(error)) from error
+    except (UnreadableHeaderError, UnicodeDecodeError):
+        return _read_by_pydicom(path)
 
 
 def _read(data: bytes) -> dict[Tag, str]:

@@ -52,8 +52,7 @@ def build_index(
 ) -> pd.DataFrame:
     """Read the headers of all DICOM files in a folder, and in folders inside it.
 
-    Headers are read by threads, because it is the disk that is waited for: of files that are in memory, one
-    thread reads 20,000 headers a second. A progress bar is shown on a terminal.
+    A progress bar is shown on a terminal.
 
     Parameters
     ----------
@@ -65,7 +64,7 @@ def build_index(
         The CSV file in which the index is kept. By default it is in ``$XDG_CACHE_HOME/feedline`` or
         ``~/.cache/feedline``, one for each directory.
     threads : int
-        That many files are read at the same time.
+        That many files are waited for at the same time: it is the disk, or the network, that takes long.
 
     Returns
     -------
@@ -130,19 +129,14 @@ def _kept(path: Path) -> pd.DataFrame:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             if file.readline() != _HEADLINE:
                 return empty
-            kept = pd.read_csv(
-                file,
-                dtype=_DTYPES,
-                keep_default_na=False,
-                na_values={name: [""] for name in _NUMBERS},
-                float_precision="round_trip",
-            )
+            kept = pd.read_csv(file, dtype="str", keep_default_na=False)
+        # Numbers by Python: pandas' own reading of decimals is not the same to the last bit in all versions.
+        return kept.replace(dict.fromkeys(_NUMBERS, ""), None).astype(_DTYPES)[[*STAMP, *FACTS]]
     except FileNotFoundError:
         return empty
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         logger.warning(f"the index in {str(path)!r} cannot be used, and is made anew: {error}")
         return empty
-    return kept[[*STAMP, *FACTS]]
 
 
 _HEADLINE = f"# feedline dicom index {VERSION}\n"

@@ -76,7 +76,7 @@ def neighbour_stacks(index: pd.DataFrame, rows: Rows, neighbours: int) -> Stacks
     ConfigurationError, DatasetError
         Not a number of neighbours; a slice of one of the series has no position.
     """
-    if not isinstance(neighbours, int) or neighbours < 1:
+    if not isinstance(neighbours, int) or isinstance(neighbours, bool) or neighbours < 1:
         raise ConfigurationError(f"neighbours must be a whole number, 0 or more, got {neighbours!r}")
     order, starts, ends = _ordered(index)
     _refuse_without_position(index, rows)

@@ -20,6 +20,7 @@ from common.errors import (
     ProtocolError,
     RemoteProtocolError,
 )
+from common.job_kinds import job_to_wire
 from common.protocol import (
     HEARTBEAT_S,
     ArenaAnswer,
@@ -366,7 +367,7 @@ class Exchange:
                 self._post.tell(producer_id, Cancel(lease_id))
             case SendJob(producer_id, job_id):
                 source = self._jobs[job_id]
-                self._post.tell(producer_id, OpenJob(source.job.to_wire(), source.max_slots))
+                self._post.tell(producer_id, OpenJob(job_to_wire(source.job), source.max_slots))
             case SendCloseJob(producer_id, job_id):
                 self._post.tell(producer_id, CloseJob(job_id))
 

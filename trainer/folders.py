@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from common.errors import ConfigurationError, DatasetError
 from trainer.columns import Array, Table
 from trainer.files import entries
 from trainer.labels import class_targets
+from trainer.splits import KerasSplit
 
 if TYPE_CHECKING:
     from trainer.dataset import ImageDataset
@@ -85,7 +86,11 @@ def from_directory(
     label_mode: str | None = "int",
     class_names: Sequence[str] | None = None,
     follow_links: bool = False,
-) -> ImageDataset:
+    validation_split: float | None = None,
+    subset: str | None = None,
+    seed: int | None = None,
+    shuffle: bool = True,
+) -> Any:  # one dataset, or two of them
     """Make a dataset of the images in a folder, as Keras' ``image_dataset_from_directory`` does.
 
     Files ending in .bmp, .gif, .jpeg, .jpg or .png, in upper or lower case, are taken, in the
@@ -103,6 +108,19 @@ def from_directory(
         Folders to take, in the order of their class indices.
     follow_links : bool
         Follow symbolic links to folders inside class folders.
+    validation_split : float, optional
+        Share of the files to hold out, strictly between 0 and 1; goes together with `subset`.
+    subset : {"training", "validation", "both"}, optional
+        Which side to take: the same files as Keras takes for the same arguments, in Keras' order.
+    seed : int, optional
+        Of the order in which files are drawn; needed for a split, unless `shuffle` is False.
+    shuffle : bool
+        Of a split: False holds out the last files of the sorted list, which are of the last classes.
+
+    Returns
+    -------
+    ImageDataset
+        Or, of "both", a tuple of two: training, validation.
 
     Raises
     ------
@@ -110,8 +128,13 @@ def from_directory(
         If there are no images, saying what there is; if the arguments do not go together.
     """
     directory = os.fspath(directory)
+    split = KerasSplit.of(validation_split, subset, seed, shuffle=shuffle)
     request = FolderRequest(directory, labels, label_mode, class_names, follow_links)
-    return cls._of(read_folder(request), directory)
+    data = cls._of(read_folder(request), directory)
+    if split is None:
+        return data
+    sides = tuple(data.subset(rows) for rows in split.sides(len(data)))
+    return sides if len(sides) > 1 else sides[0]
 
 
 def read_folder(request: FolderRequest) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,7 +14,7 @@ from common.batch import BatchLayout
 from common.boxes import Boxes, pack
 from common.draws import Purpose, uniforms
 from common.errors import ConfigurationError
-from common.job import Job
+from common.job_kinds import AnyJob
 from common.protocol import Sample, Ticket
 from common.sizes import Size, SizesJob
 from trainer.plan import EpochPlan, StepKey
@@ -30,12 +30,13 @@ class JobSource:
     ----------
     name : str
         For log lines and errors.
-    job : Job or SizesJob
+    job : AnyJob
         What producers are told.
     plan : EpochPlan
         Which rows form which step.
     paths : sequence of str
-        One file for each row, as the producers know it: see `ticket_paths`.
+        One file for each row, as the producers know it: see `ticket_paths`. Of a Sequence's batches, which
+        are no files, what they are called in errors.
     targets : tuple of ndarray
         One array for each `Job.targets`, of shape (rows, ...) and its dtype.
     max_slots : int
@@ -49,7 +50,7 @@ class JobSource:
     """
 
     name: str
-    job: Job | SizesJob
+    job: AnyJob
     plan: EpochPlan
     paths: Sequence[str]
     targets: tuple[npt.NDArray[Any], ...]
@@ -65,6 +66,10 @@ class JobSource:
     def need(self) -> SlotNeed:
         """What the job wants of every producer."""
         return SlotNeed(self.job.slot_bytes, self.max_slots)
+
+    def anew(self, job_id: int, max_slots: int) -> JobSource:
+        """The same under another number, with other slots."""
+        return replace(self, job=self.job.renumbered(job_id), max_slots=max_slots)
 
     def layout(self, key: StepKey) -> BatchLayout:
         """Where the arrays of a step lie."""

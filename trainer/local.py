@@ -1,8 +1,9 @@
 """Embedded producers: the same ``python -m producer``, as child processes of the trainer.
 
-They read with the trainer's own rights (``--data-root /``), talk over a socket in a folder that only
-its user can enter, run in a session of their own so that Ctrl-C reaches the trainer alone, and end
-when the trainer does, however that ends.
+They read with the trainer's own rights (``--data-root /``), import what it names from where it would
+(``--allow-any``, ``--import-path``), talk over a socket in a folder that only its user can enter, run in a
+session of their own so that Ctrl-C reaches the trainer alone, and end when the trainer does, however that
+ends.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections import deque
@@ -251,7 +253,10 @@ class EmbeddedProducers:
         self._num_started += 1
         name = f"embedded/{self._num_started}"
         process = start_producer(
-            ["--connect", self._endpoint, "--data-root", "/", "--exit-with-trainer", "--name", name],
+            [
+                *("--connect", self._endpoint, "--data-root", "/", "--exit-with-trainer", "--name", name),
+                *("--allow-any", *_import_paths()),
+            ],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             bufsize=0,
@@ -262,3 +267,9 @@ class EmbeddedProducers:
             raise ProducerCrashError("a child process has no stderr, though a pipe was asked for")
         os.set_blocking(stderr.fileno(), False)
         return Child(process, stderr)
+
+
+def _import_paths() -> list[str]:
+    """Where this process looks for modules; the current folder may be among it as an empty text."""
+    folders = [folder or str(Path.cwd()) for folder in sys.path]
+    return [word for folder in folders if Path(folder).exists() for word in ("--import-path", folder)]

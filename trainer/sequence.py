@@ -160,6 +160,12 @@ class BatchSequence(ServedSequence):
             return None
         return tuple(a[order] for a in labels) if isinstance(labels, tuple) else labels[order]
 
+    def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
+        """See `ServedSequence.resize`; what `with_options` makes follows."""
+        super().resize(workers, max_queue_size)
+        asked = {"workers": workers, "max_queue_size": max_queue_size}
+        self._arguments |= {name: value for name, value in asked.items() if value is not None}
+
     def with_options(self, **changes: Any) -> BatchSequence:
         """Make a new sequence with the constructor's arguments of this one, except for `changes`.
 
@@ -177,15 +183,11 @@ class BatchSequence(ServedSequence):
     def in_order(self) -> BatchSequence:
         """Make a new sequence to judge a model by: every sample once, in order, and not augmented.
 
-        Random transforms are left out; of a random crop stays the middle, of `YoloAugment` the `Letterbox`.
+        Random transforms are left out; of a `RandomCrop` stays the middle, of `YoloAugment` the `Letterbox`.
+        Code of your own stays as it is: it may be what prepares images.
         """
         plain = {"shuffle": False, "sampler": None, "drop_remainder": False}
         return self.with_options(**plain, transforms=self._plain_transforms)
-
-    def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
-        """See `ServedSequence.resize`; sequences that are made from this one follow."""
-        super().resize(workers, max_queue_size)
-        self._arguments |= {"workers": self._service.workers, "max_queue_size": self._service.max_queue_size}
 
     def __repr__(self) -> str:
         state = "" if self._end.alive else ", closed"

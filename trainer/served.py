@@ -102,8 +102,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     service : Service
         Whose producers, and how long they are waited for.
     source_of : callable
-        Given the pool, makes the job to serve. Called anew when queues change; may wait for other jobs of
-        the pool.
+        Given the pool, makes the job to serve. Called once; may wait for other jobs of the pool.
 
     Notes
     -----
@@ -118,15 +117,15 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         self._stats = DeliveryStats()
         self._failure: FeedlineError | None = None
         self._warned = False
-        self._service, self._source_of = service, source_of
+        self._service = service
         self._pool, self._leave = service.join()
         try:
-            source = source_of(self._pool)
-            self._pool.open_job(source)
+            self._source = source_of(self._pool)
+            self._pool.open_job(self._source)
         except BaseException:
             self._leave()
             raise
-        self._job_id, self._plan = source.job.job_id, source.plan
+        self._plan = self._source.plan
         self._binding = IndexBinding(self._plan.num_steps, in_plan_order=self._plan.shuffle)
         self._end = weakref.finalize(self, _end, self._pool, self._job_id, self._leave)
 
@@ -229,19 +228,17 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             It was closed.
         """
         self._check_open()
-        before = self._service
-        service = before if workers is None else replace(before, workers=workers)
-        if max_queue_size is not None:
-            service = replace(service, max_queue_size=max_queue_size)
-        if service.workers != before.workers:
-            # Before the old request is withdrawn, so that no producer leaves that is wanted.
-            _, leave = service.join()
-            self._leave()
-            self._leave = leave
-            self._watch_end()
-        self._service = service
-        if service.max_queue_size != before.max_queue_size:
-            self._open_anew()
+        old = self._service
+        new = replace(
+            old,
+            workers=old.workers if workers is None else workers,
+            max_queue_size=old.max_queue_size if max_queue_size is None else max_queue_size,
+        )
+        if new.workers != old.workers:
+            self._join_anew(new)
+        if new.max_queue_size != old.max_queue_size:
+            self._open_anew(new)
+        self._service = new
 
     def close(self) -> None:
         """Stop prefetching and free all slots; ends the embedded producers if nobody else uses them."""
@@ -257,25 +254,35 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     ) -> None:
         self.close()
 
-    @abstractmethod
-    def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
-        """Make what Keras gets of the arrays that came; returns it, and how many samples it has."""
+    @property
+    def _job_id(self) -> int:
+        return self._source.job.job_id
 
     def _check_open(self) -> None:
         if not self._end.alive:
             raise ClosedError(f"this {type(self).__name__} is closed: make another one")
 
-    def _open_anew(self) -> None:
-        """Producers made room for as many batches as they were told: another number needs another job."""
-        source = replace(self._source_of(self._pool), max_slots=self._service.max_queue_size)
-        self._pool.close_job(self._job_id)
-        self._job_id = source.job.job_id
+    def _join_anew(self, service: Service) -> None:
+        # Before the old request is withdrawn, so that no producer leaves that is wanted.
+        _, leave = service.join()
+        self._leave()
+        self._leave = leave
         self._watch_end()
-        self._pool.open_job(source)
+
+    def _open_anew(self, service: Service) -> None:
+        """Producers have made room for as many batches as they were told, so they are told anew."""
+        self._pool.close_job(self._job_id)
+        self._source = self._source.anew(self._pool.new_job_id(), service.max_queue_size)
+        self._watch_end()
+        self._pool.open_job(self._source)
 
     def _watch_end(self) -> None:
         self._end.detach()
         self._end = weakref.finalize(self, _end, self._pool, self._job_id, self._leave)
+
+    @abstractmethod
+    def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
+        """Make what Keras gets of the arrays that came; returns it, and how many samples it has."""
 
     def _warn_of_jumps(self) -> None:
         """`fit` shuffles unless told not to: prefetch then has the wrong batches ready."""

@@ -127,9 +127,19 @@ def curve(lines: tuple[Line, ...], in_dtype: npt.DTypeLike, out_dtype: npt.DType
         return partial(_apply_to_values, lines)
     # 256 results are computed, and each pixel looks up its own: a fourth of the time of arithmetic.
     num_channels = max(np.size(values) for line in lines for values in (line.scale, line.offset))
-    # Floats in float64, which costs nothing for so few: Rescaling(1 / 255) is then rounded only once.
-    table = np.empty((256, num_channels), np.float64 if out_dtype == np.float32 else out_dtype)
-    return partial(_look_up, _apply_to_values(lines, _ALL_UINT8, table).astype(out_dtype, copy=False))
+    table = np.empty((256, num_channels), out_dtype)
+    return partial(_look_up, _tabulate(lines, table))
+
+
+def _tabulate(lines: tuple[Line, ...], table: Pixels) -> Pixels:
+    if table.dtype != np.float32:
+        return _apply_to_values(lines, _ALL_UINT8, table)
+    # For so few float64 costs nothing: Rescaling(1 / 255) is then 0/255, 1/255 ... to the last bit.
+    values: npt.NDArray[Any] = _ALL_UINT8.astype(np.float64)
+    for line in lines:
+        values = np.clip(values * line.scale + line.offset, line.lowest, line.highest)
+    table[:] = values
+    return table
 
 
 def _look_up(table: Pixels, pixels: npt.NDArray[np.uint8], out: Pixels) -> Pixels:
@@ -145,10 +155,10 @@ _ALL_UINT8 = np.arange(256, dtype=np.float32)[:, np.newaxis]
 
 def _apply_to_values(lines: tuple[Line, ...], values: Pixels, out: Pixels) -> Pixels:
     # float32 throughout, as Keras: wider numbers would take twice the time.
-    exact = out if out.dtype.kind == "f" else np.empty(out.shape, np.float32)
+    exact = out if out.dtype == np.float32 else np.empty(out.shape, np.float32)
     for line in lines:
-        np.multiply(values, np.asarray(line.scale, exact.dtype), out=exact)
-        np.add(exact, np.asarray(line.offset, exact.dtype), out=exact)
+        np.multiply(values, np.asarray(line.scale, np.float32), out=exact)
+        np.add(exact, np.asarray(line.offset, np.float32), out=exact)
         values = _clip(exact, line.lowest, line.highest)
     return out if exact is out else round_into(out, exact)
 
@@ -167,7 +177,12 @@ def round_into(out: Pixels, values: npt.NDArray[np.float32]) -> Pixels:
 
 _NOTHING = np.zeros(4)
 
-DEPTHS = {np.dtype(np.uint8): cv2.CV_8U, np.dtype(np.uint16): cv2.CV_16U, np.dtype(np.float32): cv2.CV_32F}
+DEPTHS = {
+    np.dtype(np.uint8): cv2.CV_8U,
+    np.dtype(np.uint16): cv2.CV_16U,
+    np.dtype(np.int16): cv2.CV_16S,
+    np.dtype(np.float32): cv2.CV_32F,
+}
 """What OpenCV calls the dtypes of pixels."""
 
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from common.boxes import Boxes
 from common.companions import Role
 from common.transforms import Mixing, Transform, output_size
+from producer.plugins import NO_PLUGINS, Plugins
 from producer.transforms.geometry import Action, Pixels
 from producer.transforms.mixing import Mix
 from producer.transforms.pipeline import Pipeline
@@ -157,16 +158,17 @@ def compose(
     in_dtype: str,
     out_dtype: str,
     role: Role = Role.INPUT,
+    plugins: Plugins = NO_PLUGINS,
 ) -> Composition:
     """Make a list of transforms ready; the arguments are those of `Pipeline`."""
     mixings = [(i, transform) for i, transform in enumerate(transforms) if isinstance(transform, Mixing)]
     if not mixings:
-        return Single(Pipeline(transforms, size, channels, in_dtype, out_dtype, role))
+        return Single(Pipeline(transforms, size, channels, in_dtype, out_dtype, role, plugins))
     last, mixing = mixings[-1]
     before, after = transforms[:last], transforms[last + 1 :]
     changes_values = any(type(transform) in LINES or type(transform) in FILTERS for transform in before)
     dtype = out_dtype if changes_values else in_dtype
-    part = compose(before, size, channels, in_dtype, dtype, role)
+    part = compose(before, size, channels, in_dtype, dtype, role, plugins)
     mixed_size = output_size(before, size)
-    pipeline = Pipeline(after, mixed_size, channels, dtype, out_dtype, role)
+    pipeline = Pipeline(after, mixed_size, channels, dtype, out_dtype, role, plugins)
     return Mixed(part, mixing, pipeline, (*mixed_size, channels), dtype)

@@ -16,10 +16,11 @@ from common.companions import Role
 from common.errors import ConfigurationError
 from common.image import DECODED_DTYPES
 from common.transforms import Transform, check_channels, num_draws, output_dtype, output_size
+from producer.plugins import NO_PLUGINS, Plugins
 from producer.transforms.boxes import Move, moved_through
 from producer.transforms.geometry import Action, Pixels
 from producer.transforms.registry import Draws
-from producer.transforms.steps import Cut, MovingStep, Size, Step, steps_of
+from producer.transforms.steps import Call, Cut, MovingStep, Size, Step, steps_of
 
 PIPELINE_DTYPES = (*DECODED_DTYPES, "float32")
 """What may come in."""
@@ -65,11 +66,15 @@ class Pipeline:
         same range of values unless a `Rescaling` or a `Normalization` changes it.
     role : Role
         What the images are for: not all go through all transforms.
+    plugins : Plugins
+        Which functions of the user's may be called.
 
     Raises
     ------
     ConfigurationError
         If a crop does not fit, a transform cannot take so many channels, or the dtypes do not go together.
+    UserCodeError
+        If a function of the user's may not be called, or is not there.
     """
 
     def __init__(
@@ -80,12 +85,13 @@ class Pipeline:
         in_dtype: str,
         out_dtype: str,
         role: Role = Role.INPUT,
+        plugins: Plugins = NO_PLUGINS,
     ) -> None:
         transforms = tuple(transforms)
         self.num_draws = num_draws(transforms)
         self.output_size = output_size(transforms, size)
         self.output_shape = (*self.output_size, channels)
-        chosen = list(_chosen(steps_of(transforms, size), role))
+        chosen = list(_chosen(steps_of(transforms, size, plugins), role))
         used = [transform for step, _ in chosen for transform in step.transforms]
         check_channels(used, channels)
         _check_dtypes(used, in_dtype, out_dtype)
@@ -147,10 +153,11 @@ def _plan(
     dtype = in_dtype
     for step, draws in chosen:
         # The first change of values makes floats, where floats are wanted: what comes after is not rounded.
-        dtype = dtype if isinstance(step, MovingStep) else out_dtype
+        # Code from elsewhere returns what it got.
+        dtype = dtype if isinstance(step, MovingStep | Call) else out_dtype
         size = shape[:2]
         shape = (*output_size(step.transforms, size), shape[2])
-        needs_none = isinstance(step, Cut) or (step is chosen[-1][0] and dtype == out_dtype)
+        needs_none = isinstance(step, Cut | Call) or (step is chosen[-1][0] and dtype == out_dtype)
         scratch = None if needs_none else _as_opencv(np.empty(shape, dtype))
         plan.append(Placed(step, draws, size, scratch))
     return plan

@@ -1,6 +1,6 @@
 """The one table: which function says what a declaration does to pixels.
 
-Six families, by the form of the answer:
+Seven families, by the form of the answer:
 
 ``MAPPINGS``
     (declaration, draws, size) → where in the image each output pixel is looked up, as a 3 x 3 matrix.
@@ -14,6 +14,8 @@ Six families, by the form of the answer:
     points of the image go. Only at the beginning of a list.
 ``MIXINGS``
     (declaration, draws, size) → how several images become one, and their labels and boxes.
+``CALLS``
+    (declaration, plugins) → a function of (image, random generator): code from elsewhere.
 ``FILTERS``
     (declaration, draws, size) → an `Action`: what else makes pixels of pixels, each in its place.
 
@@ -29,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.transforms import (
+    Albumentations,
     CenterCrop,
     CutMix,
     Flip,
@@ -37,6 +40,7 @@ from common.transforms import (
     MixUp,
     Mosaic,
     Normalization,
+    PythonTransform,
     RandomBrightness,
     RandomColorJitter,
     RandomContrast,
@@ -56,7 +60,9 @@ from common.transforms import (
     Transform,
     YoloAugment,
 )
-from producer.transforms import color, crop, detail, framing, geometry, hue, mixing, yolo
+from producer.plugins import Plugins
+from producer.transforms import calls, color, crop, detail, framing, geometry, hue, mixing, yolo
+from producer.transforms.calls import Function
 from producer.transforms.color import Line
 from producer.transforms.geometry import Action, Matrix
 from producer.transforms.mixing import Mix
@@ -110,4 +116,9 @@ MIXINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], Mix]] = {
     MixUp: mixing.blend,
     CutMix: mixing.collage,
     Mosaic: mixing.collage,
+}
+
+CALLS: dict[type[Transform], Callable[[Any, Plugins], Function]] = {
+    PythonTransform: calls.python_function,
+    Albumentations: calls.albumentations_pipeline,
 }

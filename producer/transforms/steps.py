@@ -9,6 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from common.transforms import RandomFlip, Transform
+from producer.plugins import Plugins
+from producer.transforms.calls import call
 from producer.transforms.color import apply_line, channel_means, no_means, prepare_line
 from producer.transforms.geometry import (
     Action,
@@ -20,7 +22,7 @@ from producer.transforms.geometry import (
     lookup_of,
     mirror,
 )
-from producer.transforms.registry import FILTERS, FRAMINGS, LINES, MAPPINGS, NEED_MEANS, WINDOWS, Draws
+from producer.transforms.registry import CALLS, FILTERS, FRAMINGS, LINES, MAPPINGS, NEED_MEANS, WINDOWS, Draws
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
@@ -186,7 +188,21 @@ class Filter:
         return FILTERS[type(transform)](transform, draws, size)
 
 
-def steps_of(transforms: Iterable[Transform], size: Size) -> list[Step]:
+class Call:
+    """Code from elsewhere."""
+
+    def __init__(self, transform: Any, plugins: Plugins) -> None:
+        self.transforms: tuple[Transform, ...] = (transform,)
+        self._name = transform.name
+        self._function = CALLS[type(transform)](transform, plugins)
+
+    def prepare(self, draws: Draws, size: Size) -> Action:
+        """See `Step`."""
+        size = self.transforms[0].output_size(size)
+        return lambda pixels, _: call(self._function, self._name, pixels, draws, size)
+
+
+def steps_of(transforms: Iterable[Transform], size: Size, plugins: Plugins) -> list[Step]:
     """Turn declarations into steps; neighbours that look pixels up alike become one.
 
     Parameters
@@ -195,6 +211,8 @@ def steps_of(transforms: Iterable[Transform], size: Size) -> list[Step]:
         In their order; none of them mixes samples.
     size : (int, int)
         (height, width) of what a framing makes.
+    plugins : Plugins
+        Which functions of the user's may be called.
     """
     steps: list[Step] = []
     for transform in transforms:
@@ -207,6 +225,8 @@ def steps_of(transforms: Iterable[Transform], size: Size) -> list[Step]:
             steps.append(Tone(transform))
         elif type(transform) in FILTERS:
             steps.append(Filter(transform))
+        elif type(transform) in CALLS:
+            steps.append(Call(transform, plugins))
         elif isinstance(last, Warp) and _sample_alike(*last.transforms, transform):
             steps[-1] = Warp((*last.transforms, transform))
         else:

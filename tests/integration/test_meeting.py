@@ -23,7 +23,7 @@ from children import PATIENCE_S, producers_elsewhere, wait_for, wait_for_produce
 from images import rows_in, write_images
 
 from common.encoding import encode
-from common.protocol import Heartbeat, Session, new_id
+from common.protocol import VERSION, Heartbeat, Session, new_id
 from trainer import ProducerPool
 
 NUM_ROWS = 12
@@ -230,7 +230,7 @@ def test_a_producer_of_another_version_is_refused_in_a_sentence_and_exits_non_ze
         assert pool.producers == []
     assert done.returncode == 1
     sentence = (
-        "refused: the trainer speaks version 1 of the protocol, the producer 99:"
+        f"refused: the trainer speaks version {VERSION} of the protocol, the producer 99:"
         " install the same version of feedline on both sides"
     )
     assert sentence in done.stderr

@@ -8,70 +8,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from children import PATIENCE_S, Killer, pool_of, producer, producers_elsewhere, wait_for_producers
-from images import write_photos
+from children import Killer, pool_of, producer, producers_elsewhere, wait_for_producers
+from job_kinds import JOB_KINDS, NUM_BATCHES
 
 from common.batch import digest
-from common.transforms import (
-    GaussianNoise,
-    RandomBrightness,
-    RandomColorJitter,
-    RandomContrast,
-    RandomCrop,
-    RandomErasing,
-    RandomFlip,
-    RandomGaussianBlur,
-    RandomGrayscale,
-    RandomRotation,
-    RandomShear,
-    RandomTranslation,
-    RandomZoom,
-)
 from trainer import BatchSequence, ImageDataset, ProducerPool
-
-NUM_ROWS = 101
-NUM_BATCHES = 26  # of 4; the last one of 1
-EVERYTHING_RANDOM = [
-    RandomFlip("horizontal_and_vertical"),
-    RandomRotation(0.1),
-    RandomTranslation(0.1, 0.1),
-    RandomZoom(0.2),
-    RandomShear(0.1, 0.1),
-    RandomCrop(40, 56),
-    RandomBrightness(0.2),
-    RandomContrast(0.2),
-    RandomColorJitter((0, 255), 0.2, 0.2, (0.3, 0.7), 0.2),
-    RandomGrayscale(0.1),
-    RandomGaussianBlur(),
-    GaussianNoise(0.02),
-    RandomErasing(),
-]
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
     """JPEG files full of detail, with labels and weights."""
-    folder = tmp_path_factory.mktemp("photos")
-    rows = np.arange(NUM_ROWS)
-    return ImageDataset.from_lists(
-        write_photos(folder, NUM_ROWS), rows, weights=rows.astype(np.float32), directory=folder
-    )
+    data: ImageDataset = JOB_KINDS["photos"].data(tmp_path_factory.mktemp("photos"))
+    return data
 
 
 def sequence_of(
     photos: ImageDataset, pool: ProducerPool, *, seed: int = 3, shuffle: bool = True
 ) -> BatchSequence:
     """Every batch of it depends on random draws."""
-    return BatchSequence(
-        photos,
-        batch_size=4,
-        image_size=(48, 64),
-        transforms=EVERYTHING_RANDOM,
-        seed=seed,
-        shuffle=shuffle,
-        pool=pool,
-        timeout_s=PATIENCE_S,
-    )
+    sequence: BatchSequence = JOB_KINDS["photos"].sequence(photos, pool, seed=seed, shuffle=shuffle)
+    return sequence
 
 
 def digests_of(batches: Iterable[Any]) -> list[str]:

@@ -110,11 +110,21 @@ def test_reading_stops_at_the_last_element_that_is_asked_for() -> None:
         read_header(head, {Tag.ROWS})
 
 
-def test_no_cut_is_taken_for_a_whole_header() -> None:
+def test_no_cut_within_an_element_is_taken_for_a_whole_header() -> None:
+    """A cut between two elements looks like a file without pixels."""
     whole = dicom_bytes(VALUES)
-    start = read_header(whole, ()).pixels_at
-    assert all(found_in(whole[:length]) is None for length in range(start))
-    assert found_in(whole[:start]) is not None
+    header = read_header(whole, frozenset(Tag))
+    found = [found_in(whole[:length]) for length in range(header.pixels_at)]
+    known = [cut for cut in found if cut is not None]
+    assert 20 < len(known) < 50  # as many as there are elements
+    assert not any(cut.pixels_at for cut in known)
+    assert found_in(whole[: header.pixels_at]) == header
+
+
+def test_a_file_without_pixels_has_a_header_all_the_same() -> None:
+    data = dicom_bytes(VALUES)
+    end = read_header(data, ()).pixels_at - 12
+    assert read_header(data[:end], {Tag.ROWS}) == RawHeader(ExplicitVRLittleEndian, {Tag.ROWS: b"\x04\x00"})
 
 
 @pytest.mark.parametrize("data", [b"", b"DICM", b"\0" * 128 + b"DICM", b"\x89PNG" + b"\0" * 300])

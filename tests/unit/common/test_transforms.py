@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.transforms import (
     DECLARATIONS,
+    Albumentations,
     CenterCrop,
     CutMix,
     FillMode,
@@ -24,6 +25,7 @@ from common.transforms import (
     MixUp,
     Mosaic,
     Normalization,
+    PythonTransform,
     RandomBrightness,
     RandomColorJitter,
     RandomContrast,
@@ -75,6 +77,8 @@ ONE_OF_EACH: tuple[Transform, ...] = (
     Letterbox("pil"),
     YoloAugment(0.2, 0.2, 1.4, 1.3),
     Normalization((0.5, 0.4, 0.3), (0.1, 0.1, 0.1)),
+    PythonTransform("my.module:blur", {"size": (3, 3), "by": {"channel": 1}}, image_size=(8, 9)),
+    Albumentations({"transform": {"__class_fullname__": "HorizontalFlip", "p": 1.0}}),
 )
 
 UNIT = st.floats(0.0, 1.0, exclude_max=True)
@@ -265,8 +269,8 @@ def test_draws_are_counted_over_all_transforms() -> None:
         1 + 2 + (1 + 2) + 1,
         3 + 1 + 6,
     )
-    framings, mixings = 4 + 0 + 11, 1 + 4 + 2
-    assert num_draws(ONE_OF_EACH) == geometry + tones + colors + detail + framings + mixings
+    framings, mixings, calls = 4 + 0 + 11, 1 + 4 + 2, 2 + 2
+    assert num_draws(ONE_OF_EACH) == geometry + tones + colors + detail + framings + mixings + calls
 
 
 @pytest.mark.parametrize(
@@ -277,6 +281,7 @@ def test_draws_are_counted_over_all_transforms() -> None:
         (CenterCrop(3, 4), CenterCrop(3, 4)),
         (Rescaling(2), Rescaling(2)),
         (YoloAugment(resample="pil"), Letterbox("pil")),
+        (PythonTransform("mine:prepare"), PythonTransform("mine:prepare")),
     ],
 )
 def test_a_model_is_judged_without_what_is_left_to_chance(

@@ -34,7 +34,7 @@ from common.transforms import (
     Transform,
 )
 from producer.transforms import Pipeline
-from producer.transforms.registry import FILTERS, FRAMINGS, LINES, MAPPINGS, MIXINGS, WINDOWS
+from producer.transforms.registry import CALLS, FILTERS, FRAMINGS, LINES, MAPPINGS, MIXINGS, WINDOWS
 
 Array = npt.NDArray[Any]
 
@@ -88,7 +88,7 @@ def apply(transforms: list[Transform], image: Array, draws: list[float], dtype: 
 
 
 def test_every_declaration_has_exactly_one_function() -> None:
-    tables = (MAPPINGS, WINDOWS, LINES, FILTERS, FRAMINGS, MIXINGS)
+    tables = (MAPPINGS, WINDOWS, LINES, FILTERS, FRAMINGS, MIXINGS, CALLS)
     assert sorted(d.__name__ for table in tables for d in table) == sorted(DECLARATIONS)
 
 

@@ -11,6 +11,7 @@ from common.arena import Arena, arena_name
 from common.errors import RemoteProtocolError
 from common.image import ImageSpec
 from common.job import Job
+from common.job_kinds import job_to_wire
 from common.protocol import (
     HEARTBEAT_S,
     LOST_AFTER_S,
@@ -94,7 +95,7 @@ def serving(greeting: Conversation) -> Conversation:
     """Welcomed, and told of job 7."""
     greeting.tick()
     assert greeting.hear(Welcome()) == []
-    greeting.hear(OpenJob(JOB.to_wire(), 10))
+    greeting.hear(OpenJob(job_to_wire(JOB), 10))
     return greeting
 
 
@@ -228,7 +229,7 @@ def test_a_closed_job_is_unknown_and_its_tasks_go_on(serving: Conversation) -> N
 
 
 def test_tickets_for_a_job_that_cannot_be_built_here_fail_with_the_reason(serving: Conversation) -> None:
-    wire = JOB.to_wire() | {"job_id": 8, "transforms": [["RandomSneeze", {}]]}
+    wire = job_to_wire(JOB) | {"job_id": 8, "transforms": [["RandomSneeze", {}]]}
     assert serving.hear(OpenJob(wire, 10)) == []
     (action,) = serving.hear(ticket(5, job_id=8))
     assert isinstance(action, Say)
@@ -266,7 +267,7 @@ def test_answers_of_an_old_session_are_not_sent(serving: Conversation) -> None:
     serving.session.restart()
     serving.tick()
     serving.hear(Welcome())
-    serving.hear(OpenJob(JOB.to_wire(), 10))
+    serving.hear(OpenJob(job_to_wire(JOB), 10))
     (new,) = serving.take_up(1)
     assert not serving.session.answered(old)
     assert serving.session.answered(new)
@@ -291,7 +292,7 @@ def test_a_lease_in_hand_is_marked_and_answered_when_its_slot_is_left_alone(serv
 def test_an_arena_is_made_for_each_job_that_can_be_built(greeting: Conversation) -> None:
     greeting.tick()
     greeting.hear(Welcome())
-    (action,) = greeting.hear(OpenJob(JOB.to_wire(), 10))
+    (action,) = greeting.hear(OpenJob(job_to_wire(JOB), 10))
     assert isinstance(action, MakeArena)
     assert (action.known.job, action.num_slots) == (JOB, 10)
     assert not action.known.shared

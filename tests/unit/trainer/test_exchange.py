@@ -9,7 +9,7 @@ import pytest
 from far_end import NUM_STEPS, Pool, error_of, rows_of, source
 
 from common.errors import BatchError, ClosedError, InterruptedWaitError, RemoteProtocolError, StarvedError
-from common.job import Job
+from common.job_kinds import job_from_wire
 from common.protocol import (
     Batch,
     Cancel,
@@ -35,7 +35,7 @@ def test_a_batch_travels_from_the_demand_to_the_arrays(pool: Pool) -> None:
     pool.opens()
     producer = pool.producer().joins()
     (job,) = producer.heard(OpenJob)
-    assert Job.from_wire(job.job) == source().job
+    assert job_from_wire(job.job) == source().job
 
     future = pool.asks(StepKey(0, 2))
     ticket = next(t for t in producer.heard(Ticket) if t.step == 2)

@@ -1,0 +1,135 @@
+"""Declarations that hand images to code from elsewhere: functions of the user's, albumentations pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from common.arguments import pixels
+from common.declarations.base import Check, Transform
+from common.errors import ConfigurationError
+from common.user_code import Arguments, check_reference
+
+
+def _size(label: str, value: Any) -> tuple[int, int]:
+    """Read (height, width); ConfigurationError if it is none."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ConfigurationError(f"{label} must be (height, width), got {value!r}")
+    return pixels(f"the height in {label}", value[0]), pixels(f"the width in {label}", value[1])
+
+
+def _albumentations(label: str, value: Any) -> Arguments:
+    """Pack what ``albumentations.to_dict`` returned, unless a function hides in it."""
+    if hasattr(value, "to_dict"):
+        raise ConfigurationError(
+            f"{label} must be what albumentations.to_dict returns: pass A.to_dict(pipeline), not the"
+            f" {type(value).__name__} itself"
+        )
+    packed = Arguments.of(label, value)
+    for name in _class_names(packed.unpack()):
+        if name.rpartition(".")[2] == "Lambda":
+            raise ConfigurationError(
+                f"{label} has a Lambda, whose function cannot travel: put the function into a module, and use"
+                ' PythonTransform("my_module:my_function")'
+            )
+    return packed
+
+
+def _class_names(value: Any) -> Iterator[str]:
+    """Names of all the classes that a dict of albumentations' mentions."""
+    if isinstance(value, dict):
+        yield str(value.get("__class_fullname__", ""))
+        value = value.values()
+    if not isinstance(value, str | bytes) and hasattr(value, "__iter__"):
+        for part in value:
+            yield from _class_names(part)
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign(Transform):
+    """What both have: a random generator that two uniforms are the key of, and a size that may be new."""
+
+    image_size: tuple[int, int] | None = field(default=None, kw_only=True)
+
+    _NUM_DRAWS: ClassVar[int] = 2
+    _CHECKS: ClassVar[Mapping[str, Check]] = {
+        "function": check_reference,
+        "params": Arguments.of,
+        "pipeline": _albumentations,
+        "image_size": _size,
+    }
+
+    @property
+    def without_chance(self) -> Transform:
+        """Itself: it may be what prepares images, and only its author knows."""
+        return self
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of what comes out."""
+        return self.image_size or size
+
+    @property
+    def name(self) -> str:
+        """What it is called in errors."""
+        return type(self).__name__
+
+
+@dataclass(frozen=True, slots=True)
+class PythonTransform(Foreign):
+    """Call a function of your own, ``function(image, rng, **params)``, which returns the new image.
+
+    Parameters
+    ----------
+    function : str
+        ``"module:name"``. Producers import the module: embedded ones from where the trainer would, others if
+        they were started with ``--allow module``.
+    params : mapping
+        Further arguments: numbers, texts, lists, tuples, dicts and arrays of numbers.
+    image_size : (int, int), optional
+        (height, width) of what it returns; by default what it gets.
+
+    Notes
+    -----
+    `image` is an array of its own, shape (height, width, channels), which the function may change; the dtype
+    is that of the pixels where the function stands among the transforms. It returns an array of the same
+    dtype and number of channels. `rng` is a `numpy.random.Generator` that is the same for the same sample in
+    the same epoch, whichever producer calls: draw from nothing else.
+    """
+
+    function: str
+    params: Mapping[str, Any] | Arguments = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What it is called in errors."""
+        return self.function
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """The further arguments, fresh each time: the function may change them."""
+        return Arguments.of("params", self.params).unpack()
+
+
+@dataclass(frozen=True, slots=True)
+class Albumentations(Foreign):
+    """Apply a pipeline of albumentations 2, which producers need installed (``feedline[albumentations]``).
+
+    Parameters
+    ----------
+    pipeline : mapping
+        ``A.to_dict(A.Compose([...]))``. Without `Lambda`: functions do not travel.
+    image_size : (int, int), optional
+        (height, width) of what it makes, if it crops or resizes; by default what it gets.
+
+    Notes
+    -----
+    Random states that the pipeline was given are not used: each sample has its own, as in `PythonTransform`.
+    """
+
+    pipeline: Mapping[str, Any] | Arguments
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What ``albumentations.from_dict`` takes."""
+        return Arguments.of("pipeline", self.pipeline).unpack()

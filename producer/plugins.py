@@ -1,0 +1,87 @@
+"""Code of the user's: which modules a producer may import, and from where.
+
+Whoever starts a producer chooses what runs in it. A trainer names functions and classes, ``"module:name"``,
+and gets those that are defined in a module its producer's operator has allowed; nothing else is imported,
+looked up or evaluated on its word. Embedded producers are the trainer's own child processes: what it names
+was chosen where they were started.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from common.errors import UserCodeError
+from common.user_code import check_reference
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """The operator's choice.
+
+    Attributes
+    ----------
+    allowed : tuple of str
+        Modules, each with all that lies in it: ``my_package`` allows ``my_package.augment``, too.
+    allows_any : bool
+        Whoever names modules here has the operator's rights.
+    """
+
+    allowed: tuple[str, ...] = ()
+    allows_any: bool = False
+
+    def load(self, reference: str) -> Any:
+        """Import a module and return the function or class of that name in it.
+
+        Parameters
+        ----------
+        reference : str
+            ``"module:name"``.
+
+        Raises
+        ------
+        UserCodeError
+            It is not allowed here, is not there or cannot be imported; says what to do.
+        """
+        module_name, _, name = check_reference("user code", reference).partition(":")
+        self._check(module_name, reference)
+        try:
+            module = importlib.import_module(module_name)
+        except Exception as error:
+            raise UserCodeError(_why_not_imported(module_name, error)) from error
+        found = getattr(module, name, None)
+        if not callable(found):
+            raise UserCodeError(f"{reference}: {module.__file__} has no function or class {name!r}")
+        # A name that a module has imported is not its own: else "my_module:system" would be os.system.
+        self._check(str(getattr(found, "__module__", None)), reference)
+        return found
+
+    def _check(self, module_name: str, reference: str) -> None:
+        if self.allows_any or any(module_name == a or module_name.startswith(f"{a}.") for a in self.allowed):
+            return
+        raise UserCodeError(
+            f"this producer may not run {reference}, which is defined in the module {module_name}: if that is"
+            f" wanted, its operator starts it with --allow {module_name}"
+        )
+
+
+NO_PLUGINS = Plugins()
+
+
+def add_import_paths(folders: Iterable[str]) -> None:
+    """Let modules be found in `folders`, too, after all others: no ``common.py`` may shadow ours."""
+    sys.path.extend(folder for folder in folders if folder not in sys.path)
+
+
+def _why_not_imported(module_name: str, error: Exception) -> str:
+    text = f"the module {module_name} cannot be imported here: {type(error).__name__}: {error}"
+    if isinstance(error, ModuleNotFoundError) and error.name and module_name.startswith(error.name):
+        text += (
+            f". It was looked for in {[folder for folder in sys.path if folder]}; --import-path DIR of"
+            " feedline-producer adds a folder, and embedded producers look where the trainer does when its"
+            " first sequence is made"
+        )
+    return text

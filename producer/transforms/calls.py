@@ -1,0 +1,112 @@
+"""Transforms that are code from elsewhere: found, called, and what they return checked."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import random
+import sys
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from common.declarations.plugins import Albumentations, PythonTransform
+from common.errors import UserCodeError
+from producer.plugins import Plugins
+
+Function: TypeAlias = Callable[[npt.NDArray[Any], np.random.Generator], Any]
+"""(image, generator) -> image, shape (height, width, channels)."""
+
+_TWO_POW_53 = 2.0**53
+"""As many different uniforms are there."""
+
+
+def python_function(transform: PythonTransform, plugins: Plugins) -> Function:
+    """Find a function of the user's. Raises what `Plugins.load` does."""
+    function = plugins.load(transform.function)
+    return lambda image, rng: function(image, rng, **transform.kwargs)
+
+
+def albumentations_pipeline(transform: Albumentations, _: Plugins) -> Function:
+    """Make a pipeline, with albumentations imported here and not before: that takes seconds.
+
+    Its own ``set_random_seed`` would give every transform of the pipeline the same draws; one generator for
+    all gives each its own.
+
+    Raises
+    ------
+    UserCodeError
+        It is not installed, or does not know the pipeline.
+    """
+    # It would ask the network for its newest version, and import torch wherever that is installed.
+    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+    sys.modules.setdefault("albumentations.pytorch", None)  # type: ignore[arg-type]  # None: not to be imported
+    try:
+        pipeline = importlib.import_module("albumentations").from_dict(transform.config)
+    except ImportError as error:
+        raise UserCodeError(
+            "producers need albumentations for this job: pip install 'feedline[albumentations]' there"
+        ) from error
+    except Exception as error:
+        raise UserCodeError(f"not a pipeline of albumentations: {type(error).__name__}: {error}") from error
+
+    def apply(image: npt.NDArray[Any], rng: np.random.Generator) -> Any:
+        seed = int(rng.integers(1 << 63))
+        pipeline.set_random_state(rng, random.Random(seed))  # noqa: S311 - pixels, not secrets
+        return pipeline(image=image)["image"]
+
+    return apply
+
+
+def generator_of(draws: npt.NDArray[np.float64]) -> np.random.Generator:
+    """The generator that two uniforms are the key of: the same wherever they are drawn."""
+    key = (np.asarray(draws) * _TWO_POW_53).astype(np.uint64)
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+def call(
+    function: Function,
+    name: str,
+    pixels: npt.NDArray[Any],
+    draws: npt.NDArray[np.float64],
+    size: tuple[int, int],
+) -> npt.NDArray[Any]:
+    """Call a function with a copy of `pixels`, and check what comes back.
+
+    Parameters
+    ----------
+    function, name : Function, str
+        What to call, and what it is called in errors.
+    pixels : ndarray
+        As OpenCV has them: (height, width), or (height, width, channels).
+    draws : ndarray of shape (2,)
+        Key of its random generator.
+    size : (int, int)
+        Height and width that it has to return.
+
+    Raises
+    ------
+    UserCodeError
+        It raised, or returned something else.
+    """
+    # A copy, because the function may write: the pixels may lie in a cache that others read.
+    image = np.array(pixels, order="C").reshape(*pixels.shape[:2], -1)
+    expected, dtype = (*size, image.shape[2]), image.dtype
+    try:
+        result = function(image, generator_of(draws))
+    except Exception as error:
+        raise UserCodeError(f"{name} raised {type(error).__name__}: {error}") from error
+    if not isinstance(result, np.ndarray) or result.shape != expected or result.dtype != dtype:
+        raise UserCodeError(
+            f"{name} returned {_in_words(result)}, expected an array of {dtype}, shape {expected}. Other"
+            " heights and widths are declared with image_size=(height, width)"
+        )
+    return np.ascontiguousarray(result[:, :, 0] if expected[2] == 1 else result)
+
+
+def _in_words(result: Any) -> str:
+    if isinstance(result, np.ndarray):
+        return f"an array of {result.dtype}, shape {result.shape}"
+    return f"a {type(result).__name__}"

@@ -1,0 +1,131 @@
+"""Kinds of jobs that every invariant is tested with: one more row, and a test of all kinds has it, too.
+
+The labels of a kind are its rows, so that what came can be told from the labels; that an image belongs to its
+label is seen by comparing bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from children import PATIENCE_S
+from dicom_files import dicom_bytes
+from images import write_photos
+
+from common.ct import CTWindows
+from common.transforms import (
+    GaussianNoise,
+    RandomBrightness,
+    RandomColorJitter,
+    RandomContrast,
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomGaussianBlur,
+    RandomGrayscale,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
+from trainer import BatchSequence, ImageDataset, ProducerPool, build_index
+
+NUM_ROWS = 101
+BATCH_SIZE = 4
+NUM_BATCHES = 26  # the last one of 1
+GEOMETRY = [
+    RandomFlip("horizontal_and_vertical"),
+    RandomRotation(0.1),
+    RandomTranslation(0.1, 0.1),
+    RandomZoom(0.2),
+    RandomShear(0.1, 0.1),
+    RandomCrop(40, 56),
+]
+EVERYTHING_RANDOM = [
+    *GEOMETRY,
+    RandomBrightness(0.2),
+    RandomContrast(0.2),
+    RandomColorJitter((0, 255), 0.2, 0.2, (0.3, 0.7), 0.2),
+    RandomGrayscale(0.1),
+    RandomGaussianBlur(),
+    GaussianNoise(0.02),
+    RandomErasing(),
+]
+"""Every batch depends on random draws."""
+
+SLICES_OF_A_SERIES = 10
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """How a sequence of a kind is made.
+
+    Attributes
+    ----------
+    data : callable
+        Writes `NUM_ROWS` samples into a folder; returns their dataset, labelled by row.
+    options : dict
+        What its `BatchSequence` is told beside dataset, pool and seed.
+    make : callable
+        The sequence's class.
+    """
+
+    data: Callable[[Path], Any]
+    options: dict[str, Any] = field(default_factory=dict)
+    make: Callable[..., Any] = BatchSequence
+
+    def sequence(self, data: Any, pool: ProducerPool, **options: Any) -> Any:
+        """A sequence of the kind; `options` go before its own."""
+        usual = {"batch_size": BATCH_SIZE, "seed": 3, "timeout_s": PATIENCE_S}
+        return self.make(data, pool=pool, **usual | self.options | options)
+
+
+def photos(folder: Path) -> ImageDataset:
+    """JPEG files full of detail, with labels and weights."""
+    rows = np.arange(NUM_ROWS)
+    names = write_photos(folder, NUM_ROWS)
+    return ImageDataset.from_lists(names, rows, weights=rows.astype(np.float32), directory=folder)
+
+
+def slices(folder: Path) -> ImageDataset:
+    """DICOM files of a CT, with labels; the series are written from top to bottom, other than their names."""
+    names = [f"{row:04}.dcm" for row in range(NUM_ROWS)]
+    rng = np.random.default_rng(0)
+    for row, name in enumerate(names):
+        coarse = rng.uniform(900, 1200, (6, 8)).astype(np.float32)
+        stored = cv2.resize(coarse, (64, 48), interpolation=cv2.INTER_CUBIC).astype(np.uint16)
+        series, place = divmod(row, SLICES_OF_A_SERIES)
+        (folder / name).write_bytes(
+            dicom_bytes(
+                stored,
+                PatientID=f"patient {series}",
+                SeriesInstanceUID=f"1.2.{series}",
+                ImagePositionPatient=[0, 0, -5 * place],
+            )
+        )
+    return ImageDataset.from_lists(names, np.arange(NUM_ROWS), directory=folder)
+
+
+def stacks(folder: Path) -> ImageDataset:
+    """Slices with their neighbours."""
+    data = slices(folder)
+    index = build_index(folder, cache=folder / "index.csv")
+    return data.with_dicom_index(index, neighbours=1)
+
+
+_PHOTOS = {"image_size": (48, 64), "transforms": EVERYTHING_RANDOM}
+_HEADS = {**_PHOTOS, "color_mode": CTWindows(["brain", "subdural", "soft"])}
+_UNITS = {**_PHOTOS, "transforms": GEOMETRY, "color_mode": "hounsfield", "dtype": "int16"}
+
+JOB_KINDS = {
+    "photos": JobKind(photos, _PHOTOS),
+    "dicom": JobKind(slices, _HEADS),
+    "dicom-stacks": JobKind(stacks, _HEADS),
+    "hounsfield": JobKind(slices, _UNITS),
+}
+"""Every kind by its name."""
