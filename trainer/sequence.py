@@ -160,12 +160,6 @@ class BatchSequence(ServedSequence):
             return None
         return tuple(a[order] for a in labels) if isinstance(labels, tuple) else labels[order]
 
-    def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
-        """See `ServedSequence.resize`; what `with_options` makes follows."""
-        super().resize(workers, max_queue_size)
-        asked = {"workers": workers, "max_queue_size": max_queue_size}
-        self._arguments |= {name: value for name, value in asked.items() if value is not None}
-
     def with_options(self, **changes: Any) -> BatchSequence:
         """Make a new sequence with the constructor's arguments of this one, except for `changes`.
 

@@ -127,19 +127,9 @@ def curve(lines: tuple[Line, ...], in_dtype: npt.DTypeLike, out_dtype: npt.DType
         return partial(_apply_to_values, lines)
     # 256 results are computed, and each pixel looks up its own: a fourth of the time of arithmetic.
     num_channels = max(np.size(values) for line in lines for values in (line.scale, line.offset))
-    table = np.empty((256, num_channels), out_dtype)
-    return partial(_look_up, _tabulate(lines, table))
-
-
-def _tabulate(lines: tuple[Line, ...], table: Pixels) -> Pixels:
-    if table.dtype != np.float32:
-        return _apply_to_values(lines, _ALL_UINT8, table)
-    # For so few float64 costs nothing: Rescaling(1 / 255) is then 0/255, 1/255 ... to the last bit.
-    values: npt.NDArray[Any] = _ALL_UINT8.astype(np.float64)
-    for line in lines:
-        values = np.clip(values * line.scale + line.offset, line.lowest, line.highest)
-    table[:] = values
-    return table
+    # Floats in float64, which costs nothing for so few: Rescaling(1 / 255) is then rounded only once.
+    table = np.empty((256, num_channels), np.float64 if out_dtype == np.float32 else out_dtype)
+    return partial(_look_up, _apply_to_values(lines, _ALL_UINT8, table).astype(out_dtype, copy=False))
 
 
 def _look_up(table: Pixels, pixels: npt.NDArray[np.uint8], out: Pixels) -> Pixels:
