@@ -9,6 +9,7 @@ from common.batch import BatchLayout
 from common.errors import FeedlineError, RemoteProtocolError
 from common.job import Job
 from common.sequence_job import SequenceJob, SurveyJob
+from common.sizes import SizesJob
 
 
 class AnyJob(Protocol):
@@ -40,7 +41,12 @@ class AnyJob(Protocol):
         """Plain values for msgpack."""
 
 
-JOB_KINDS: dict[str, Any] = {"images": Job, "survey": SurveyJob, "sequence": SequenceJob}
+JOB_KINDS: dict[str, Any] = {
+    "images": Job,
+    "sizes": SizesJob,
+    "survey": SurveyJob,
+    "sequence": SequenceJob,
+}
 """A producer has a builder for each: `producer.builders`."""
 
 _NAMES = {kind: name for name, kind in JOB_KINDS.items()}

@@ -3,8 +3,8 @@
 Which size a batch has depends on the seed, its epoch and its step alone, so that all producers agree.
 
 Keras on TensorFlow fixes the shapes of all batches by two that it looks at beforehand, and throws away. So
-these two are made apart: the same samples, in the two sizes that differ most. They are told by steps below
-zero, which stand beside those of the epoch and are never fetched ahead.
+these two are made apart: the same samples, in the two sizes that differ most. They are told by steps from
+`FIRST_PEEK` on, which no epoch reaches, so that they are never fetched ahead.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from common.arguments import pixels
 from common.batch import BatchLayout
 from common.draws import Purpose, raw
-from common.errors import ConfigurationError
+from common.errors import ConfigurationError, RemoteProtocolError
 from common.job import Job
 
 Size = tuple[int, int]
@@ -26,15 +26,18 @@ Size = tuple[int, int]
 NUM_PEEKS = 2
 """So many batches Keras looks at."""
 
+FIRST_PEEK = 1 << 40
+"""An epoch has fewer steps."""
+
 
 def peek_at(step: int, place: int) -> int:
     """Name the batch that shows a step's samples in the first or the second of `peeked_sizes`."""
-    return -1 - (NUM_PEEKS * step + place)
+    return FIRST_PEEK + NUM_PEEKS * step + place
 
 
 def planned_step(step: int) -> int:
     """The step of the epoch whose samples a batch has, whether it is a peek or not."""
-    return step if step >= 0 else (-1 - step) // NUM_PEEKS
+    return step if step < FIRST_PEEK else (step - FIRST_PEEK) // NUM_PEEKS
 
 
 def peeked_sizes(sizes: Sequence[Size]) -> tuple[Size, Size]:
@@ -121,8 +124,8 @@ class SizesJob:
 
     def size_of(self, epoch: int, step: int) -> Size:
         """(height, width) of one batch, before its transforms."""
-        if step < 0:
-            return peeked_sizes(self.sizes)[(-1 - step) % NUM_PEEKS]
+        if step >= FIRST_PEEK:
+            return peeked_sizes(self.sizes)[(step - FIRST_PEEK) % NUM_PEEKS]
         (word,) = raw(Purpose.SIZE, self.job.seed, epoch, 1, row=step).tolist()
         return self.sizes[word % len(self.sizes)]
 
@@ -141,7 +144,16 @@ class SizesJob:
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> SizesJob:
-        """Undo `to_wire`. Raises KeyError, TypeError, ValueError or a FeedlineError if it cannot be done."""
-        if set(wire) != {"job_id", "job", "sizes"}:
-            raise ConfigurationError(f"expected job_id, job and sizes, got {sorted(map(str, wire))}")
-        return cls(Job.from_wire(wire["job"]), tuple(tuple(size) for size in wire["sizes"]))
+        """Undo `to_wire`.
+
+        Raises
+        ------
+        RemoteProtocolError
+            A field is missing, unknown or has a value that no job can have.
+        """
+        try:
+            if set(wire) != {"job_id", "job", "sizes"}:
+                raise ConfigurationError(f"expected job_id, job and sizes, got {sorted(map(str, wire))}")
+            return cls(Job.from_wire(wire["job"]), tuple(tuple(size) for size in wire["sizes"]))
+        except (TypeError, ValueError) as error:
+            raise RemoteProtocolError(f"not a job this version can build: {error}") from error

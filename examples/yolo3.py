@@ -2,9 +2,9 @@
 
     python examples/yolo3.py [--out out] [--epochs 8] [--workers 2]
 
-The photographs are real and come with Python packages; the objects in them are PASTED IN, so that their boxes are
-known: see `yolo3_scenes`. Everything goes into a new folder ``yolo3`` below ``--out``: the files, and a picture of
-a batch with its boxes.
+The photographs are real and come with Python packages; the objects in them are PASTED IN, so that their boxes
+are known: see `yolo3_scenes`. Everything goes into a new folder ``yolo3`` below ``--out``: the files, and a
+picture of a batch with its boxes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     print(f"train:      {train}\nvalidation: {validation}")
 
     options: dict[str, Any] = {"image_size": SIZE, "workers": args.workers}
-    with BatchSequence(train, batch_size=12, transforms=[YoloAugment()], **options) as sequence:
+    with BatchSequence(train, batch_size=8, transforms=[YoloAugment()], **options) as sequence:
         draw_batch(*sequence[0], CLASS_NAMES, folder / "batch.png")
 
     train_seq, validation_seq = yolo_sequences(

@@ -1,7 +1,8 @@
 """A small detection data set of real photographs, with objects PASTED IN where we know their boxes.
 
-The objects are cut out of photographs of scikit-image and scikit-learn along ellipses drawn by hand, and pasted
-into two other photographs in any size, mirrored or not. Annotations are written as the Keras YOLOv3 reads them.
+The objects are cut out of photographs of scikit-image and scikit-learn along ellipses drawn by hand, and
+pasted into two other photographs in any size, mirrored or not. Annotations are written as the Keras YOLOv3
+reads them.
 """
 
 from __future__ import annotations

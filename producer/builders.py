@@ -13,12 +13,14 @@ from common.job import Job
 from common.job_kinds import AnyJob
 from common.protocol import Ticket
 from common.sequence_job import SequenceJob, SurveyJob
+from common.sizes import SizesJob
 from producer.build import BatchBuilder
 from producer.cache_folder import CacheSettings
 from producer.clock import StageClock
 from producer.plugins import Plugins
 from producer.roots import DataRoots
 from producer.sequence import SequenceBuilder, Surveyor
+from producer.sizes import SizesBuilder
 
 
 class TicketBuilder(Protocol):
@@ -62,8 +64,13 @@ class Workshop:
         return BUILDERS[type(job)](job, self)
 
 
+def _of_images(job: Job, shop: Workshop) -> BatchBuilder:
+    return BatchBuilder(job, shop.roots, shop.cache, shop.clock, shop.plugins)
+
+
 BUILDERS: dict[type, Callable[[Any, Workshop], TicketBuilder]] = {
-    Job: lambda job, shop: BatchBuilder(job, shop.roots, shop.cache, shop.clock, shop.plugins),
+    Job: _of_images,
+    SizesJob: lambda job, shop: SizesBuilder(job, lambda one: _of_images(one, shop)),
     SurveyJob: lambda job, shop: Surveyor(job, shop.plugins, shop.clock),
     SequenceJob: lambda job, shop: SequenceBuilder(job, shop.plugins, shop.clock),
 }

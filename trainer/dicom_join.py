@@ -78,8 +78,9 @@ def neighbour_stacks(index: pd.DataFrame, rows: Rows, neighbours: int) -> Stacks
     """
     if not isinstance(neighbours, int) or isinstance(neighbours, bool) or neighbours < 1:
         raise ConfigurationError(f"neighbours must be a whole number, 0 or more, got {neighbours!r}")
-    order, starts, ends = _ordered(index)
-    _refuse_without_position(index, rows)
+    series = _series_codes(index)
+    _refuse_without_position(index, series, rows)
+    order, starts, ends = _ordered(index, series)
     places = np.empty(len(index), np.intp)
     places[order] = np.arange(len(order))
     offsets = np.arange(-neighbours, neighbours + 1)
@@ -89,9 +90,15 @@ def neighbour_stacks(index: pd.DataFrame, rows: Rows, neighbours: int) -> Stacks
     return Stacks(index["filename"].tolist(), numbers.astype(np.int32))
 
 
-def _ordered(index: pd.DataFrame) -> tuple[Rows, Rows, Rows]:
+def _series_codes(index: pd.DataFrame) -> Rows:
+    """A number for the series of each row, from 0."""
+    names = index["series"].tolist()
+    codes = {name: code for code, name in enumerate(dict.fromkeys(names))}
+    return np.fromiter((codes[name] for name in names), np.intp, len(names))
+
+
+def _ordered(index: pd.DataFrame, series: Rows) -> tuple[Rows, Rows, Rows]:
     """Rows series by series; and for each place in that order, the first and the last of its series."""
-    series = np.unique(_cells(index["series"]), return_inverse=True)[1]
     names = np.arange(len(index))
     order = np.lexsort((names, _cells(index["instance"]), _cells(index["position"]), series))
     first = np.flatnonzero(np.diff(series[order], prepend=-1))
@@ -99,8 +106,7 @@ def _ordered(index: pd.DataFrame) -> tuple[Rows, Rows, Rows]:
     return order, np.repeat(first, lengths), np.repeat(first + lengths - 1, lengths)
 
 
-def _refuse_without_position(index: pd.DataFrame, rows: Rows) -> None:
-    series = _cells(index["series"])
+def _refuse_without_position(index: pd.DataFrame, series: Rows, rows: Rows) -> None:
     is_lost = np.isin(series, series[rows]) & np.isnan(_cells(index["position"]))
     if is_lost.any():
         name = index["filename"].iloc[int(np.argmax(is_lost))]

@@ -73,7 +73,7 @@ class JobSource:
 
     def layout(self, key: StepKey) -> BatchLayout:
         """Where the arrays of a step lie."""
-        num_samples = self.plan.batch_size_of(key.step)
+        num_samples = self.plan.batch_size_of(key.planned.step)
         size = self.job.size_of(*key) if isinstance(self.job, SizesJob) else None
         if (num_samples, size) not in self._layouts:
             job = self.job.of_step(*key) if isinstance(self.job, SizesJob) else self.job
@@ -82,7 +82,7 @@ class JobSource:
 
     def samples_of(self, key: StepKey) -> list[str]:
         """The files of a step."""
-        return [self.paths[row] for row in self.plan.rows(*key)]
+        return [self.paths[row] for row in self.plan.rows(*key.planned)]
 
     def ticket(self, lease_id: int, key: StepKey, slot: int) -> Ticket:
         """Order a step into a slot."""
@@ -95,7 +95,7 @@ class JobSource:
 
     def _sources(self, key: StepKey) -> Iterator[Sample]:
         """The samples of a step, each followed by the partners that it is mixed with."""
-        rows, occurrences = self.plan.rows(*key), self.plan.occurrences(*key)
+        rows, occurrences = self.plan.rows(*key.planned), self.plan.occurrences(*key.planned)
         for row, occurrence in zip(rows.tolist(), occurrences.tolist(), strict=True):
             yield Sample(self._files(row), row, occurrence)
             if self.job.num_sources > 1:

@@ -17,6 +17,7 @@ from common.ct import CTWindows
 from common.errors import ConfigurationError
 from common.image import Fit, ImageSpec, decoded_dtype
 from common.job import Job
+from common.sizes import NUM_PEEKS, Size, SizesJob
 from common.transforms import Transform, is_framed, num_sources, output_size
 from common.yolo import YoloTargets
 from trainer.box_targets import check_targets
@@ -41,6 +42,7 @@ class SequenceOptions:
     dataset: ImageDataset
     batch_size: int
     image_size: tuple[int, int]
+    image_sizes: Sequence[tuple[int, int]] | None
     color_mode: str | CTWindows
     interpolation: str
     crop_to_aspect_ratio: bool
@@ -93,10 +95,7 @@ class SequenceOptions:
     @cached_property
     def image(self) -> ImageSpec:
         """What files are decoded and resized to."""
-        try:
-            height, width = self.image_size
-        except (TypeError, ValueError):
-            raise ConfigurationError(f"image_size must be (height, width), got {self.image_size!r}") from None
+        height, width = _size(self.image_size if self.image_sizes is None else self.image_sizes[0])
         fit = Fit.of(
             crop_to_aspect_ratio=self.crop_to_aspect_ratio,
             pad_to_aspect_ratio=self.pad_to_aspect_ratio,
@@ -118,10 +117,19 @@ class SequenceOptions:
             arrays["weight"] = np.asarray(self.dataset.weights, np.float32)
         return arrays
 
-    def job(self, job_id: int) -> Job:
+    def job(self, job_id: int) -> Job | SizesJob:
         """What producers are told."""
-        if self.targets is not None:
-            check_targets(self.targets, self.dataset, output_size(self.transforms, self.image.size))
+        job = self._job_of_one_size(job_id)
+        if self.image_sizes is None:
+            return job
+        if self.plan.num_steps < NUM_PEEKS:
+            raise ConfigurationError(
+                f"image_sizes= needs at least {NUM_PEEKS} batches an epoch, from which Keras learns what"
+                f" changes; {self.plan.shard_samples} samples give {self.plan.num_steps}"
+            )
+        return SizesJob(job, tuple(map(_size, self.image_sizes)))
+
+    def _job_of_one_size(self, job_id: int) -> Job:
         return Job(
             job_id,
             self.seed,
@@ -138,6 +146,7 @@ class SequenceOptions:
     def source(self, pool: ProducerPool, max_slots: int) -> JobSource:
         """What a pool needs to serve it."""
         job = self.job(pool.new_job_id())
+        self._check_targets()
         as_told = partial(ticket_paths, directory=self.dataset.directory, embedded=pool.embedded)
         stacks = self.dataset.stacks
         return JobSource(
@@ -152,6 +161,12 @@ class SequenceOptions:
             None if stacks is None else replace(stacks, files=as_told(stacks.files)),
         )
 
+    def _check_targets(self) -> None:
+        """Raise a ConfigurationError unless the boxes can be encoded, in every size."""
+        if self.targets is not None:
+            for size in self.image_sizes or [self.image_size]:
+                check_targets(self.targets, self.dataset, output_size(self.transforms, size))
+
     def _boxes(self) -> BoxSpec | None:
         """Room for the boxes of every image, of which several may become one."""
         if self.dataset.boxes is None:
@@ -162,3 +177,11 @@ class SequenceOptions:
             return None
         most = max(1, max(map(len, self.dataset.boxes)) * num_sources(self.transforms))
         return BoxSpec(most if self.max_boxes is None else self.max_boxes, self.min_box_side)
+
+
+def _size(image_size: tuple[int, int]) -> Size:
+    try:
+        height, width = image_size
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"image_size must be (height, width), got {image_size!r}") from None
+    return height, width

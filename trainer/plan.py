@@ -21,7 +21,12 @@ class StepKey(NamedTuple):
     step: int
 
     def __str__(self) -> str:
-        return f"batch {planned_step(self.step)} of epoch {self.epoch}"
+        return f"batch {self.planned.step} of epoch {self.epoch}"
+
+    @property
+    def planned(self) -> StepKey:
+        """The step of the epoch whose samples it has: another one only if it is a peek."""
+        return StepKey(self.epoch, planned_step(self.step))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ class EpochPlan:
 
     def batch_size_of(self, step: int) -> int:
         """Samples of one step: fewer in the last one, if it is short."""
-        return min(self.batch_size, self.shard_samples - planned_step(step) * self.batch_size)
+        return min(self.batch_size, self.shard_samples - step * self.batch_size)
 
     def rows(self, epoch: int, step: int) -> Rows:
         """Rows of one step, shape (batch size,) or shorter for the last."""
@@ -102,7 +107,6 @@ class EpochPlan:
         return _order(self, epoch)[1][self._places(step)]
 
     def _places(self, step: int) -> slice:
-        step = planned_step(step)
         if not 0 <= step < self.num_steps:
             raise IndexError(f"step {step} of an epoch of {self.num_steps}")
         return slice(step * self.batch_size, (step + 1) * self.batch_size)

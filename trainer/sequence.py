@@ -38,6 +38,9 @@ class BatchSequence(ServedSequence):
         Samples of a batch; the last of an epoch has what is left.
     image_size : (int, int)
         Height and width that images are resized to, before `transforms`.
+    image_sizes : sequence of (int, int), optional
+        Instead of `image_size`: each batch has one of these, drawn by `seed`, its epoch and its place in it.
+        For models that take any size.
     color_mode : {"grayscale", "rgb", "rgba", "hounsfield"} or CTWindows
         Channels, in this order; 1, 3 or 4 of them. For DICOM files of a CT: one channel for each of the
         windows, or one of Hounsfield units, with `dtype` "int16" or "float32". Of a stack of slices
@@ -111,6 +114,7 @@ class BatchSequence(ServedSequence):
         *,
         batch_size: int = 32,
         image_size: tuple[int, int] = (256, 256),
+        image_sizes: Sequence[tuple[int, int]] | None = None,
         color_mode: str | CTWindows = "rgb",
         interpolation: str = "bilinear",
         crop_to_aspect_ratio: bool = False,

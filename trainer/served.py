@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from common.errors import ClosedError, ConfigurationError, FeedlineError
 from common.processes import usable_cores
+from common.sizes import SizesJob
 from trainer.binding import IndexBinding
 from trainer.jobs import JobSource
 from trainer.pool import MEMORY_BUDGET_BYTES, ProducerPool
@@ -126,7 +127,11 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             self._leave()
             raise
         self._plan = self._source.plan
-        self._binding = IndexBinding(self._plan.num_steps, in_plan_order=self._plan.shuffle)
+        self._binding = IndexBinding(
+            self._plan.num_steps,
+            in_plan_order=self._plan.shuffle,
+            shows_sizes=isinstance(self._source.job, SizesJob),
+        )
         self._end = weakref.finalize(self, _end, self._pool, self._job_id, self._leave)
 
     def __len__(self) -> int:

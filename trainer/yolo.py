@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from common.transforms import Letterbox, YoloAugment
@@ -26,6 +27,7 @@ def yolo_sequences(
     *,
     augment: YoloAugment | None = None,
     image_size: tuple[int, int] = (416, 416),
+    image_sizes: Sequence[tuple[int, int]] | None = None,
     **options: Any,
 ) -> tuple[BatchSequence, BatchSequence]:
     """Make the batches that YOLOv3 is trained with, augmented and shuffled, and those it is validated with.
@@ -41,6 +43,8 @@ def yolo_sequences(
         Of the training images.
     image_size : (int, int)
         Height and width of the network's input, multiples of 32.
+    image_sizes : sequence of (int, int), optional
+        Sizes that training batches alternate between; validation keeps `image_size`.
     **options
         Of both sequences, as `BatchSequence` takes them, such as ``targets=YoloTargets(80)``.
 
@@ -51,6 +55,6 @@ def yolo_sequences(
     """
     augment = augment or YoloAugment()
     options["image_size"] = image_size
-    box = Letterbox(augment.resample)
-    training = BatchSequence(train, transforms=[augment], **options)
-    return training, BatchSequence(validation, transforms=[box], **{**options, "shuffle": False})
+    training = BatchSequence(train, transforms=[augment], image_sizes=image_sizes, **options)
+    options |= {"transforms": [Letterbox(augment.resample)], "shuffle": False}
+    return training, BatchSequence(validation, **options)

@@ -15,6 +15,7 @@ import pytest
 from children import pool_of
 from skimage import data as photographs
 
+from common.batch import digest
 from common.draws import Purpose, uniforms
 from common.errors import ConfigurationError
 from trainer import BatchSequence, ImageDataset, ProducerPool
@@ -156,3 +157,84 @@ def test_targets_need_boxes(dataset: ImageDataset, pool: ProducerPool) -> None:
     plain = ImageDataset.from_lists(list(dataset.paths), directory=dataset.directory)
     with pytest.raises(ConfigurationError, match="this dataset has none"):
         sequence_of(plain, pool, targets=TARGETS)
+
+
+SIZES = [(64, 64), (96, 64), (128, 160), (64, 160)]
+
+
+def test_batches_of_several_sizes_have_the_boxes_of_theirs(dataset: ImageDataset, pool: ProducerPool) -> None:
+    with sequence_of(dataset, pool, image_sizes=SIZES, batch_size=2, targets=TARGETS) as sequence:
+        seen = set()
+        for _ in range(4):
+            for x, targets in sequence:
+                size = x.shape[1:3]
+                assert [y.shape[1:] for y in targets] == list(TARGETS.shapes(size))
+                seen.add(size)
+    assert seen == set(SIZES)
+
+
+def test_whoever_builds_them_batches_of_several_sizes_are_the_same(dataset: ImageDataset) -> None:
+    digests = []
+    for workers in (1, 3):
+        with (
+            pool_of(workers) as own,
+            sequence_of(dataset, own, image_sizes=SIZES, batch_size=2) as sequence,
+        ):
+            digests.append([digest({"x": x, "boxes": y}) for _ in range(2) for x, y in sequence])
+    assert digests[0] == digests[1]
+    assert len(set(digests[0])) == len(digests[0])
+
+
+class Watched(keras.Model):
+    """Notes the sizes of the images that it is trained with."""
+
+    seen: list[tuple[int, int]]
+
+    def train_step(self, data: Any) -> Any:
+        """Note them, and train."""
+        self.seen.append(tuple(data[0].shape[1:3]))
+        return super().train_step(data)
+
+
+def any_size_model() -> Watched:
+    image = keras.Input((None, None, 3), dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(image)
+    grids = [keras.layers.AveragePooling2D(stride)(x) for stride in (32, 16, 8)]
+    depth = TARGETS.shapes((32, 32))[0][-1]
+    model = Watched(image, [keras.layers.Dense(3 * depth)(grid) for grid in grids])
+
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        return keras.ops.mean(keras.ops.square(keras.ops.reshape(y_true, keras.ops.shape(y_pred)) - y_pred))
+
+    model.compile("sgd", loss=[loss] * 3, run_eagerly=True)
+    model.seen = []
+    return model
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_fit_trains_with_several_sizes_and_again_after_it_was_stopped(
+    dataset: ImageDataset, pool: ProducerPool, *, shuffle: bool
+) -> None:
+    options = {"image_sizes": SIZES, "batch_size": 2, "targets": TARGETS, "shuffle": shuffle}
+    with sequence_of(dataset, pool, **options) as sequence, sequence_of(dataset, pool, **options) as same:
+        model = any_size_model()
+        model.fit(sequence, epochs=2, verbose=0, shuffle=False)
+        model.fit(sequence, epochs=1, steps_per_epoch=3, verbose=0, shuffle=False)
+        model.fit(sequence, epochs=1, verbose=0)
+        expected = [x.shape[1:3] for _ in range(2) for x, _ in same]
+    assert model.seen[: len(expected)] == expected
+    assert len(model.seen) == 2 * 5 + 3 + 5
+
+
+def test_sizes_that_cannot_be_told_apart_or_encoded_are_refused(
+    dataset: ImageDataset, pool: ProducerPool
+) -> None:
+    for options, text in [
+        ({"image_sizes": [(64, 64)]}, "at least two different sizes"),
+        ({"image_sizes": [(64, 64), (64, 100)], "targets": TARGETS}, r"multiples of 32, got \(64, 100\)"),
+        ({"image_sizes": SIZES, "batch_size": NUM_ROWS}, "at least 2 batches an epoch.*10 samples give 1"),
+        ({"image_sizes": SIZES, "cache": "memory", "transforms": []}, "a cache holds images of one size"),
+        ({"image_sizes": [64, 96]}, r"image_size must be \(height, width\), got 64"),
+    ]:
+        with pytest.raises(ConfigurationError, match=text):
+            sequence_of(dataset, pool, **options)

@@ -23,7 +23,7 @@ import zmq
 from common.arena import Arena, arena_name
 from common.batch import BatchLayout, empty_buffer
 from common.encoding import decode, encode
-from common.job import Job
+from common.job_kinds import AnyJob, job_from_wire
 from common.protocol import (
     HEARTBEAT_S,
     VERSION,
@@ -48,7 +48,7 @@ POLL_MS = 200
 class FakeJob:
     """One job as one fake producer has it: memory for its slots, shared or not."""
 
-    job: Job
+    job: AnyJob
     num_slots: int
     arena: Arena | None = None
     shared: bool = False
@@ -113,7 +113,7 @@ class FakeProducer:
             case Welcome():
                 self.ids = ids
             case OpenJob(wire, num_slots):
-                self._offer(FakeJob(Job.from_wire(wire), num_slots))
+                self._offer(FakeJob(job_from_wire(wire), num_slots))
             case ArenaAnswer(job_id, attached):
                 self._settle(self._jobs[job_id], attached=attached)
             case Goodbye():

@@ -13,6 +13,7 @@ from common.image import ImageSpec
 from common.job import Job
 from common.job_kinds import JOB_KINDS, AnyJob, job_from_wire, job_to_wire
 from common.sequence_job import SequenceJob, Subject, Survey, SurveyJob
+from common.sizes import SizesJob
 from common.user_code import Arguments
 
 SUBJECT = Subject("my.module:Thing", Arguments.of("kwargs", {"size": (4, 4), "names": ["a"]}), -7)
@@ -20,6 +21,7 @@ JOBS = [
     Job(1, 7, 4, ImageSpec(8, 8, "rgb"), (), "uint8", ()),
     SurveyJob(2, SUBJECT),
     SequenceJob(3, SUBJECT, 12, 1000, "0" * 64),
+    SizesJob(Job(4, 7, 4, ImageSpec(8, 8, "rgb"), (), "uint8", ()), ((8, 8), (16, 24))),
 ]
 
 

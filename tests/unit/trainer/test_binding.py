@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 import pytest
 
+from common.sizes import peek_at
 from trainer.binding import IndexBinding
+from trainer.plan import StepKey
 
 
 def bound(num_steps: int, *, in_plan_order: bool = True) -> IndexBinding:
@@ -213,3 +215,57 @@ def test_a_loop_over_indices_after_a_look_at_the_last_one_is_ambiguous(
     ask(binding, [looked_at])
     binding.iteration_begins()
     assert [epoch for epoch, _ in ask(binding, [0, 1, 2])] == [0, 0, 0]
+
+
+def binding_of_sizes(*, in_plan_order: bool = True) -> IndexBinding:
+    return IndexBinding(4, in_plan_order=in_plan_order, shows_sizes=True)
+
+
+def test_two_peeks_of_several_sizes_stand_beside_the_epoch() -> None:
+    binding = binding_of_sizes()
+    binding.iterator_may_begin()
+    assert [binding.request(0), binding.request(1)] == [StepKey(0, peek_at(0, 0)), StepKey(0, peek_at(1, 1))]
+    assert binding.epoch_ends() == [StepKey(0, 0), StepKey(0, 1)]
+    binding.epoch_begins()
+    assert [binding.request(index).step for index in range(4)] == [0, 1, 2, 3]
+
+
+def test_a_second_fit_is_shown_sizes_again_whatever_its_indices_mean() -> None:
+    binding = binding_of_sizes()
+    binding.epoch_begins()
+    assert [binding.request(index).step for index in (3, 1)] == [0, 1]
+    binding.epoch_ends()  # the model stopped training
+    binding.iterator_may_begin()
+    binding.iterator_may_begin()
+    assert [binding.request(0).step, binding.request(1).step] == [peek_at(2, 0), peek_at(1, 1)]
+
+
+def test_only_the_first_two_indices_right_after_an_iterator_are_peeks() -> None:
+    binding = binding_of_sizes(in_plan_order=False)
+    assert [binding.request(index).step for index in (0, 1)] == [0, 1]
+    binding.iterator_may_begin()
+    assert [binding.request(index).step for index in (1, 0, 0, 1, 1)] == [
+        1,
+        peek_at(0, 0),
+        0,
+        peek_at(1, 1),
+        1,
+    ]
+
+
+def test_an_epoch_has_no_peeks() -> None:
+    binding = binding_of_sizes(in_plan_order=False)
+    binding.iterator_may_begin()
+    binding.epoch_begins()
+    binding.iterator_may_begin()
+    assert [binding.request(index).step for index in range(4)] == [0, 1, 2, 3]
+    binding.epoch_ends()
+    binding.iterator_may_begin()
+    binding.iteration_begins()
+    assert [binding.request(index).step for index in range(4)] == [0, 1, 2, 3]
+
+
+def test_a_sequence_of_one_size_has_no_peeks() -> None:
+    binding = IndexBinding(4, in_plan_order=False)
+    binding.iterator_may_begin()
+    assert [binding.request(index).step for index in (0, 1)] == [0, 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,17 @@ def test_a_broken_file_is_listed_with_its_reason_and_tried_again(folder: Path, r
     with pytest.warns(UserWarning, match="1 of 5"):
         assert index_of(folder)["reason"].astype(bool).sum() == 1
     assert sorted(read) == ["broken.dcm", "cut.dcm"]
+
+
+def test_where_pydicom_is_missing_files_that_need_it_say_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder / "a.dcm", DeflatedExplicitVRLittleEndian)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "pydicom", None)
+        with pytest.warns(UserWarning, match=r"1 of 3 .*'a\.dcm'.*pip install 'feedline\[dicom\]'"):
+            index_of(folder)
+    assert set(index_of(folder)["reason"]) == {""}
 
 
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
