@@ -187,6 +187,11 @@ class BatchSequence(ServedSequence):
         plain = {"shuffle": False, "sampler": None, "drop_remainder": False}
         return self.with_options(**plain, transforms=self._plain_transforms)
 
+    def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
+        """See `ServedSequence.resize`; sequences that are made from this one follow."""
+        super().resize(workers, max_queue_size)
+        self._arguments |= {"workers": self._service.workers, "max_queue_size": self._service.max_queue_size}
+
     def __repr__(self) -> str:
         state = "" if self._end.alive else ", closed"
         name = type(self).__name__

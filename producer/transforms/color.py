@@ -145,10 +145,10 @@ _ALL_UINT8 = np.arange(256, dtype=np.float32)[:, np.newaxis]
 
 def _apply_to_values(lines: tuple[Line, ...], values: Pixels, out: Pixels) -> Pixels:
     # float32 throughout, as Keras: wider numbers would take twice the time.
-    exact = out if out.dtype == np.float32 else np.empty(out.shape, np.float32)
+    exact = out if out.dtype.kind == "f" else np.empty(out.shape, np.float32)
     for line in lines:
-        np.multiply(values, np.asarray(line.scale, np.float32), out=exact)
-        np.add(exact, np.asarray(line.offset, np.float32), out=exact)
+        np.multiply(values, np.asarray(line.scale, exact.dtype), out=exact)
+        np.add(exact, np.asarray(line.offset, exact.dtype), out=exact)
         values = _clip(exact, line.lowest, line.highest)
     return out if exact is out else round_into(out, exact)
 
