@@ -47,15 +47,20 @@ def one_of(names: type[_Name], argument: str, value: object, *allowed: _Name) ->
     raise ConfigurationError(f"{argument} must be one of {[str(c) for c in choices]}, got {value!r}")
 
 
+def count(argument: str, value: Any, unit: str) -> int:
+    """Read a whole number of `unit`, at least 1; ConfigurationError if it is none."""
+    try:
+        num = operator.index(value)
+    except TypeError:
+        num = 0
+    if num < 1 or isinstance(value, bool):
+        raise ConfigurationError(f"{argument} must be a whole number of {unit}, at least 1, got {value!r}")
+    return num
+
+
 def pixels(argument: str, value: Any) -> int:
     """Read a whole number of pixels, at least 1; ConfigurationError if it is none."""
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = 0
-    if count < 1 or isinstance(value, bool):
-        raise ConfigurationError(f"{argument} must be a whole number of pixels, at least 1, got {value!r}")
-    return count
+    return count(argument, value, "pixels")
 
 
 def whole(argument: str, value: Any) -> int:

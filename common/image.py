@@ -13,6 +13,9 @@ from common.arguments import one_of, pixels
 from common.ct import AIR, CTWindows
 from common.errors import ConfigurationError, RemoteProtocolError
 
+Size = tuple[int, int]
+"""(height, width) in pixels."""
+
 
 class ColorMode(StrEnum):
     """Which channels an image has, in this order."""

@@ -15,15 +15,12 @@ import numpy.typing as npt
 
 from common.ct import CTWindows
 from common.errors import DecodeError
-from common.image import ColorMode, Fit, ImageSpec, Interpolation
+from common.image import ColorMode, Fit, ImageSpec, Interpolation, Size
 from producer import png
+from producer.arrays import Pixels
 from producer.dicom import decode_dicom
 from producer.dicom_header import DicomError
 from producer.formats import damage, format_of, jpeg_size, orientation
-
-Pixels = npt.NDArray[Any]
-Size = tuple[int, int]
-"""(height, width) in pixels."""
 
 Decoder = Callable[[bytes, Any, str, int], Pixels | None]
 """(bytes, color_mode, dtype, reduction) → pixels of shape (height, width[, channels]), or None: not

@@ -23,10 +23,11 @@ import numpy.typing as npt
 from common.errors import ClosedError, ConfigurationError
 from common.processes import usable_cores
 from trainer.delivery import Delivery, HandOver
-from trainer.hub import PoolSettings, PoolThread
+from trainer.hub import PoolThread
 from trainer.interrupts import WATCH
 from trainer.jobs import JobSource
 from trainer.plan import StepKey
+from trainer.pool_settings import PoolSettings
 from trainer.stats import PoolStats
 from trainer.waiters import Waiter
 

@@ -18,7 +18,8 @@ from trainer.dataset import ImageDataset
 from trainer.options import SequenceOptions
 from trainer.pool import ProducerPool
 from trainer.samplers import Sampler
-from trainer.served import ServedSequence, Service
+from trainer.served import ServedSequence
+from trainer.service import Service
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import operator
 import threading
 import time
@@ -11,88 +10,22 @@ import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, SupportsIndex
 
 import keras
 import numpy.typing as npt
 
-from common.errors import ClosedError, ConfigurationError, FeedlineError
-from common.processes import usable_cores
+from common.errors import ClosedError, FeedlineError
 from common.sizes import SizesJob
 from trainer.binding import IndexBinding
 from trainer.jobs import JobSource
-from trainer.pool import MEMORY_BUDGET_BYTES, ProducerPool
-from trainer.shared import SHARED, Request
-from trainer.slots import MIN_SLOTS
+from trainer.pool import ProducerPool
+from trainer.service import Service
+from trainer.stats import DeliveryStats
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Whose producers serve a sequence, and how: arguments that all sequences have.
-
-    Attributes
-    ----------
-    pool : ProducerPool or None
-        Use its producers; None: those that all sequences of this process share.
-    workers, memory_budget : int or None
-        How many producers to share, by default the usable cores, and the bytes of all batches in hand.
-    max_queue_size : int
-        Batches that one producer may have in hand.
-    timeout_s : float
-        Longest wait for one batch.
-    """
-
-    pool: ProducerPool | None
-    workers: int | None
-    memory_budget: int | None
-    max_queue_size: int
-    timeout_s: float
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot work, and arguments that do not go together."""
-        if self.max_queue_size < MIN_SLOTS:
-            raise ConfigurationError(
-                f"max_queue_size must be at least {MIN_SLOTS}, got {self.max_queue_size}"
-            )
-        if not 0 < self.timeout_s < math.inf:
-            raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {self.timeout_s}")
-        for name, value in (("workers", self.workers), ("memory_budget", self.memory_budget)):
-            if self.pool is not None and value is not None:
-                raise ConfigurationError(
-                    f"pool= brings its own producers and budget: leave out {name}={value}"
-                )
-
-    def join(self) -> tuple[ProducerPool, Callable[[], None]]:
-        """The pool to use, and how to leave it."""
-        if self.pool is not None:
-            return self.pool, lambda: None
-        request = Request(
-            usable_cores() if self.workers is None else self.workers,
-            MEMORY_BUDGET_BYTES if self.memory_budget is None else self.memory_budget,
-        )
-        number, shared = SHARED.acquire(request)
-        return shared, lambda: SHARED.release(number)
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryStats:
-    """What a sequence has handed to Keras since it was made.
-
-    Attributes
-    ----------
-    num_batches, num_samples : int
-        Delivered, peeks and repetitions included.
-    wait_s : float
-        Seconds that ``__getitem__`` waited for them.
-    """
-
-    num_batches: int = 0
-    num_samples: int = 0
-    wait_s: float = 0.0
 
 
 class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types

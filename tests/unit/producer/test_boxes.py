@@ -82,7 +82,11 @@ def test_a_box_is_that_of_its_warped_mask(
         assert not len(dropped_below(moved, 1.5))
     else:
         assert len(moved) == 1
-        assert np.abs(moved[0, :4] - seen).max() <= 1.5
+        outside = (moved[0, :4] - seen) * (-1, -1, 1, 1)
+        assert outside.min() >= -1.5
+        # What the image's edge leaves of a turned box can end in a tip that holds no pixel's centre.
+        is_cut = (moved[0, :2] == 0).any() or (moved[0, 2:4] == SIZE[::-1]).any()
+        assert outside.max() <= 1.5 or (is_cut and isinstance(transform, RandomRotation))
 
 
 @given(
