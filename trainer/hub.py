@@ -22,6 +22,7 @@ from typing import Any
 import zmq
 
 from common.arena import sweep
+from common.arguments import whole
 from common.clock import AwakeClock
 from common.endpoints import check_endpoint, check_free, is_ipv6, leaves_machine
 from common.errors import ClosedError, ConfigurationError, FeedlineError, ProducerCrashError
@@ -74,8 +75,7 @@ class PoolSettings:
     transport: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.memory_budget < 1:
-            raise ConfigurationError(f"memory_budget must be a number of bytes, got {self.memory_budget}")
+        whole("memory_budget", self.memory_budget, at_least=1, unit=" of bytes")
         if self.transport not in TRANSPORTS:
             raise ConfigurationError(f"transport must be one of {TRANSPORTS}, got {self.transport!r}")
         if self.endpoint is not None:

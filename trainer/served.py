@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import operator
 import threading
 import time
@@ -18,6 +17,7 @@ from typing import Any, Self, SupportsIndex
 import keras
 import numpy.typing as npt
 
+from common.arguments import number, whole
 from common.errors import ClosedError, ConfigurationError, FeedlineError
 from common.processes import usable_cores
 from common.sizes import SizesJob
@@ -54,14 +54,17 @@ class Service:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, and arguments that do not go together."""
-        if self.max_queue_size < MIN_SLOTS:
-            raise ConfigurationError(
-                f"max_queue_size must be at least {MIN_SLOTS}, got {self.max_queue_size}"
-            )
-        if not 0 < self.timeout_s < math.inf:
+        whole("max_queue_size", self.max_queue_size, at_least=MIN_SLOTS)
+        if number("timeout_s", self.timeout_s) <= 0:
             raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {self.timeout_s}")
-        for name, value in (("workers", self.workers), ("memory_budget", self.memory_budget)):
-            if self.pool is not None and value is not None:
+        for name, value, unit in (
+            ("workers", self.workers, ""),
+            ("memory_budget", self.memory_budget, " of bytes"),
+        ):
+            if value is None:
+                continue
+            whole(name, value, at_least=1, unit=unit)
+            if self.pool is not None:
                 raise ConfigurationError(
                     f"pool= brings its own producers and budget: leave out {name}={value}"
                 )
