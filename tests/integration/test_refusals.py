@@ -21,22 +21,27 @@ from trainer.shared import SHARED
 PRODUCER = ("-m", "producer", "--workers", "1")
 
 SEQUENCES = [
-    ({"workers": 0}, "workers must be at least 1, got 0"),
-    ({"workers": -1}, "workers must be at least 1, got -1"),
-    ({"memory_budget": 0}, "memory_budget must be a number of bytes, got 0"),
+    ({"workers": 0}, "workers must be a whole number, at least 1, got 0"),
+    ({"workers": -1}, "workers must be a whole number, at least 1, got -1"),
+    ({"workers": 2.5}, "workers must be a whole number, at least 1, got 2.5"),
+    ({"memory_budget": 0}, "memory_budget must be a whole number of bytes, at least 1, got 0"),
+    ({"memory_budget": "1G"}, "memory_budget must be a whole number of bytes, at least 1, got '1G'"),
     ({"workers": 1, "memory_budget": 1000}, "memory_budget=1,000 bytes has no room for 2 batches"),
-    ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+    ({"batch_size": 0}, "batch_size must be a whole number, at least 1, got 0"),
+    ({"batch_size": True}, "batch_size must be a whole number, at least 1, got True"),
     ({"workers": 1, "seed": 2**64}, "seed must be a number of 64 bits"),
     ({"workers": 1, "seed": None}, "seed must be a whole number, got None"),
     ({"image_size": 256}, "image_size must be (height, width), got 256"),
     ({"workers": 1, "dtype": "int9"}, "got 'int9'"),
     ({"timeout_s": 0}, "timeout_s must be a positive number of seconds, got 0"),
-    ({"timeout_s": float("inf")}, "timeout_s must be a positive number of seconds, got inf"),
-    ({"max_queue_size": 1}, "max_queue_size must be at least 2, got 1"),
+    ({"timeout_s": float("inf")}, "timeout_s must be a finite number, got inf"),
+    ({"timeout_s": None}, "timeout_s must be a finite number, got None"),
+    ({"max_queue_size": 1}, "max_queue_size must be a whole number, at least 2, got 1"),
+    ({"max_queue_size": 2.5}, "max_queue_size must be a whole number, at least 2, got 2.5"),
 ]
 
 POOLS = [
-    ({"workers": 0}, "workers must be at least 1"),
+    ({"workers": 0}, "workers must be a whole number, at least 1"),
     ({"memory_budget": 0}, "memory_budget must be"),
     ({"endpoint": "tcp://127.0.0.1:*", "workers": 1}, "pass one of them"),
     ({"endpoint": "127.0.0.1:5555"}, "tcp://HOST:PORT or ipc://PATH"),
