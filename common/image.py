@@ -175,11 +175,6 @@ class ImageSpec:
             raise ConfigurationError(f"CTWindows make uint8 channels, got dtype={self.dtype!r}")
 
     @property
-    def is_ct(self) -> bool:
-        """Whether its values stand for Hounsfield units, which only DICOM files have."""
-        return isinstance(self.color_mode, CTWindows) or self.color_mode == ColorMode.HOUNSFIELD
-
-    @property
     def background(self) -> int:
         """What lies around an image that is padded: black, or air."""
         return AIR if self.color_mode == ColorMode.HOUNSFIELD else 0

@@ -47,11 +47,9 @@ _REDUCED = {
 """OpenCV's flag to reduce a JPEG while decoding; despite their names, in colour if that is asked for."""
 
 
-def load(
-    data: bytes, path: str, spec: ImageSpec, out: Pixels | None = None, scratch: Pixels | None = None
-) -> Pixels:
+def load(data: bytes, path: str, spec: ImageSpec, out: Pixels | None = None) -> Pixels:
     """Decode and fit: see `decode` and `fit`."""
-    return load_sized(data, path, spec, out, scratch)[0]
+    return load_sized(data, path, spec, out)[0]
 
 
 def load_sized(
