@@ -15,6 +15,8 @@ from common.batch import digest
 from trainer import BatchSequence, ImageDataset, ProducerPool
 from trainer.yolo import YoloAugment, YoloTargets
 
+pytestmark = pytest.mark.all_kinds
+
 NUM_ROWS = 42
 NUM_EPOCHS = 4
 KINDS: dict[str, dict[str, Any]] = {
