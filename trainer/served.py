@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self, SupportsIndex
+from typing import Any, NoReturn, Self, SupportsIndex
 
 import keras
 import numpy.typing as npt
@@ -183,6 +183,12 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         self._end()
         if not self._pool.is_open:
             self._pool.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} can be neither copied nor pickled, for producers answer this one: make"
+            " another, such as BatchSequence.with_options() does. Its dataset can"
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -143,6 +143,14 @@ class YoloAugment(Framing):
         "resample": _RESAMPLE,
     }
 
+    def check_channels(self, channels: int) -> None:
+        """Hue, saturation and value are those of red, green and blue."""
+        if channels != 3:
+            raise ConfigurationError(
+                f'YoloAugment takes images of color_mode="rgb", got {channels} channel(s): ask for that, or'
+                " use Letterbox"
+            )
+
     @property
     def without_chance(self) -> Letterbox:
         """The whole photograph, as YOLO validates."""
