@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from common.declarations.base import Check, Draws, between, bounds_of, number_from, one_name_of
 from common.declarations.framing import Framing
+from common.errors import ConfigurationError
 from common.image import Size
 
 CANVAS_VALUE = 128
