@@ -47,28 +47,30 @@ def one_of(names: type[_Name], argument: str, value: object, *allowed: _Name) ->
     raise ConfigurationError(f"{argument} must be one of {[str(c) for c in choices]}, got {value!r}")
 
 
-def count(argument: str, value: Any, unit: str) -> int:
-    """Read a whole number of `unit`, at least 1; ConfigurationError if it is none."""
-    try:
-        num = operator.index(value)
-    except TypeError:
-        num = 0
-    if num < 1 or isinstance(value, bool):
-        raise ConfigurationError(f"{argument} must be a whole number of {unit}, at least 1, got {value!r}")
-    return num
-
-
 def pixels(argument: str, value: Any) -> int:
     """Read a whole number of pixels, at least 1; ConfigurationError if it is none."""
-    return count(argument, value, "pixels")
+    return whole(argument, value, at_least=1, unit=" of pixels")
 
 
-def whole(argument: str, value: Any) -> int:
-    """Read a whole number; ConfigurationError if it is none."""
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise ConfigurationError(f"{argument} must be a whole number, got {value!r}") from None
+def whole(argument: str, value: Any, *, at_least: int | None = None, unit: str = "") -> int:
+    """Read a whole number; ConfigurationError if it is none, or too small.
+
+    Parameters
+    ----------
+    argument : str
+        What the user calls the value, for the message.
+    value : object
+        What came; NumPy's are fine, True and False are not.
+    at_least : int, optional
+        The smallest that will do.
+    unit : str
+        What it counts, for the message, such as ``" of bytes"``.
+    """
+    known = operator.index(value) if hasattr(value, "__index__") and not isinstance(value, bool) else None
+    if known is None or (at_least is not None and known < at_least):
+        lowest = "" if at_least is None else f", at least {at_least}"
+        raise ConfigurationError(f"{argument} must be a whole number{unit}{lowest}, got {value!r}")
+    return known
 
 
 def check_seed(value: Any) -> int:

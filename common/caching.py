@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from common.arguments import count, one_of
+from common.arguments import one_of, whole
 from common.errors import ConfigurationError
 
 
@@ -47,7 +47,9 @@ class CacheSpec:
         """Bring every value into one form, or refuse it."""
         object.__setattr__(self, "kind", one_of(CacheKind, "cache", self.kind))
         if self.num_bytes is not None:
-            object.__setattr__(self, "num_bytes", count("cache_bytes", self.num_bytes, "bytes"))
+            object.__setattr__(
+                self, "num_bytes", whole("cache_bytes", self.num_bytes, at_least=1, unit=" of bytes")
+            )
 
     @classmethod
     def of(cls, cache: str | None, cache_bytes: int | None, num_rows: int) -> Self | None:

@@ -56,7 +56,7 @@ class Companion:
         if self.role != Role.MASK:
             return replace(x, slices=1)
         dtype = "uint16" if x.dtype == "uint16" else "uint8"
-        return ImageSpec(x.height, x.width, ColorMode.GRAYSCALE, Interpolation.NEAREST, x.fit, dtype)
+        return ImageSpec(x.height, x.width, ColorMode.CLASSES, Interpolation.NEAREST, x.fit, dtype)
 
     def to_wire(self) -> list[str]:
         """Plain values for msgpack."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from common.arguments import pair
+from common.arguments import number
 from common.errors import ConfigurationError
 
 Window = tuple[float, float]
@@ -75,7 +75,11 @@ def _window(value: Any) -> Window:
                 f"no window is called {value!r}: choose from {list(NAMED_WINDOWS)}, or give (level, width)"
             )
         return NAMED_WINDOWS[value]
-    level, width = pair("a window, (level, width),", value)
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ConfigurationError(f"each window must be a pair (level, width), or a name; got {value!r}")
+    level, width = (
+        number(f"{name} of a window", given) for name, given in zip(("level", "width"), value, strict=True)
+    )
     if width <= 0:
         raise ConfigurationError(f"the width of a window must be above 0, got (level, width)={value!r}")
     return level, width

@@ -26,6 +26,9 @@ class ColorMode(StrEnum):
     HOUNSFIELD = "hounsfield"
     """Not colours but the Hounsfield units of a CT's DICOM files, in int16."""
 
+    CLASSES = "classes"
+    """Not colours but the class number of each pixel: a mask's."""
+
 
 class Interpolation(StrEnum):
     """How a pixel between pixels gets its value."""
@@ -79,7 +82,13 @@ class Fit(StrEnum):
 DECODED_DTYPES = ("uint8", "uint16", "int16")
 """What a decoder can leave in an array; ``float32`` is made later, by the transforms."""
 
-_CHANNELS = {ColorMode.GRAYSCALE: 1, ColorMode.RGB: 3, ColorMode.RGBA: 4, ColorMode.HOUNSFIELD: 1}
+_CHANNELS = {
+    ColorMode.GRAYSCALE: 1,
+    ColorMode.RGB: 3,
+    ColorMode.RGBA: 4,
+    ColorMode.HOUNSFIELD: 1,
+    ColorMode.CLASSES: 1,
+}
 
 
 def decoded_dtype(color_mode: str | CTWindows, dtype: str) -> str:
@@ -108,7 +117,8 @@ class ImageSpec:
     height, width : int
         Pixels, at least 1.
     color_mode : str or CTWindows
-        A `ColorMode`: ``"grayscale"``, ``"rgb"``, ``"rgba"`` or ``"hounsfield"``; or windows of a CT.
+        A `ColorMode`: ``"grayscale"``, ``"rgb"``, ``"rgba"`` or ``"hounsfield"``; or windows of a CT. Masks
+        alone have ``"classes"``.
     interpolation : str
         An `Interpolation`, for the resize.
     fit : str

@@ -76,10 +76,9 @@ class Job:
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
-        for name in ("job_id", "seed", "batch_size"):
-            object.__setattr__(self, name, whole(name, getattr(self, name)))
-        if self.batch_size < 1:
-            raise ConfigurationError(f"batch_size must be at least 1, got {self.batch_size}")
+        object.__setattr__(self, "job_id", whole("job_id", self.job_id))
+        object.__setattr__(self, "seed", whole("seed", self.seed))
+        object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, at_least=1))
         check_seed(self.seed)
         # Floats made of 16-bit pixels have their range, and are refused what those are.
         output_dtype(self.transforms, self.image.dtype)

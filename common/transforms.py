@@ -36,7 +36,7 @@ from common.declarations.geometry import (
 )
 from common.declarations.mixing import Collage, CutMix, Mixing, MixUp, Mosaic, Patch
 from common.declarations.plugins import Albumentations, Foreign, PythonTransform
-from common.declarations.yolo import Letterbox, YoloAugment
+from common.declarations.yolo import Letterbox, Resample, YoloAugment
 from common.errors import ConfigurationError, RemoteProtocolError
 from common.image import Interpolation
 from common.user_code import Arguments
@@ -195,7 +195,7 @@ def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:
         if isinstance(transform, MAKE_FLOATS):
             result = "float32"
         elif result in _RANGES:
-            _refuse_8_bit_range(transform, result)
+            _refuse_deep(transform, result)
     return result
 
 
@@ -237,7 +237,10 @@ def _one_from_wire(item: Any) -> Transform:
         raise RemoteProtocolError(f"{name} cannot be made from {arguments!r}: {error}") from error
 
 
-def _refuse_8_bit_range(transform: Transform, dtype: str) -> None:
+def _refuse_deep(transform: Transform, dtype: str) -> None:
+    """Raise a ConfigurationError if pixels of more than 8 bits would be clipped, or cannot be taken."""
+    if isinstance(transform, YoloAugment) or getattr(transform, "resample", None) == Resample.PIL:
+        raise ConfigurationError(f"{transform} takes pixels of 8 bits, got {dtype}: ask for dtype='uint8'")
     value_range = getattr(transform, "value_range", None)
     if value_range == (0.0, 255.0):
         raise ConfigurationError(

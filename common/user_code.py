@@ -121,7 +121,7 @@ def _pack_odd(value: Any) -> Any:
         case list():
             return [*value]
     raise TypeError(
-        f"a {type(value).__name__} is none of None, bool, numbers, str, bytes, lists, tuples, dicts and"
+        f"{type(value).__name__!r} is none of None, bool, numbers, str, bytes, lists, tuples, dicts and"
         " arrays of numbers; write it to a file, and pass the path"
     )
 

@@ -171,7 +171,7 @@ class BatchBuilder:
         return sizes[0]
 
 
-def failure_of(ticket: Ticket, error: Exception) -> Failure:
+def failure_of(ticket: Ticket, error: BaseException) -> Failure:
     """How an exception in `BatchBuilder.build` is told: a read may work elsewhere, nothing else may."""
     match error:
         case ReadError():

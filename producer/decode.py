@@ -21,12 +21,13 @@ from producer.arrays import Pixels
 from producer.dicom import decode_dicom
 from producer.dicom_header import DicomError
 from producer.formats import damage, format_of, jpeg_size, orientation
+from producer.masks import decode_mask
 
 Decoder = Callable[[bytes, Any, str, int], Pixels | None]
 """(bytes, color_mode, dtype, reduction) → pixels of shape (height, width[, channels]), or None: not
 decodable."""
 
-_OF_PICTURES = (ColorMode.GRAYSCALE, ColorMode.RGB, ColorMode.RGBA)
+_OF_PICTURES = (ColorMode.GRAYSCALE, ColorMode.RGB, ColorMode.RGBA, ColorMode.CLASSES)
 
 _RESIZE: dict[str, int] = {
     # OpenCV's plain NEAREST looks up the pixel's corner; Keras, and this one, its centre.
@@ -85,7 +86,7 @@ def decode(data: bytes, path: str, color_mode: str | CTWindows, dtype: str, redu
         The file as the dataset names it, for the message.
     color_mode : str or CTWindows
         A `ColorMode`. Alpha is dropped unless it is ``"rgba"``, and opaque where there is none. Windows and
-        ``"hounsfield"`` are for DICOM files alone.
+        ``"hounsfield"`` are for DICOM files alone, and ``"classes"`` is for masks: see `producer.masks`.
     dtype : str
         ``"uint8"`` keeps the upper 8 of 16 bits. ``"uint16"`` keeps 16-bit values, and also keeps
         8-bit values as they are, in 0..255: a folder should not mix the two. ``"int16"`` is for
@@ -110,7 +111,10 @@ def decode(data: bytes, path: str, color_mode: str | CTWindows, dtype: str, redu
     if name != "DICOM" and color_mode not in _OF_PICTURES:
         raise DecodeError(path, f"is {_kind(data)}, and Hounsfield units are found in DICOM files only")
     try:
-        pixels = DECODERS.get(name, decode_with_opencv)(data, color_mode, dtype, reduction)
+        if color_mode == ColorMode.CLASSES:
+            pixels = decode_mask(data, path, dtype)
+        else:
+            pixels = DECODERS.get(name, decode_with_opencv)(data, color_mode, dtype, reduction)
     except DicomError as error:
         raise DecodeError(path, f"the DICOM file {error}") from error
     except cv2.error as error:

@@ -102,8 +102,9 @@ class Builder:
             data = self._builder(task).build(ticket, lambda: task.cancelled, memory)
         except CancelledBuildError:
             return Cancelled(ticket.lease_id)
-        except Exception as error:
-            # Whatever it is, the trainer hears of it; a producer goes on with the next ticket.
+        except (Exception, SystemExit) as error:
+            # Whatever it is, and though code of a user calls sys.exit, the trainer hears of it; a producer
+            # goes on with the next ticket.
             if not isinstance(error, FeedlineError):
                 logger.exception(f"batch {ticket.step} of epoch {ticket.epoch} failed")
             return failure_of(ticket, error)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -43,6 +44,25 @@ class Occasion(IntEnum):
     MAKING = 0
     EPOCH_END = 1
     BATCH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What is known of a batch after its arrays may have changed: a Sequence may use them again.
+
+    Attributes
+    ----------
+    digest : str
+        `PackedBatch.digest`.
+    num_bytes : int
+        Of the batch.
+    outline : str
+        `PackedBatch.outline`.
+    """
+
+    digest: str
+    num_bytes: int
+    outline: str
 
 
 class Replica:
@@ -84,8 +104,13 @@ class Replica:
             self._seed(Occasion.EPOCH_END)
             getattr(self._sequence, "on_epoch_end", _nothing)()
 
+    def see(self, index: int) -> Sighting:
+        """Look at batch `index`. Raises whatever the Sequence does."""
+        batch = self.batch(index)
+        return Sighting(batch.digest, batch.num_bytes, batch.outline)
+
     def batch(self, index: int) -> PackedBatch:
-        """Batch `index` of the epoch it is in. Raises whatever the Sequence does."""
+        """Batch `index` of its epoch, good until the next call. Raises whatever the Sequence does."""
         self._seed(Occasion.BATCH, index)
         return PackedBatch.of(self._sequence[index])
 
@@ -110,21 +135,24 @@ def survey(subject: Subject, plugins: Plugins) -> Survey:
     one, twin = Replica(subject, plugins), Replica(subject, plugins)
     num_steps = len(one)
     if num_steps < 1 or len(twin) != num_steps:
-        raise UserCodeError(f"{subject.reference} has {num_steps} batches, and {len(twin)} when made again")
+        raise UserCodeError(
+            f"{subject.reference} has {num_steps} batches, and {len(twin)} when made again: expected the same"
+            " number, at least 1"
+        )
     indices = sorted({0, num_steps // 2, num_steps - 1})
-    seen: list[PackedBatch] = []
+    seen: list[Sighting] = []
     for epoch in range(EPOCHS_COMPARED):
         one.advance_to(epoch)
         twin.advance_to(epoch)
-        batches = [one.batch(index) for index in indices]
+        batches = [one.see(index) for index in indices]
         twin.batch(indices[0])
         for index, batch in reversed(list(zip(indices, batches, strict=True))):
-            _compare(subject, epoch, index, batch, twin.batch(index))
+            _compare(subject, epoch, index, batch, twin.see(index))
         seen += batches
     return Survey(num_steps, max(batch.num_bytes for batch in seen), seen[0].outline, seen[0].digest)
 
 
-def _compare(subject: Subject, epoch: int, index: int, batch: PackedBatch, other: PackedBatch) -> None:
+def _compare(subject: Subject, epoch: int, index: int, batch: Sighting, other: Sighting) -> None:
     if batch.digest != other.digest:
         raise UserCodeError(
             f"two instances of {subject.reference} with the same arguments disagree on batch {index} of epoch"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from os import system  # noqa: F401 - to be refused: it is not defined here
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,33 @@ class Breaks(Rows):
     def __getitem__(self, index: int) -> Any:
         if index == 5:
             raise ValueError("row 20 is broken")
+        return super().__getitem__(index)
+
+
+class OwnArrays(Rows):
+    """Hands out parts of what it shuffles, and one array for all of its batches."""
+
+    def __init__(self, num_rows: int = 50, batch_size: int = 4) -> None:
+        self.labels = np.arange(num_rows)
+        self.x = np.zeros((batch_size, 64, 96), np.float32)
+        super().__init__(num_rows, batch_size)
+
+    def __getitem__(self, index: int) -> Any:
+        rows = self.labels[index * self.batch_size : (index + 1) * self.batch_size]
+        self.x[: len(rows)] = rows[:, None, None]
+        return self.x[: len(rows)], rows
+
+    def on_epoch_end(self) -> None:
+        """Shuffle in place."""
+        np.random.shuffle(self.labels)  # noqa: NPY002
+
+
+class Exits(Rows):
+    """Ends the program, as scripts do that read a command line."""
+
+    def __getitem__(self, index: int) -> Any:
+        if index == 5:
+            sys.exit("no such option")
         return super().__getitem__(index)
 
 

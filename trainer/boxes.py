@@ -45,7 +45,13 @@ def checked_boxes(
 
 
 def _rows(sample: int, given: Any) -> Array:
-    rows = np.asarray(given, np.float32)
+    try:
+        rows = np.asarray(given, np.float32)
+    except (TypeError, ValueError):
+        raise DatasetError(
+            f"boxes of sample {sample} must be rows of five numbers, x1, y1, x2, y2 and the class; got"
+            f" {given!r}"
+        ) from None
     if rows.size == 0:
         return np.zeros((0, 5), np.float32)
     if rows.ndim != 2 or rows.shape[1] != 5:

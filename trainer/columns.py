@@ -7,7 +7,7 @@ error about a cell still names the right row after other rows were dropped.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from math import isnan
 from typing import Any
@@ -72,6 +72,8 @@ class Table:
 
 def column_named(name: str, columns: Mapping[str, Array]) -> Column:
     """Take one of a dataset's columns; DatasetError if there is none of that name."""
+    if not isinstance(name, Hashable):
+        raise DatasetError(f"expected the name of a column of the dataset, got {name!r}")
     if name not in columns:
         raise DatasetError(no_such_column(name, list(columns), "dataset"))
     return Column.of(name, columns[name])

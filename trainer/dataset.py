@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -179,6 +179,8 @@ class ImageDataset:
         ImageDataset(2 samples, targets=[(2,) float64])
         """
         directory = None if directory is None else os.fspath(directory)
+        if isinstance(inputs, str) or not isinstance(inputs, Iterable) or any(one is None for one in inputs):
+            raise DatasetError(f"inputs must be a list of lists of file names, got {inputs!r}")
         given = [*((Role.INPUT, names) for names in inputs), (Role.TARGET, target_images), (Role.MASK, masks)]
         table = read_lists(paths, labels, weights, given, directory)
         return cls._of(replace(table, boxes=boxes), directory)

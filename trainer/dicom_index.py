@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from common.arguments import whole
 from common.errors import DatasetError
 from trainer.cache_dir import default_cache_dir
 from trainer.demo.progress import Bar
@@ -77,7 +78,10 @@ def build_index(
     ------
     DatasetError
         There are no such files.
+    ConfigurationError
+        A number of threads that cannot work.
     """
+    whole("threads", threads, at_least=1)
     folder = Path(directory)
     files = _listed(folder, suffix)
     path = _default_cache(folder, suffix) if cache is None else Path(cache)

@@ -60,6 +60,12 @@ def index_rows(index: pd.DataFrame, paths: Sequence[str]) -> Rows:
     DatasetError
         A file is not in the index, or its header could not be read; names it.
     """
+    missing_columns = {"filename", "reason", *COLUMNS} - set(getattr(index, "columns", ()))
+    if missing_columns:
+        raise DatasetError(
+            f"expected the DataFrame that build_index returns, got a {type(index).__name__} without the"
+            f" columns {sorted(missing_columns)}"
+        )
     places = {name: place for place, name in enumerate(index["filename"].tolist())}
     missing = [path for path in paths if path not in places]
     if missing:

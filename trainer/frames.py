@@ -68,6 +68,8 @@ class FrameRequest:
         """Refuse what cannot work, and arguments that do not go together."""
         if self.class_mode not in CLASS_MODES:
             raise ConfigurationError(f"class_mode must be one of {CLASS_MODES}, got {self.class_mode!r}")
+        if not self.x_col:
+            raise ConfigurationError(f"x_col must be the name of a column, or several, got {self.x_col!r}")
         self._check_label_columns()
         self._check_classes()
 

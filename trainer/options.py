@@ -73,10 +73,34 @@ class SequenceOptions:
             raise ConfigurationError(
                 "Keras takes sample weights only together with labels; the dataset has none"
             )
-        if self.sampler is not None and not isinstance(self.sampler, Sampler):
+        # A class has the methods, too, but is none.
+        if self.sampler is not None and (
+            isinstance(self.sampler, type) or not isinstance(self.sampler, Sampler)
+        ):
             raise ConfigurationError(
                 f"sampler must be one such as BalancedSampler(...), got {self.sampler!r}"
             )
+        if self.targets is not None and not isinstance(self.targets, YoloTargets):
+            raise ConfigurationError(f"targets must be YoloTargets(num_classes, ...), got {self.targets!r}")
+        if self.image_sizes is not None and (
+            not isinstance(self.image_sizes, Sequence) or not len(self.image_sizes)
+        ):
+            raise ConfigurationError(
+                f"image_sizes must be a list of (height, width), got {self.image_sizes!r}"
+            )
+        self._check_transforms()
+
+    def _check_transforms(self) -> None:
+        if not isinstance(self.transforms, Sequence):
+            raise ConfigurationError(
+                f"transforms must be a list of those in common.transforms, got {self.transforms!r}"
+            )
+        for transform in self.transforms:
+            if not isinstance(transform, Transform):
+                raise ConfigurationError(
+                    f"transforms must be such as common.transforms.RandomFlip(), got {transform!r}: Keras"
+                    " layers become some by trainer.from_keras_layers, a function of yours by PythonTransform"
+                )
 
     @cached_property
     def plan(self) -> EpochPlan:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from common.arguments import whole
 from common.draws import Purpose, raw
 from common.errors import ConfigurationError
 from common.sizes import planned_step
@@ -64,8 +65,7 @@ class EpochPlan:
     drawing: Drawing | None = None
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ConfigurationError(f"batch_size must be at least 1, got {self.batch_size}")
+        whole("batch_size", self.batch_size, at_least=1)
         if not 0 <= self.shard_index < self.shard_count:
             raise ConfigurationError(
                 "shard_index must lie in [0, shard_count), got"

@@ -20,6 +20,7 @@ from typing import Any, Self, TypeVar
 
 import numpy.typing as npt
 
+from common.arguments import whole
 from common.errors import ClosedError, ConfigurationError
 from common.processes import usable_cores
 from trainer.delivery import Delivery, HandOver
@@ -124,7 +125,7 @@ class ProducerPool:
         """Have so many embedded producers from now on."""
         if not self.embedded:
             raise ConfigurationError(f"producers of {self.endpoint} are started elsewhere, not by the pool")
-        self._call(partial(self._thread.resize, workers))
+        self._call(partial(self._thread.resize, whole("workers", workers, at_least=1)))
 
     def shrink(self, workers: int, memory_budget: int) -> None:
         """`resize` and `set_memory_budget` without waiting for it: for finalizers."""
@@ -133,7 +134,8 @@ class ProducerPool:
 
     def set_memory_budget(self, memory_budget: int) -> None:
         """Allow so many bytes from now on; slots above it go when they become free."""
-        self._call(partial(self._thread.exchange.set_budget, memory_budget))
+        budget = whole("memory_budget", memory_budget, at_least=1, unit=" of bytes")
+        self._call(partial(self._thread.exchange.set_budget, budget))
 
     @property
     def is_open(self) -> bool:
@@ -264,8 +266,8 @@ def _check(endpoint: str | None, workers: int | None) -> None:
         raise ConfigurationError(
             "workers are embedded producers, an endpoint is for producers elsewhere: pass one of them"
         )
-    if workers is not None and workers < 1:
-        raise ConfigurationError(f"workers must be at least 1, got {workers}")
+    if workers is not None:
+        whole("workers", workers, at_least=1)
 
 
 def _end(thread: PoolThread, pid: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from common.arguments import whole
 from common.endpoints import check_endpoint
 from common.errors import ConfigurationError
 
@@ -30,8 +31,7 @@ class PoolSettings:
     transport: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.memory_budget < 1:
-            raise ConfigurationError(f"memory_budget must be a number of bytes, got {self.memory_budget}")
+        whole("memory_budget", self.memory_budget, at_least=1, unit=" of bytes")
         if self.transport not in TRANSPORTS:
             raise ConfigurationError(f"transport must be one of {TRANSPORTS}, got {self.transport!r}")
         if self.endpoint is not None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from common.errors import BatchError, ConfigurationError
+from common.arguments import whole
+from common.errors import BatchError
 from common.packed import arrays_in, unpack
 from common.sequence_job import SequenceJob, Subject, Survey, SurveyJob
 from common.user_code import Arguments
@@ -88,8 +89,8 @@ class RemoteSequence(ServedSequence):
     ) -> None:
         subject = Subject(reference, Arguments.of(f"kwargs of {reference!r}", kwargs or {}), seed)
         service = Service(pool, workers, memory_budget, max_queue_size, timeout_s)
-        if batch_bytes is not None and batch_bytes < 1:
-            raise ConfigurationError(f"batch_bytes must be a number of bytes, got {batch_bytes}")
+        if batch_bytes is not None:
+            whole("batch_bytes", batch_bytes, at_least=1, unit=" of bytes")
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
 

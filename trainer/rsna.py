@@ -104,6 +104,10 @@ def predict_tta(
     --------
     >>> predict_tta(model, sequence, [[], Flip("horizontal")])  # doctest: +SKIP
     """
+    if not isinstance(transforms, Iterable):
+        raise ConfigurationError(
+            f"predict_tta needs a list with one entry for each pass, such as [[], Flip()]; got {transforms!r}"
+        )
     passes = [_as_list(entry) for entry in transforms]
     if not passes:
         raise ConfigurationError("predict_tta needs at least one pass: [[]] predicts the images as they are")
@@ -112,11 +116,10 @@ def predict_tta(
 
 
 def _as_list(entry: Any) -> list[Transform]:
-    listed = [entry] if isinstance(entry, Transform) else list(entry)
-    for transform in listed:
-        if not isinstance(transform, Transform):
-            raise ConfigurationError(f"an entry of predict_tta must be a transform or a list, got {entry!r}")
-    return listed
+    listed = [entry] if isinstance(entry, Transform) else entry
+    if not isinstance(listed, list | tuple) or not all(isinstance(one, Transform) for one in listed):
+        raise ConfigurationError(f"an entry of predict_tta must be a transform or a list, got {entry!r}")
+    return list(listed)
 
 
 def _predict(model: Any, sequence: BatchSequence, transforms: list[Transform], seed: int) -> Any:

@@ -8,7 +8,6 @@ drawn a second time only when all others of its kind were drawn once.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -16,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from common.arguments import number
+from common.arguments import number, whole
 from common.draws import Purpose, raw, uniforms
 from common.errors import ConfigurationError, DatasetError
 from trainer.columns import Array, Column, codes_of, column_named, weights_of
@@ -266,13 +265,5 @@ def _where(by: str | None) -> str:
 
 
 def _check_length(sampler: Sampler, num_samples: int | None) -> None:
-    if num_samples is None:
-        return
-    try:
-        length = operator.index(num_samples)
-    except TypeError:
-        length = 0
-    if length < 1:
-        raise ConfigurationError(
-            f"num_samples of {type(sampler).__name__} must be at least 1, got {num_samples!r}"
-        )
+    if num_samples is not None:
+        whole(f"num_samples of {type(sampler).__name__}", num_samples, at_least=1)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self, SupportsIndex
+from typing import Any, NoReturn, Self, SupportsIndex
 
 import keras
 import numpy.typing as npt
@@ -167,21 +167,28 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         """
         self._check_open()
         old = self._service
-        self._service = replace(
+        new = replace(
             old,
             workers=old.workers if workers is None else workers,
             max_queue_size=old.max_queue_size if max_queue_size is None else max_queue_size,
         )
-        if self._service.workers != old.workers:
-            self._join_anew()
-        if self._service.max_queue_size != old.max_queue_size:
-            self._open_anew()
+        if new.workers != old.workers:
+            self._join_anew(new)
+        if new.max_queue_size != old.max_queue_size:
+            self._open_anew(new)
+        self._service = new
 
     def close(self) -> None:
         """Stop prefetching and free all slots; ends the embedded producers if nobody else uses them."""
         self._end()
         if not self._pool.is_open:
             self._pool.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} can be neither copied nor pickled, for producers answer this one: make"
+            " another, such as BatchSequence.with_options() does. Its dataset can"
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -199,17 +206,17 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         if not self._end.alive:
             raise ClosedError(f"this {type(self).__name__} is closed: make another one")
 
-    def _join_anew(self) -> None:
+    def _join_anew(self, service: Service) -> None:
         # Before the old request is withdrawn, so that no producer leaves that is wanted.
-        _, leave = self._service.join()
+        _, leave = service.join()
         self._leave()
         self._leave = leave
         self._watch_end()
 
-    def _open_anew(self) -> None:
+    def _open_anew(self, service: Service) -> None:
         """Producers have made room for as many batches as they were told, so they are told anew."""
         self._pool.close_job(self._job_id)
-        self._source = self._source.anew(self._pool.new_job_id(), self._service.max_queue_size)
+        self._source = self._source.anew(self._pool.new_job_id(), service.max_queue_size)
         self._watch_end()
         self._pool.open_job(self._source)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from common.arguments import number, whole
 from common.errors import ConfigurationError
 from common.processes import usable_cores
 from trainer.pool import MEMORY_BUDGET_BYTES, ProducerPool
@@ -37,14 +37,17 @@ class Service:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, and arguments that do not go together."""
-        if self.max_queue_size < MIN_SLOTS:
-            raise ConfigurationError(
-                f"max_queue_size must be at least {MIN_SLOTS}, got {self.max_queue_size}"
-            )
-        if not 0 < self.timeout_s < math.inf:
+        whole("max_queue_size", self.max_queue_size, at_least=MIN_SLOTS)
+        if number("timeout_s", self.timeout_s) <= 0:
             raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {self.timeout_s}")
-        for name, value in (("workers", self.workers), ("memory_budget", self.memory_budget)):
-            if self.pool is not None and value is not None:
+        for name, value, unit in (
+            ("workers", self.workers, ""),
+            ("memory_budget", self.memory_budget, " of bytes"),
+        ):
+            if value is None:
+                continue
+            whole(name, value, at_least=1, unit=unit)
+            if self.pool is not None:
                 raise ConfigurationError(
                     f"pool= brings its own producers and budget: leave out {name}={value}"
                 )
@@ -57,5 +60,5 @@ class Service:
             usable_cores() if self.workers is None else self.workers,
             MEMORY_BUDGET_BYTES if self.memory_budget is None else self.memory_budget,
         )
-        number, shared = SHARED.acquire(request)
-        return shared, lambda: SHARED.release(number)
+        ticket, shared = SHARED.acquire(request)
+        return shared, lambda: SHARED.release(ticket)

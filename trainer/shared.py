@@ -12,7 +12,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 
-from common.errors import ClosedError, ConfigurationError
+from common.errors import ClosedError
 from trainer.pool import ProducerPool
 
 
@@ -23,19 +23,13 @@ class Request:
     Attributes
     ----------
     workers : int
-        Producer processes.
+        Producer processes, at least 1.
     budget_bytes : int
-        Its ``memory_budget``.
+        Its ``memory_budget``, at least 1.
     """
 
     workers: int
     budget_bytes: int
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise ConfigurationError(f"workers must be at least 1, got {self.workers}")
-        if self.budget_bytes < 1:
-            raise ConfigurationError(f"memory_budget must be a number of bytes, got {self.budget_bytes}")
 
 
 class SharedPool:

@@ -114,7 +114,7 @@ class Transform:
         return None if self.num_draws else self
 
     def check_channels(self, channels: int) -> None:
-        """Raise ConfigurationError if images of so many channels (1, 3 or 4) cannot be taken."""
+        """Raise ConfigurationError if images of so many channels (1 to 4) cannot be taken."""
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of what comes out of an image of (height, width), in pixels."""
@@ -122,10 +122,10 @@ class Transform:
 
 
 def check_has_colors(transform: Transform, channels: int) -> None:
-    """Raise ConfigurationError if images of so many channels are grey."""
-    if channels == 1:
+    """Raise ConfigurationError if images of so many channels are grey, or two windows of a CT."""
+    if channels < 3:
         raise ConfigurationError(
-            f"{type(transform).__name__} changes colours, and images of one channel have none: "
+            f"{type(transform).__name__} changes colours, and images without red, green and blue have none: "
             'ask for color_mode="rgb", or leave it out'
         )
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from common.declarations.base import Check, Draws, between, bounds_of, number_from, one_name_of
 from common.declarations.framing import Framing
+from common.errors import ConfigurationError
 from common.image import Size
 
 CANVAS_VALUE = 128
@@ -142,6 +143,14 @@ class YoloAugment(Framing):
         "value": number_from(0.1, 10.0),
         "resample": _RESAMPLE,
     }
+
+    def check_channels(self, channels: int) -> None:
+        """Hue, saturation and value are those of red, green and blue."""
+        if channels != 3:
+            raise ConfigurationError(
+                f'YoloAugment takes images of color_mode="rgb", got {channels} channel(s): ask for that, or'
+                " use Letterbox"
+            )
 
     @property
     def without_chance(self) -> Letterbox:

@@ -13,6 +13,8 @@ from job_kinds import CACHED_KINDS, JOB_KINDS, NUM_BATCHES, NUM_ROWS, JobKind
 from common.batch import digest
 from trainer import ProducerPool
 
+pytestmark = pytest.mark.all_kinds
+
 NUM_EPOCHS = 4
 JOINS_AT = 3
 """The epoch, counted from 1, that begins with one producer more."""

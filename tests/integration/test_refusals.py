@@ -2,41 +2,69 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import pytest
 from bare_trainer import BareTrainer
 from children import producers_elsewhere, wait_for_producers
 from images import SIZE, write_images
 
-from common.errors import ConfigurationError
-from trainer import BatchSequence, ImageDataset, ProducerPool
+from common.ct import CTWindows
+from common.errors import ConfigurationError, DatasetError
+from common.transforms import Letterbox, RandomFlip, RandomHue, YoloAugment
+from trainer import BalancedSampler, BatchSequence, ImageDataset, ProducerPool
 from trainer.shared import SHARED
+from trainer.yolo import YoloTargets
 
 PRODUCER = ("-m", "producer", "--workers", "1")
 
 SEQUENCES = [
-    ({"workers": 0}, "workers must be at least 1, got 0"),
-    ({"workers": -1}, "workers must be at least 1, got -1"),
-    ({"memory_budget": 0}, "memory_budget must be a number of bytes, got 0"),
+    ({"workers": 0}, "workers must be a whole number, at least 1, got 0"),
+    ({"workers": -1}, "workers must be a whole number, at least 1, got -1"),
+    ({"workers": 2.5}, "workers must be a whole number, at least 1, got 2.5"),
+    ({"memory_budget": 0}, "memory_budget must be a whole number of bytes, at least 1, got 0"),
+    ({"memory_budget": "1G"}, "memory_budget must be a whole number of bytes, at least 1, got '1G'"),
     ({"workers": 1, "memory_budget": 1000}, "memory_budget=1,000 bytes has no room for 2 batches"),
-    ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+    ({"batch_size": 0}, "batch_size must be a whole number, at least 1, got 0"),
+    ({"batch_size": True}, "batch_size must be a whole number, at least 1, got True"),
     ({"workers": 1, "seed": 2**64}, "seed must be a number of 64 bits"),
     ({"workers": 1, "seed": None}, "seed must be a whole number, got None"),
     ({"image_size": 256}, "image_size must be (height, width), got 256"),
     ({"workers": 1, "dtype": "int9"}, "got 'int9'"),
     ({"timeout_s": 0}, "timeout_s must be a positive number of seconds, got 0"),
-    ({"timeout_s": float("inf")}, "timeout_s must be a positive number of seconds, got inf"),
-    ({"max_queue_size": 1}, "max_queue_size must be at least 2, got 1"),
+    ({"timeout_s": float("inf")}, "timeout_s must be a finite number, got inf"),
+    ({"timeout_s": None}, "timeout_s must be a finite number, got None"),
+    ({"max_queue_size": 1}, "max_queue_size must be a whole number, at least 2, got 1"),
+    ({"sampler": BalancedSampler}, "sampler must be one such as BalancedSampler(...), got <class"),
+    ({"targets": "yolo"}, "targets must be YoloTargets(num_classes, ...), got 'yolo'"),
+    ({"targets": YoloTargets}, "targets must be YoloTargets(num_classes, ...), got <class"),
+    ({"image_sizes": []}, "image_sizes must be a list of (height, width), got []"),
+    ({"image_sizes": 32}, "image_sizes must be a list of (height, width), got 32"),
+    ({"transforms": RandomFlip()}, "transforms must be a list"),
+    ({"transforms": None}, "transforms must be a list"),
+    ({"transforms": [RandomFlip]}, "transforms must be such as common.transforms.RandomFlip(), got <class"),
+    ({"transforms": [keras.layers.RandomFlip()]}, "by trainer.from_keras_layers"),
+    ({"workers": 1, "transforms": [YoloAugment()], "color_mode": "grayscale"}, 'color_mode="rgb", got 1'),
+    ({"workers": 1, "transforms": [YoloAugment()], "dtype": "uint16"}, "8 bits, got uint16"),
+    ({"workers": 1, "transforms": [Letterbox("pil")], "dtype": "uint16"}, "8 bits, got uint16"),
+    (
+        {"workers": 1, "transforms": [RandomHue(0.1)], "color_mode": CTWindows([(40, 80), (80, 200)])},
+        "have none",
+    ),
+    ({"max_queue_size": 2.5}, "max_queue_size must be a whole number, at least 2, got 2.5"),
 ]
 
 POOLS = [
-    ({"workers": 0}, "workers must be at least 1"),
+    ({"workers": 0}, "workers must be a whole number, at least 1"),
     ({"memory_budget": 0}, "memory_budget must be"),
     ({"endpoint": "tcp://127.0.0.1:*", "workers": 1}, "pass one of them"),
     ({"endpoint": "127.0.0.1:5555"}, "tcp://HOST:PORT or ipc://PATH"),
@@ -68,7 +96,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
 
 def test_a_sequence_that_cannot_work_is_refused_and_leaves_nothing_behind(data: ImageDataset) -> None:
     for arguments, expected in SEQUENCES:
-        with pytest.raises(ConfigurationError, match=re.escape(expected)):
+        with pytest.raises((ConfigurationError, DatasetError), match=re.escape(expected)):
             BatchSequence(data, **{"image_size": SIZE, **arguments})
         # What it asked for is not in the books either, where it would make the next one's pool larger.
         assert SHARED._requests == {}, arguments
@@ -79,6 +107,17 @@ def test_a_sequence_with_a_pool_brings_no_producers_or_budget_of_its_own(data: I
         for arguments in ({"workers": 2}, {"memory_budget": 1 << 20}):
             with pytest.raises(ConfigurationError, match="leave out"):
                 BatchSequence(data, image_size=SIZE, pool=pool, **arguments)
+
+
+@pytest.mark.parametrize("attempt", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_sequence_cannot_be_copied_and_says_what_to_do(
+    data: ImageDataset, attempt: Callable[[BatchSequence], object]
+) -> None:
+    with BatchSequence(data, image_size=SIZE, workers=1) as sequence:
+        with pytest.raises(TypeError, match=r"neither copied nor pickled.*with_options"):
+            attempt(sequence)
+        assert len(sequence[0]) == 1
+        assert len(attempt(data)) > 0  # type: ignore[arg-type]
 
 
 def test_absolute_paths_are_only_for_embedded_producers(data: ImageDataset) -> None:

@@ -217,13 +217,14 @@ def test_a_sequence_that_cannot_be_served_is_refused_when_it_is_made(
         assert len(sequence) == 13
 
 
+@pytest.mark.parametrize(
+    ("name", "error"), [("Breaks", "ValueError: row 20 is broken"), ("Exits", "SystemExit: no such option")]
+)
 def test_a_batch_that_raises_is_named_with_its_traceback_and_the_others_still_come(
-    pool: ProducerPool,
+    pool: ProducerPool, name: str, error: str
 ) -> None:
-    with remote("Breaks", pool) as sequence:
-        with pytest.raises(
-            BatchError, match=r"(?s)user_code:Breaks\[5\]: ValueError: row 20 is broken.*__getitem__"
-        ):
+    with remote(name, pool) as sequence:
+        with pytest.raises(BatchError, match=rf"(?s)user_code:{name}\[5\]: {error}.*__getitem__"):
             sequence[5]
         assert rows_of(sequence[6]) == [24, 25, 26, 27]
 

@@ -61,11 +61,14 @@ def test_arrays_delivered_before_stay_as_they_are(data: ImageDataset) -> None:
 def test_what_cannot_work_is_refused_and_changes_nothing(data: ImageDataset) -> None:
     with sequence_of(data, workers=1) as sequence:
         before = dict(SHARED._requests)
-        with pytest.raises(ConfigurationError, match="workers must be at least 1, got 0"):
-            sequence.resize(workers=0)
-        with pytest.raises(ConfigurationError, match="max_queue_size must be at least 2, got 1"):
-            sequence.resize(max_queue_size=1)
+        for workers in (0, 2.5, "two"):
+            with pytest.raises(ConfigurationError, match=f"workers must be a whole number.*{workers}"):
+                sequence.resize(workers=workers)  # type: ignore[arg-type]
+        for size in (1, 2.5, "many"):
+            with pytest.raises(ConfigurationError, match=f"max_queue_size must be a whole number.*{size}"):
+                sequence.resize(max_queue_size=size)  # type: ignore[arg-type]
         assert SHARED._requests == before
+        assert sequence[0], "a wrong number does no harm to the pool"
         assert sorted(row for x, _ in sequence for row in rows_in(x)) == list(range(NUM_ROWS))
     with pytest.raises(ClosedError, match="closed"):
         sequence.resize(workers=2)

@@ -211,7 +211,12 @@ def test_several_outputs_keep_their_structure(photos: ImageDataset, pool: Produc
 
 @pytest.mark.parametrize(
     ("transforms", "quoted"),
-    [([], "at least one pass"), ([[], ["flip"]], r"a transform or a list, got \['flip'\]")],
+    [
+        ([], "at least one pass"),
+        ([[], ["flip"]], r"a transform or a list, got \['flip'\]"),
+        ([3], "a transform or a list, got 3"),
+        (Flip(), r"one entry for each pass.*got Flip"),
+    ],
 )
 def test_passes_that_cannot_be_made_are_quoted(
     transforms: Any, quoted: str, photos: ImageDataset, pool: ProducerPool

@@ -26,6 +26,11 @@ class Gathering:
     """
 
     def __init__(self, class_names: Sequence[str] | None) -> None:
+        if isinstance(class_names, str):
+            raise DatasetError(
+                f"class_names must be a list of names, got {class_names!r}: of a file with one name a line,"
+                f" Path({class_names!r}).read_text().split('\\n') makes one"
+            )
         self.class_names = None if class_names is None else list(class_names)
         self._paths: list[str] = []
         self._boxes: list[list[tuple[float, ...]]] = []

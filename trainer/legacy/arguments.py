@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Container, Mapping
 from typing import Any
 
+from common.arguments import whole
 from common.errors import ConfigurationError
 
 WORKERS, MAX_QUEUE_SIZE = 1, 10
 """Keras 2's defaults. They change nothing: a sequence keeps the numbers that it has."""
-
-
-def whole_number(name: str, value: Any, *, at_least: int) -> int:
-    """Read a whole number; ConfigurationError if it is none, or too small."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = at_least - 1
-    if number < at_least or isinstance(value, bool):
-        raise ConfigurationError(f"{name} must be a whole number, at least {at_least}, got {value!r}")
-    return number
 
 
 def steps_of(name: str, steps: float | None) -> int | None:
@@ -41,7 +30,7 @@ def epochs_to_validate(frequency: int | Container[int], initial_epoch: int, epoc
     """Spell a container out, for Keras 3 takes lists alone; epochs count from 1."""
     if isinstance(frequency, Container):
         return [epoch for epoch in range(initial_epoch + 1, epochs + 1) if epoch in frequency]
-    return whole_number("validation_freq", frequency, at_least=1)
+    return whole("validation_freq", frequency, at_least=1)
 
 
 def class_weights(weights: Any) -> dict[int, float] | None:

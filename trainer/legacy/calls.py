@@ -9,12 +9,12 @@ from collections.abc import Container, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from common.arguments import whole
 from trainer.legacy.arguments import (
     MAX_QUEUE_SIZE,
     WORKERS,
     class_weights,
     epochs_to_validate,
-    whole_number,
 )
 from trainer.legacy.feeds import Supply, judged, training, validation, warn_of_others
 
@@ -77,8 +77,8 @@ def fit_generator(
     """
     supply = Supply(workers, max_queue_size, use_multiprocessing)
     span = (
-        whole_number("initial_epoch", initial_epoch, at_least=0),
-        whole_number("epochs", epochs, at_least=0),
+        whole("initial_epoch", initial_epoch, at_least=0),
+        whole("epochs", epochs, at_least=0),
     )
     warn_of_others(generator=generator, validation_data=validation_data)
     with ExitStack() as stack:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from types import GeneratorType
 from typing import Any
 
+from common.arguments import whole
 from common.errors import ConfigurationError
-from trainer.legacy.arguments import MAX_QUEUE_SIZE, WORKERS, steps_of, whole_number
+from trainer.legacy.arguments import MAX_QUEUE_SIZE, WORKERS, steps_of
 from trainer.legacy.endless import Endless
 from trainer.sequence import BatchSequence
 from trainer.served import ServedSequence
@@ -36,8 +37,8 @@ class Supply:
     use_multiprocessing: bool
 
     def __post_init__(self) -> None:
-        whole_number("workers", self.workers, at_least=0)
-        whole_number("max_queue_size", self.max_queue_size, at_least=1)
+        whole("workers", self.workers, at_least=0)
+        whole("max_queue_size", self.max_queue_size, at_least=1)
         if not isinstance(self.use_multiprocessing, bool):
             raise ConfigurationError(
                 f"use_multiprocessing must be True or False, got {self.use_multiprocessing!r}"

@@ -34,9 +34,9 @@ def test_the_windows_of_the_haemorrhage_competition_have_names() -> None:
         ([(40, 0)], re.escape("above 0, got (level, width)=(40, 0)")),
         ([(40, -80)], "above 0"),
         ([(40, 80, 1)], re.escape("(level, width)")),
-        ([40, 80], "pair"),
-        ([(float("nan"), 80)], "finite"),
-        ([(40, "80")], "finite number, got '80'"),
+        ([40, 80], re.escape("each window must be a pair (level, width), or a name; got 40")),
+        ([(float("nan"), 80)], "level of a window must be a finite number"),
+        ([(40, "80")], "width of a window must be a finite number, got '80'"),
     ],
 )
 def test_what_is_no_window_is_quoted(windows: Any, text: str) -> None:

@@ -124,8 +124,8 @@ def test_a_value_that_no_job_has_is_refused(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("changes", "quoted"),
     [
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"batch_size": 2.0}, "batch_size must be a whole number, got 2.0"),
+        ({"batch_size": 0}, "batch_size must be a whole number, at least 1, got 0"),
+        ({"batch_size": 2.0}, "batch_size must be a whole number, at least 1, got 2.0"),
         ({"seed": None}, "seed must be a whole number, got None"),
         ({"seed": -(2**63) - 1}, "seed must be a number of 64 bits"),
         ({"dtype": "int3"}, "got 'int3'"),

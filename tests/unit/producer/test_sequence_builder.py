@@ -25,7 +25,7 @@ NUM_ROWS = 50
 LAST = 12
 """Index of the last batch of 50 rows in fours; it has two of them."""
 
-SHUFFLING = ["OwnState", "Augmenting"]
+SHUFFLING = ["OwnState", "Augmenting", "OwnArrays"]
 
 
 def subject_of(name: str, seed: int = 5, **kwargs: Any) -> Subject:
@@ -106,7 +106,7 @@ def test_a_survey_tells_length_and_largest_batch() -> None:
     assert found.outline == "(float32 (4, 64, 96), int64 (4,))"
 
 
-@pytest.mark.parametrize("name", ["Rows", "OwnState", "Augmenting", "Grows"])
+@pytest.mark.parametrize("name", ["Rows", *SHUFFLING, "Grows"])
 def test_a_sequence_that_does_the_same_twice_is_accepted(name: str) -> None:
     assert survey(subject_of(name), PLUGINS).num_steps == LAST + 1
 

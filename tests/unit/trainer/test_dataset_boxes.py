@@ -65,6 +65,7 @@ def test_a_dataset_says_how_many_boxes_it_has() -> None:
         ),
         ([[], [[1, np.nan, 3, 4, 0]]], "box of sample 1 .* five finite numbers"),
         ([[], [[1, 2, 3, 4, 0.5]]], "box of sample 1 .* whole number"),
+        ([[], [["a", 2, 3, 4, 0]]], r"sample 1 must be rows of five numbers.* got \[\['a', 2, 3, 4, 0\]\]"),
         ([[[1, 2, 3, 4, -1]], []], "box of sample 0 .* a class from 0 on"),
     ],
 )

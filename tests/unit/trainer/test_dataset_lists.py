@@ -66,6 +66,9 @@ def test_paths_are_relative_to_the_directory(tmp_path: Path) -> None:
         ({"labels": [1, 2j]}, "is .*: expected a number"),
         ({"weights": [[1, 2], [3, 4]]}, r"must hold one weight per sample, got shape \(2, 2\)"),
         ({"weights": [1, -1]}, r"row 1 .* of 'weights' is -1 \(int\): expected a weight of 0 or more"),
+        ({"inputs": 3}, "inputs must be a list of lists of file names, got 3"),
+        ({"inputs": "ab"}, "inputs must be a list of lists of file names, got 'ab'"),
+        ({"inputs": [None, None]}, "inputs must be a list of lists of file names, got .None, None"),
         ({"weights": [1e39, 1]}, r"row 0 .* of 'weights' is 1e\+39 .*: expected a weight that fits float32"),
     ],
 )

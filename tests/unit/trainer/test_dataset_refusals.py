@@ -108,6 +108,7 @@ def test_two_columns_of_one_name_are_refused_only_if_they_are_used() -> None:
         ({"class_mode": "multi"}, "class_mode must be one of .*got 'multi'"),
         ({"class_mode": "multi_output"}, "takes a list, got y_col='class'"),
         ({"y_col": ["a", "b"]}, r"takes one label column, got y_col=\['a', 'b'\]"),
+        ({"x_col": []}, r"x_col must be the name of a column, or several, got \[\]"),
         ({"y_col": [], "class_mode": "raw"}, r"at least one label column, got y_col=\[\]"),
         ({"class_mode": "raw", "classes": ["a"]}, "classes has no meaning with class_mode='raw'"),
         ({"classes": "cat"}, "classes must be a list of class names, got 'cat'"),

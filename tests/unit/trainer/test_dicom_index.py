@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from common.errors import DatasetError
+from common.errors import ConfigurationError, DatasetError
 from trainer import build_index, dicom_facts, dicom_index
 from trainer.dicom_facts import HEAD_BYTES, slice_position
 
@@ -209,6 +209,12 @@ def test_files_of_another_name_are_taken_when_asked_for(folder: Path) -> None:
     with pytest.warns(UserWarning, match=r"'readme\.txt': is not a DICOM file"):
         index = build_index(folder, suffix="", cache=folder.parent / "index.csv")
     assert index["filename"].tolist() == ["b.dcm", "more/c.dcm", "readme.txt", "slice"]
+
+
+@pytest.mark.parametrize("threads", [0, 1.5])
+def test_threads_are_counted(folder: Path, threads: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"threads must be .*, got {threads}"):
+        build_index(folder, threads=threads)
 
 
 def test_a_folder_without_slices_is_refused(tmp_path: Path) -> None:

@@ -109,6 +109,12 @@ def test_files_that_are_not_in_the_index_are_named() -> None:
         dataset_of(["p1-a.dcm", "else.dcm"]).with_dicom_index(index_of())
 
 
+@pytest.mark.parametrize("index", ["index.csv", index_of().drop(columns=["reason", "position"])])
+def test_what_is_no_index_is_refused(index: Any) -> None:
+    with pytest.raises(DatasetError, match=r"the DataFrame that build_index returns.*'position'.*'reason'"):
+        dataset_of(ALL).with_dicom_index(index)
+
+
 @pytest.mark.parametrize("neighbours", [-1, 1.5, True, "1"])
 def test_neighbours_are_counted(neighbours: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"0 or more, got {neighbours!r}"):

@@ -11,7 +11,7 @@ import pytest
 
 from common.errors import ConfigurationError
 from trainer.legacy import evaluate_generator, fit_generator, predict_generator
-from trainer.legacy.arguments import class_weights, epochs_to_validate, steps_of, whole_number
+from trainer.legacy.arguments import class_weights, epochs_to_validate, steps_of
 from trainer.legacy.feeds import Supply
 
 JUDGING = {
@@ -99,7 +99,3 @@ def test_class_weights_are_a_mapping_or_are_refused_with_the_remedy() -> None:
 def test_a_supply_that_cannot_be_is_refused(arguments: tuple[Any, ...], expected: str) -> None:
     with pytest.raises(ConfigurationError, match=expected):
         Supply(*arguments)
-
-
-def test_whole_numbers_may_be_numpys() -> None:
-    assert whole_number("epochs", np.int32(3), at_least=0) == 3

@@ -222,3 +222,9 @@ def test_a_dataset_that_cannot_be_sampled_so_is_refused(
 ) -> None:
     with pytest.raises((DatasetError, ConfigurationError), match=quoted):
         sampler.bind(samples)
+
+
+@pytest.mark.parametrize("column", [[1.0] * 10, np.ones(10)])
+def test_weights_are_named_and_not_handed_over(column: Any) -> None:
+    with pytest.raises(DatasetError, match="expected the name of a column of the dataset, got"):
+        WeightedSampler(column).bind(Samples({"w": np.ones(10)}))

@@ -73,6 +73,12 @@ def test_what_cannot_be_used_is_named_with_file_and_line(tmp_path: Path, line: s
         ImageDataset.from_yolo3_annotations(file, class_names=["cat", "dog"])
 
 
+def test_a_file_of_names_is_not_taken_for_names_of_one_letter(tmp_path: Path) -> None:
+    file = written(tmp_path, "a.jpg 1,2,3,4,0\n")
+    with pytest.raises(DatasetError, match=r"class_names must be a list of names, got 'classes\.txt'"):
+        ImageDataset.from_yolo3_annotations(file, class_names="classes.txt")
+
+
 def test_a_file_that_is_none_says_so(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"cannot read the annotation file '.*no.txt': .*No such file"):
         ImageDataset.from_yolo3_annotations(tmp_path / "no.txt")
