@@ -114,7 +114,7 @@ def test_a_sequence_cannot_be_copied_and_says_what_to_do(
     data: ImageDataset, attempt: Callable[[BatchSequence], object]
 ) -> None:
     with BatchSequence(data, image_size=SIZE, workers=1) as sequence:
-        with pytest.raises(TypeError, match=r"neither copied nor pickled.*with_options"):
+        with pytest.raises(TypeError, match=r"neither copied nor serialized.*with_options"):
             attempt(sequence)
         assert len(sequence[0]) == 1
         assert len(attempt(data)) > 0  # type: ignore[arg-type]
