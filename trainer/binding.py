@@ -20,7 +20,8 @@ An ``on_epoch_end`` that closes no begun epoch, before any was begun in this one
 asked (the peeks) and keeps the bindings.
 
 *Peeks.* Of a sequence whose batches have several sizes, index 0 and 1, asked for right after an iterator may
-have begun and before an epoch has, are shown in sizes that tell Keras which sides change: `common.sizes`.
+have begun and before an epoch has, are shown in sizes that tell Keras which sides change: `common.sizes`. A
+fit that was stopped leaves its epoch begun; an epoch has one iterator, so the second is another fit's.
 
 *Iterators.* Keras reads ``num_batches`` whenever one of its iterators begins. What was asked before
 it, such as by a fit that was stopped, does not help to make an epoch whole: else the epoch would end
@@ -66,11 +67,13 @@ class IndexBinding:
         self._last = -1
         self.is_jumping = False
         self._is_keras_in_it = False
+        self._has_iterator = False
         self._new_iterator = False
         self._was_whole = False
 
     def request(self, index: int) -> StepKey:
         """`__getitem__(index)`, 0 <= index < num_steps."""
+        self._has_iterator = self._begun_now
         self.is_jumping = self._begun_now and index not in {0, self._last + 1}
         self._last = index
         if (self._new_iterator or index in self._asked) and not self._is_keras_in_it:
@@ -89,6 +92,7 @@ class IndexBinding:
         """Keras' `on_epoch_begin`."""
         self._advance_if_whole()
         self._begun_any = self._begun_now = self._is_keras_in_it = True
+        self._has_iterator = False
         self._next_peek = NUM_PEEKS
 
     def epoch_ends(self) -> list[StepKey]:
@@ -107,7 +111,7 @@ class IndexBinding:
     def iterator_may_begin(self) -> None:
         """Keras read `num_batches`: the next request may be the first of a new iterator."""
         self._new_iterator = True
-        if self._shows_sizes and not self._begun_now:
+        if self._shows_sizes and (self._has_iterator or not self._begun_now):
             self._next_peek = 0
 
     def iteration_begins(self) -> None:

@@ -211,6 +211,25 @@ def any_size_model() -> Watched:
     return model
 
 
+class Break(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends a fit in the middle of an epoch, where Keras does not say that it ended."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """After the third batch."""
+        if batch == 2:
+            raise ZeroDivisionError
+
+
+def test_a_fit_that_broke_off_may_be_followed_by_another(dataset: ImageDataset, pool: ProducerPool) -> None:
+    options = {"image_sizes": SIZES, "batch_size": 2, "targets": TARGETS}
+    with sequence_of(dataset, pool, **options) as sequence:
+        model = any_size_model()
+        with pytest.raises(ZeroDivisionError):
+            model.fit(sequence, callbacks=[Break()], verbose=0)
+        model.fit(sequence, epochs=2, verbose=0)
+    assert len(model.seen) == 3 + 2 * 5
+
+
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_fit_trains_with_several_sizes_and_again_after_it_was_stopped(
     dataset: ImageDataset, pool: ProducerPool, *, shuffle: bool

@@ -240,6 +240,20 @@ def test_a_second_fit_is_shown_sizes_again_whatever_its_indices_mean() -> None:
     assert [binding.request(0).step, binding.request(1).step] == [peek_at(2, 0), peek_at(1, 1)]
 
 
+def test_a_fit_after_one_that_broke_off_is_shown_sizes() -> None:
+    """An error, Ctrl-C or stop_training in the middle of an epoch: Keras never ends it."""
+    binding = binding_of_sizes(in_plan_order=False)
+    binding.epoch_begins()
+    binding.iterator_may_begin()
+    assert [binding.request(index).step for index in (0, 1)] == [0, 1]
+    binding.iterator_may_begin()
+    assert [binding.request(index).step for index in (0, 1)] == [peek_at(0, 0), peek_at(1, 1)]
+    binding.epoch_ends()
+    binding.epoch_begins()
+    binding.iterator_may_begin()
+    assert [binding.request(index).step for index in range(4)] == [0, 1, 2, 3]
+
+
 def test_only_the_first_two_indices_right_after_an_iterator_are_peeks() -> None:
     binding = binding_of_sizes(in_plan_order=False)
     assert [binding.request(index).step for index in (0, 1)] == [0, 1]
