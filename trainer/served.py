@@ -186,8 +186,8 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            f"a {type(self).__name__} can be neither copied nor serialized, for producers answer this one: make"
-            " another, such as BatchSequence.with_options() does. Its dataset can"
+            f"a {type(self).__name__} can be neither copied nor serialized, for producers answer this one:"
+            " make another, such as BatchSequence.with_options() does. Its dataset can"
         )
 
     def __enter__(self) -> Self:
