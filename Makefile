@@ -31,7 +31,7 @@ bench: .venv/.stamp ## measure all that the design promises, on this machine, in
 	$(BIN)/python -m trainer bench --json out/bench.json --plot out/bench.png
 
 test: .venv/.stamp ## the tests on TensorFlow, under 5 minutes
-	$(PYTEST) -m "not all_backends and not all_transports and not examples and not e2e"
+	$(PYTEST) -m "not all_backends and not all_kinds and not all_transports and not examples and not e2e"
 
 test-all: .venv/.stamp-all ## every test that needs no container; installs torch and JAX
 	$(PYTEST) -m "not e2e"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from common.arguments import one_of
+from common.arguments import one_of, whole
 from common.errors import ConfigurationError
 
 
@@ -48,7 +47,9 @@ class CacheSpec:
         """Bring every value into one form, or refuse it."""
         object.__setattr__(self, "kind", one_of(CacheKind, "cache", self.kind))
         if self.num_bytes is not None:
-            object.__setattr__(self, "num_bytes", _num_bytes(self.num_bytes))
+            object.__setattr__(
+                self, "num_bytes", whole("cache_bytes", self.num_bytes, at_least=1, unit=" of bytes")
+            )
 
     @classmethod
     def of(cls, cache: str | None, cache_bytes: int | None, num_rows: int) -> Self | None:
@@ -70,13 +71,3 @@ class CacheSpec:
         """Undo `to_wire`."""
         kind, num_bytes, num_rows = wire
         return cls(kind, num_bytes, int(num_rows))
-
-
-def _num_bytes(value: Any) -> int:
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = 0
-    if count < 1 or isinstance(value, bool):
-        raise ConfigurationError(f"cache_bytes must be a whole number of bytes, at least 1, got {value!r}")
-    return count

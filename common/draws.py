@@ -66,8 +66,8 @@ def uniforms(
 def beta(alpha: float, draw: float) -> float:
     """Turn a uniform into a number from the distribution Beta(`alpha`, `alpha`), in [0, 1].
 
-    The uniform is the key of a generator: how many numbers a draw from Beta takes is not known beforehand.
-    NumPy may change the result from one version to another, but not from one process to another.
+    The uniform is the key of a generator, see `generator_of`: how many numbers a draw from Beta takes is not
+    known beforehand.
 
     Parameters
     ----------
@@ -76,8 +76,16 @@ def beta(alpha: float, draw: float) -> float:
     draw : float
         In [0, 1).
     """
-    generator = np.random.Generator(np.random.Philox(key=int(draw / _TWO_POW_MINUS_53)))
-    return float(generator.beta(alpha, alpha))
+    return float(generator_of(draw, 0.0).beta(alpha, alpha))
+
+
+def generator_of(first: float, second: float) -> np.random.Generator:
+    """The generator that two uniforms are the key of: the same wherever they are drawn.
+
+    NumPy may change what its methods draw from one version to another, but not from one process to another.
+    """
+    key = np.array([first, second]) / _TWO_POW_MINUS_53
+    return np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
 
 
 class UniformStream:

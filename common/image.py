@@ -13,6 +13,9 @@ from common.arguments import one_of, pixels
 from common.ct import AIR, CTWindows
 from common.errors import ConfigurationError, RemoteProtocolError
 
+Size = tuple[int, int]
+"""(height, width) in pixels."""
+
 
 class ColorMode(StrEnum):
     """Which channels an image has, in this order."""
@@ -170,11 +173,6 @@ class ImageSpec:
             )
         if isinstance(self.color_mode, CTWindows) and self.dtype != "uint8":
             raise ConfigurationError(f"CTWindows make uint8 channels, got dtype={self.dtype!r}")
-
-    @property
-    def is_ct(self) -> bool:
-        """Whether its values stand for Hounsfield units, which only DICOM files have."""
-        return isinstance(self.color_mode, CTWindows) or self.color_mode == ColorMode.HOUNSFIELD
 
     @property
     def background(self) -> int:

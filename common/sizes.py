@@ -18,10 +18,8 @@ from common.arguments import pixels
 from common.batch import BatchLayout
 from common.draws import Purpose, raw
 from common.errors import ConfigurationError, RemoteProtocolError
+from common.image import Size
 from common.job import Job
-
-Size = tuple[int, int]
-"""(height, width) in pixels."""
 
 NUM_PEEKS = 2
 """So many batches Keras looks at."""

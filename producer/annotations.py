@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from common.boxes import Boxes, BoxSpec, unpack
+from common.image import Size
 from common.job import Job
 from common.protocol import Ticket
-from producer.decode import Size, matrix_of_fit
+from producer.arrays import Draws
+from producer.decode import matrix_of_fit
 from producer.transforms import Composition
 from producer.transforms.boxes import dropped_below, moved_into
 from producer.transforms.composition import Annotated
-
-Draws = npt.NDArray[np.float64]
 
 
 class Annotations:

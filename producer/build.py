@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from common.draws import Purpose, UniformStream
 from common.errors import DecodeError, ReadError, SampleError
+from common.image import Size
 from common.job import Job
 from common.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
 from common.stages import Stage
 from producer.annotations import Annotations
 from producer.cache_folder import DEFAULTS, CacheSettings
 from producer.clock import StageClock
-from producer.decode import Size
 from producer.items import image_makers
 from producer.plugins import NO_PLUGINS, Plugins
 from producer.roots import DataRoots

@@ -31,11 +31,11 @@ import numpy.typing as npt
 from common.arena import CACHE_PREFIX
 from common.batch import aligned
 from common.caching import CacheKind, CacheSpec
-from common.image import ImageSpec
+from common.image import ImageSpec, Size
+from producer.arrays import Pixels
 from producer.cache_file import IDENTITY_BYTES, CacheFile, record
 from producer.cache_folder import CacheFolder, CacheSettings
 from producer.cache_index import Key, KeyIndex
-from producer.decode import Pixels, Size
 
 logger = logging.getLogger(__name__)
 

@@ -15,16 +15,13 @@ import numpy.typing as npt
 
 from common.ct import CTWindows
 from common.errors import DecodeError
-from common.image import ColorMode, Fit, ImageSpec, Interpolation
+from common.image import ColorMode, Fit, ImageSpec, Interpolation, Size
 from producer import png
+from producer.arrays import Pixels
 from producer.dicom import decode_dicom
 from producer.dicom_header import DicomError
 from producer.formats import damage, format_of, jpeg_size, orientation
 from producer.masks import decode_mask
-
-Pixels = npt.NDArray[Any]
-Size = tuple[int, int]
-"""(height, width) in pixels."""
 
 Decoder = Callable[[bytes, Any, str, int], Pixels | None]
 """(bytes, color_mode, dtype, reduction) → pixels of shape (height, width[, channels]), or None: not
@@ -50,11 +47,9 @@ _REDUCED = {
 """OpenCV's flag to reduce a JPEG while decoding; despite their names, in colour if that is asked for."""
 
 
-def load(
-    data: bytes, path: str, spec: ImageSpec, out: Pixels | None = None, scratch: Pixels | None = None
-) -> Pixels:
+def load(data: bytes, path: str, spec: ImageSpec, out: Pixels | None = None) -> Pixels:
     """Decode and fit: see `decode` and `fit`."""
-    return load_sized(data, path, spec, out, scratch)[0]
+    return load_sized(data, path, spec, out)[0]
 
 
 def load_sized(

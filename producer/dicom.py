@@ -6,20 +6,16 @@ first file comes that needs it.
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from common.ct import CTWindows
 from common.dicom import NATIVE, RawHeader, UnreadableHeaderError, read_header
 from common.image import ColorMode
 from producer import with_pydicom
+from producer.arrays import Pixels
 from producer.dicom_header import PIXEL_TAGS, DicomError, PixelHeader, pixel_header
 from producer.dicom_tables import ct_table, grey_table, look_up
-
-Pixels = npt.NDArray[Any]
 
 _FROM_GREY = {ColorMode.RGB: cv2.COLOR_GRAY2RGB, ColorMode.RGBA: cv2.COLOR_GRAY2RGBA}
 _FROM_RGB = {ColorMode.GRAYSCALE: cv2.COLOR_RGB2GRAY, ColorMode.RGBA: cv2.COLOR_RGB2RGBA}

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from common.ct import AIR, CTWindows, Window
+from producer.arrays import Pixels
 from producer.dicom_header import DicomError, Display, Words
 
-Pixels = npt.NDArray[Any]
 Values = npt.NDArray[np.float64]
 """Shape (2 ** bits_allocated,): one for each word."""
 

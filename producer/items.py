@@ -8,14 +8,14 @@ from typing import Any
 from common.batch import ArraySpec
 from common.companions import Role
 from common.errors import TransformError, UserCodeError
-from common.image import ImageSpec
+from common.image import ImageSpec, Size
 from common.job import Job
 from common.protocol import Sample
 from common.stages import Stage
+from producer.arrays import Pixels
 from producer.cache import open_cache
 from producer.cache_folder import CacheSettings
 from producer.clock import StageClock
-from producer.decode import Pixels, Size
 from producer.plugins import Plugins
 from producer.roots import DataRoots
 from producer.samples import Samples

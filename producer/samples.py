@@ -9,12 +9,13 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from common.image import ImageSpec
+from common.image import ImageSpec, Size
 from common.protocol import Sample
 from common.stages import Stage
+from producer.arrays import Pixels
 from producer.cache import Decoded, SampleCache
 from producer.clock import StageClock
-from producer.decode import Pixels, Size, load_sized
+from producer.decode import load_sized
 from producer.files import FileReader
 from producer.roots import DataRoots
 

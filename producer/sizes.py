@@ -7,9 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from common.image import Size
 from common.job import Job
 from common.protocol import Ticket
-from common.sizes import Size, SizesJob
+from common.sizes import SizesJob
 from producer.build import BatchBuilder
 from producer.slots import OwnSlots
 

@@ -6,15 +6,11 @@ cache: it is a neighbour of its neighbours, too.
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from common.batch import ArraySpec
-
-Pixels = npt.NDArray[Any]
+from producer.arrays import Pixels
 
 
 class Stack:

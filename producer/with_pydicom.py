@@ -10,11 +10,9 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from producer.arrays import Pixels
 from producer.dicom_header import PIXEL_TAGS, DicomError, PixelHeader, pixel_header
-
-Pixels = npt.NDArray[Any]
 
 REMEDY = "pip install 'feedline[dicom]' on the producer"
 

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from common.companions import Role
-from common.errors import ConfigurationError, DatasetError
-from trainer import dicom_join, folders, frames, splits
+from common.errors import DatasetError
+from trainer import dicom_join, folders, frames, hold_out, splits
 from trainer.annotations import coco, voc, yolo3, yolo_txt
 from trainer.boxes import checked_boxes
-from trainer.columns import Array, Table, check_lengths, check_targets, column_named
+from trainer.columns import Array, Table, check_lengths, check_targets
 from trainer.further import FurtherImages
 from trainer.lists import read_lists
 from trainer.rsna_csv import from_rsna_csv
@@ -272,70 +272,5 @@ class ImageDataset:
             stacks=None if self.stacks is None else self.stacks.subset(taken),
         )
 
-    def split(
-        self, validation_split: float, seed: int = 0, *, group_col: str | None = None, stratify: bool = False
-    ) -> tuple[ImageDataset, ImageDataset]:
-        """Hold samples out for validation.
-
-        Every sample is in exactly one of the two, in dataset order; equal arguments split equally for ever.
-
-        Parameters
-        ----------
-        validation_split : float
-            Share of the samples to hold out, strictly between 0 and 1, rounded down as Keras does.
-        seed : int
-            Which samples are drawn.
-        group_col : str, optional
-            Column whose equal values (slices of one patient) stay together, and shift the share a little.
-        stratify : bool
-            Hold out the same share of each class. Not with `group_col`: a group may have several.
-
-        Returns
-        -------
-        train, validation : ImageDataset
-
-        Raises
-        ------
-        DatasetError, ConfigurationError
-            If a side would be empty or there is no such column; if the arguments do not go together.
-
-        Examples
-        --------
-        >>> data = ImageDataset.from_lists([f"{i}.png" for i in range(10)])
-        >>> [len(side) for side in data.split(0.2, seed=7)]
-        [8, 2]
-        """
-        if group_col is not None and stratify:
-            raise ConfigurationError("group_col and stratify=True cannot be combined: choose one")
-        request = splits.SplitRequest(validation_split, seed, len(self))
-        if group_col is not None:
-            held_out = splits.by_group(request, column_named(group_col, self.columns))
-        elif stratify:
-            held_out = splits.by_class(request, splits.class_codes(self.targets))
-        else:
-            held_out = splits.by_sample(request)
-        return self.subset(~held_out), self.subset(held_out)
-
-    def with_dicom_index(self, index: pd.DataFrame, *, neighbours: int = 0) -> ImageDataset:
-        """Say of each DICOM file whose it is, and put it between its neighbours.
-
-        Parameters
-        ----------
-        index : pandas.DataFrame
-            What `trainer.build_index` makes of the dataset's directory. It adds the columns "patient",
-            "study", "series", "sop", "instance" and "position", in place of others of these names: split
-            with ``group_col="patient"``.
-        neighbours : int
-            Make each sample a stack of 2 * `neighbours` + 1 slices of its series, from the lowest position
-            along the normal of the slices to the highest, itself in the middle; at the ends of a series its
-            last slice is repeated. Neighbours are taken from all files of the index.
-
-        Raises
-        ------
-        ConfigurationError, DatasetError
-            Not a number of neighbours; a file is not in the index, could not be read or has no position.
-        """
-        rows = dicom_join.index_rows(index, self.paths)
-        columns = self.columns | dicom_join.index_columns(index, rows)
-        stacks = dicom_join.neighbour_stacks(index, rows, neighbours) if neighbours else None
-        return replace(self, columns=columns, stacks=stacks)
+    split = hold_out.split
+    with_dicom_index = dicom_join.with_dicom_index

@@ -6,6 +6,7 @@ pandas is never imported here: whoever hands an index over has imported it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +19,37 @@ from trainer.stacks import Stacks
 if TYPE_CHECKING:
     import pandas as pd
 
+    from trainer.dataset import ImageDataset
+
 Rows = npt.NDArray[np.intp]
 
 COLUMNS = ("sop", "patient", "study", "series", "instance", "position")
 """What a dataset takes over, to be split and sorted by."""
+
+
+def with_dicom_index(dataset: ImageDataset, index: pd.DataFrame, *, neighbours: int = 0) -> ImageDataset:
+    """Say of each DICOM file whose it is, and put it between its neighbours.
+
+    Parameters
+    ----------
+    index : pandas.DataFrame
+        What `trainer.build_index` makes of the dataset's directory. It adds the columns "patient",
+        "study", "series", "sop", "instance" and "position", in place of others of these names: split
+        with ``group_col="patient"``.
+    neighbours : int
+        Make each sample a stack of 2 * `neighbours` + 1 slices of its series, from the lowest position
+        along the normal of the slices to the highest, itself in the middle; at the ends of a series its
+        last slice is repeated. Neighbours are taken from all files of the index.
+
+    Raises
+    ------
+    ConfigurationError, DatasetError
+        Not a number of neighbours; a file is not in the index, could not be read or has no position.
+    """
+    rows = index_rows(index, dataset.paths)
+    columns = dataset.columns | index_columns(index, rows)
+    stacks = neighbour_stacks(index, rows, neighbours) if neighbours else None
+    return replace(dataset, columns=columns, stacks=stacks)
 
 
 def index_rows(index: pd.DataFrame, paths: Sequence[str]) -> Rows:

@@ -19,22 +19,19 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
-from common.errors import ConfigurationError
 from common.protocol import LOST_AFTER_S, Failure, FailureKind
 from trainer.dispatch.answers import Answers
 from trainer.dispatch.books import Books, Demand, Peer, Work
 from trainer.dispatch.feeder import Feeder
-from trainer.dispatch.instructions import Discard, Instruction, Keep, SendCloseJob, SendJob
+from trainer.dispatch.instructions import Instruction, Keep, SendCloseJob, SendJob
 from trainer.dispatch.leases import Leases
+from trainer.dispatch.shares import Shares
 from trainer.ledger import Ledger, StepEvent, StepState
 from trainer.plan import StepKey
-from trainer.slots import MIN_SLOTS, SlotEvent, SlotId, SlotNeed, SlotTable
+from trainer.slots import SlotEvent, SlotId, SlotNeed, SlotTable
 
 FIRST_NOTE_S = 5.0
 """A wait is logged when it has lasted so long."""
-
-UNLISTED_HEARTBEATS = 2
-"""A lease that so many heartbeats in a row do not list never arrived."""
 
 
 class Dispatcher:
@@ -51,14 +48,12 @@ class Dispatcher:
     """
 
     def __init__(self, budget_bytes: int, advice: str, read_grace_s: float = 0.0) -> None:
-        self._budget_bytes = budget_bytes
         self._books = Books(SlotTable(budget_bytes))
         self._answers = Answers(self._books, advice, read_grace_s)
         self._leases = Leases(self._books, self._answers)
         self._feeder = Feeder(self._books, self._leases)
-        self._idle: set[bytes] = set()
+        self._shares = Shares(self._books)
         self._numbers = count()
-        self._named: set[bytes] = set()
 
     # --- jobs ---------------------------------------------------------------------------------
 
@@ -78,16 +73,10 @@ class Dispatcher:
         ConfigurationError
             The budget has no room for `MIN_SLOTS` batches of every job.
         """
-        least = MIN_SLOTS * need.slot_bytes + self._least_bytes
-        if least > self._budget_bytes:
-            raise ConfigurationError(
-                f"memory_budget={self._budget_bytes:,} bytes has no room for {MIN_SLOTS} batches of"
-                f" {need.slot_bytes:,} bytes beside those of {len(self._books.works)} other sequences:"
-                f" {least:,} are needed at least"
-            )
+        self._shares.check_room(need)
         self._books.works[job_id] = Work(job_id, name, Ledger(num_steps), need, samples_of)
         self._books.out += [SendJob(peer.producer_id, job_id) for peer in self._books.peers.values()]
-        self._allot()
+        self._shares.divide()
         return self._feed(now)
 
     def job_closed(self, job_id: int, now: float) -> list[Instruction]:
@@ -95,13 +84,9 @@ class Dispatcher:
         work = self._books.works.pop(job_id, None)
         if work is None:
             return []
-        for lease in list(work.leased.values()):
-            self._leases.void(work, lease)
-        for slot in work.ready.values():
-            self._books.slots.apply(slot, SlotEvent.FREE)
-            self._books.out.append(Discard(slot))
+        self._leases.drop_all(work)
         self._books.out += [SendCloseJob(peer.producer_id, job_id) for peer in self._books.peers.values()]
-        self._allot()
+        self._shares.divide()
         return self._feed(now)
 
     def budget_changed(self, budget_bytes: int, now: float) -> list[Instruction]:
@@ -109,9 +94,7 @@ class Dispatcher:
 
         Slots above the new shares go when they become free.
         """
-        budget_bytes = max(budget_bytes, self._least_bytes)
-        self._budget_bytes = self._books.slots.budget_bytes = budget_bytes
-        self._allot()
+        self._shares.change_budget(budget_bytes)
         return self._feed(now)
 
     # --- producers ----------------------------------------------------------------------------
@@ -121,7 +104,7 @@ class Dispatcher:
         peer = self._books.peers[producer_id] = Peer(producer_id, name, now, next(self._numbers))
         self._books.count_leases(peer)
         self._books.out += [SendJob(producer_id, job_id) for job_id in self._books.works]
-        self._allot()
+        self._shares.divide()
         return self._feed(now)
 
     def producer_left(
@@ -140,14 +123,10 @@ class Dispatcher:
             self._books.peers[producer_id].last_heard = now
 
     def heartbeat(self, producer_id: bytes, leases: Iterable[int], now: float) -> list[Instruction]:
-        """A producer lists its leases: one that it does not know of got lost on the way."""
+        """A producer lists its leases."""
         self.heard(producer_id, now)
-        peer, listed = self._books.peers.get(producer_id), set(leases)
-        for lease in list(peer.leases.values()) if peer else []:
-            lease.num_unlisted = 0 if lease.lease_id in listed else lease.num_unlisted + 1
-            if lease.num_unlisted >= UNLISTED_HEARTBEATS:
-                lease.num_unlisted = 0
-                self._leases.expire(lease)
+        if producer_id in self._books.peers:
+            self._leases.expire_unlisted(self._books.peers[producer_id], set(leases))
         return self._feed(now)
 
     # --- answers to tickets -------------------------------------------------------------------
@@ -172,7 +151,7 @@ class Dispatcher:
         if lease.key in work.demands:
             self._answers.deliver(work, lease.key)
         elif lease.key.epoch < work.ledger.first_epoch:
-            self._feeder.drop_ready(work, lease.key)
+            self._leases.drop_ready(work, lease.key)
         return self._feed(now, peer)
 
     def batch_failed(
@@ -187,7 +166,7 @@ class Dispatcher:
         if failure.kind is FailureKind.READ:
             self._leases.count_unread(peer, failure)
             if peer.barred:
-                self._allot()
+                self._shares.divide()
         if work is None or (lease.void and lease.key in work.leased):
             return self._feed(now)
         self._leases.end(work, lease)
@@ -227,7 +206,7 @@ class Dispatcher:
         work.asked = True
         work.demands.setdefault(key, Demand(now, now + timeout_s, now + FIRST_NOTE_S))
         if key.epoch > work.ledger.first_epoch:
-            self._retire_before(work, key.epoch)
+            self._leases.retire_before(work, key.epoch)
         match work.ledger.state(key):
             case StepState.READY:
                 self._answers.deliver(work, key)
@@ -278,8 +257,8 @@ class Dispatcher:
         for work in self._books.works.values():
             for key, demand in list(work.demands.items()):
                 self._answers.review(work, key, demand, now)
-        if self._idle:
-            self._allot()
+        if self._shares.leave_some_idle:
+            self._shares.divide()
         return self._feed(now)
 
     @property
@@ -300,11 +279,6 @@ class Dispatcher:
 
     # --- inside -------------------------------------------------------------------------------
 
-    @property
-    def _least_bytes(self) -> int:
-        """What the open jobs need at least."""
-        return MIN_SLOTS * sum(work.need.slot_bytes for work in self._books.works.values())
-
     def _feed(self, now: float, only: Peer | None = None) -> list[Instruction]:
         """Give tickets to whoever can take some, then hand out all instructions."""
         for work in self._books.works.values():
@@ -315,35 +289,8 @@ class Dispatcher:
         return out
 
     def _remove(self, peer: Peer, last_words: str, *, by_itself: bool = False) -> None:
-        """A producer is gone. Only the lease it worked on can be what killed it."""
+        """A producer is gone."""
         del self._books.peers[peer.producer_id]
         self._books.short.pop(peer.producer_id, None)
-        self._named.discard(peer.producer_id)
-        self._allot()
-        suspect = None if by_itself else next(iter(peer.leases.values()), None)
-        for lease in peer.leases.values():
-            self._books.slots.apply(lease.slot, SlotEvent.FREE)
-            self._leases.lose(peer, lease, last_words, counts=lease is suspect)
-
-    def _retire_before(self, work: Work, epoch: int) -> None:
-        """A later epoch was asked for: what is left of earlier ones is not wanted."""
-        for key, lease in list(work.leased.items()):
-            if key.epoch < epoch and key not in work.demands:
-                self._leases.void(work, lease)
-        for key in [key for key in work.ready if key.epoch < epoch]:
-            self._feeder.drop_ready(work, key)
-        work.ledger.retire_before(epoch, keep=set(work.demands))
-
-    def _allot(self) -> None:
-        """Divide the budget; where it does not serve all, whoever is stuck or cannot read comes last."""
-        needs = {job_id: work.need for job_id, work in self._books.works.items()}
-        takers = [peer for peer in self._books.peers.values() if not peer.barred]
-        takers.sort(key=lambda peer: (peer.is_stuck, self._books.num_unreadable(peer), peer.num_unread))
-        self._idle = set(self._books.slots.allot([peer.producer_id for peer in takers], needs))
-        new = [peer.name for peer in takers if peer.producer_id in self._idle - self._named]
-        self._named |= self._idle
-        if new:
-            self._books.note(
-                logging.WARNING,
-                f"memory_budget={self._budget_bytes:,} bytes has no slots for {', '.join(new)}: idle",
-            )
+        self._shares.divide()
+        self._leases.lose_all(peer, last_words, by_itself=by_itself)

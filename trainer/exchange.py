@@ -1,7 +1,7 @@
-"""Between the socket and the dispatcher: messages become events, instructions become messages.
+"""Between the socket and the dispatcher: messages from producers and calls of consumers become events.
 
-Everything here runs in the pool's thread. It knows no socket: frames come in as lists of buffers
-and go out through a function.
+What the dispatcher makes of them is carried out by `trainer.performer`. Everything here runs in the pool's
+thread. It knows no socket: frames come in as lists of buffers and go out through a function.
 """
 
 from __future__ import annotations
@@ -9,27 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from functools import partial
 
 from common.encoding import decode
-from common.errors import (
-    ClosedError,
-    FeedlineError,
-    InterruptedWaitError,
-    LocalProtocolError,
-    ProtocolError,
-    RemoteProtocolError,
-)
-from common.job_kinds import job_to_wire
+from common.errors import ClosedError, FeedlineError, InterruptedWaitError, ProtocolError
 from common.protocol import (
     HEARTBEAT_S,
     ArenaAnswer,
     ArenaOffer,
     Batch,
     Buffer,
-    Cancel,
     Cancelled,
-    CloseJob,
     Failure,
     FailureKind,
     Goodbye,
@@ -37,35 +26,22 @@ from common.protocol import (
     Hello,
     JobUnknown,
     Message,
-    OpenJob,
     Refusal,
     Refuse,
     Session,
     Welcome,
 )
-from common.stages import Stages
 from trainer.arenas import Arenas
-from trainer.delivery import Delivery, Payload, Releases
-from trainer.dispatch.instructions import (
-    Deliver,
-    Discard,
-    Instruction,
-    Keep,
-    Note,
-    Reject,
-    SendCancel,
-    SendCloseJob,
-    SendJob,
-    SendTicket,
-)
+from trainer.delivery import Delivery, Releases
+from trainer.dispatch.instructions import Instruction
 from trainer.dispatcher import Dispatcher
 from trainer.jobs import JobSource
+from trainer.performer import Performer
 from trainer.plan import StepKey
 from trainer.post import Post
 from trainer.roster import Connection, Roster
-from trainer.slots import SlotId
 from trainer.stats import ProducerStats
-from trainer.waiters import Waiter, Waiters
+from trainer.waiters import Waiter
 
 logger = logging.getLogger(__name__)
 
@@ -119,11 +95,9 @@ class Exchange:
         self._post = Post(roster, send)
         self._releases = releases
         self._on_welcome = on_welcome
-        self._jobs: dict[int, JobSource] = {}
-        self._waiters = Waiters()
-        self._kept: dict[SlotId, Payload] = {}
-        self._arriving: Batch | None = None
         self._arenas = arenas
+        self._performer = Performer(dispatcher, self._post, releases, arenas)
+        self._jobs, self._waiters = self._performer.jobs, self._performer.waiters
         self._beat_at = 0.0
         self._ticked_at = -TICK_S
         self.interrupted_until = 0.0
@@ -137,10 +111,7 @@ class Exchange:
     @property
     def producer_stats(self) -> tuple[ProducerStats, ...]:
         """What each producer that is there has done so far."""
-        return tuple(
-            connection.count.shown(connection.hello.name, connection.hello.pid)
-            for connection in self._roster.connections.values()
-        )
+        return tuple(connection.stats for connection in self._roster.connections.values())
 
     # --- from consumers -----------------------------------------------------------------------
 
@@ -174,8 +145,7 @@ class Exchange:
         if job_id not in self._jobs or self.doom is not None:
             waiter.refuse(self.doom or ClosedError("the sequence is closed"))
             return
-        self._waiters.add(job_id, key, waiter)
-        self._act(self._dispatcher.demanded(job_id, key, waiter.timeout_s, now), now)
+        self._performer.wait(job_id, key, waiter, now)
         if now < self.interrupted_until and (job_id, key) in self._waiters:
             self._waiters.refuse(job_id, key, InterruptedWaitError(INTERRUPTED))
             self._act(self._dispatcher.withdrawn(job_id, key, now), now)
@@ -318,72 +288,8 @@ class Exchange:
             failure = Failure(batch.job_id, batch.lease_id, FailureKind.BUILD, "", text, "")
             self._act(self._dispatcher.batch_failed(producer_id, batch.lease_id, failure, now), now)
             return
-        self._arriving = batch
-        self._act(self._dispatcher.batch_came(producer_id, batch.lease_id, now), now)
-        self._arriving = None
+        instructions = self._dispatcher.batch_came(producer_id, batch.lease_id, now)
+        self._performer.perform(instructions, now, batch)
 
     def _act(self, instructions: Iterable[Instruction], now: float) -> None:
-        for instruction in instructions:
-            match instruction:
-                case Keep(slot, answer_s):
-                    self._keep(slot, answer_s)
-                case Discard(slot):
-                    del self._kept[slot]
-                case Deliver():
-                    self._deliver(instruction, now)
-                case Reject(job_id, key, error):
-                    self._waiters.refuse(job_id, key, error)
-                case Note(level, text):
-                    logger.log(level, text)
-                case SendTicket():
-                    self._send_ticket(instruction, now)
-                case _:
-                    self._write(instruction)
-
-    def _keep(self, slot: SlotId, answer_s: float) -> None:
-        """Note where the bytes of the batch that just came are."""
-        batch = self._arriving
-        if batch is None:
-            raise LocalProtocolError(f"nothing came that could be kept under {slot}")
-        self._kept[slot] = self._arenas.payload(slot, batch.data)
-        count = self._roster.connections[slot.producer_id].count
-        count.batch(Stages.from_wire(batch.stages_us), answer_s)
-
-    def _send_ticket(self, order: SendTicket, now: float) -> None:
-        """Order a batch; a ticket that cannot be sent, for its paths' sake, fails as the batch would."""
-        slot = order.slot
-        try:
-            ticket = self._jobs[slot.job_id].ticket(order.lease_id, order.key, slot.index)
-            self._post.tell(slot.producer_id, ticket)
-        except LocalProtocolError as error:
-            files = ", ".join(self._jobs[slot.job_id].samples_of(order.key)[:8])
-            failure = Failure(slot.job_id, order.lease_id, FailureKind.BUILD, files, str(error), "")
-            self._act(self._dispatcher.batch_failed(slot.producer_id, order.lease_id, failure, now), now)
-
-    def _write(self, instruction: SendCancel | SendJob | SendCloseJob) -> None:
-        """Turn an instruction to send something into the message."""
-        match instruction:
-            case SendCancel(producer_id, lease_id):
-                self._post.tell(producer_id, Cancel(lease_id))
-            case SendJob(producer_id, job_id):
-                source = self._jobs[job_id]
-                self._post.tell(producer_id, OpenJob(job_to_wire(source.job), source.max_slots))
-            case SendCloseJob(producer_id, job_id):
-                self._post.tell(producer_id, CloseJob(job_id))
-
-    def _deliver(self, order: Deliver, now: float) -> None:
-        source = self._jobs[order.job_id]
-        layout = source.layout(order.key)
-        release = partial(self._releases.release, order.slot)
-        payload = self._kept.pop(order.slot)
-        if payload.num_bytes < layout.num_bytes:
-            release()
-            text = f"{order.key} has {payload.num_bytes} bytes instead of {layout.num_bytes}"
-            self._waiters.refuse(order.job_id, order.key, RemoteProtocolError(text))
-            return
-        delivery = Delivery(layout, payload, order.copy, release)
-        first, *others = self._waiters.take(order.job_id, order.key)
-        first.give(delivery)
-        for other in others:
-            # Two threads asked for the same step. Each gets arrays of its own, so it is built again.
-            self.demand(order.job_id, order.key, other, now)
+        self._performer.perform(instructions, now)

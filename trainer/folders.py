@@ -19,8 +19,8 @@ import numpy.typing as npt
 from common.errors import ConfigurationError, DatasetError
 from trainer.columns import Array, Table
 from trainer.files import entries
+from trainer.keras_split import KerasSplit
 from trainer.labels import class_targets
-from trainer.splits import KerasSplit
 
 if TYPE_CHECKING:
     from trainer.dataset import ImageDataset

@@ -16,15 +16,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import zmq
 
 from common.arena import sweep
-from common.arguments import whole
 from common.clock import AwakeClock
-from common.endpoints import check_endpoint, check_free, is_ipv6, leaves_machine
+from common.endpoints import check_free, is_ipv6, leaves_machine
 from common.errors import ClosedError, ConfigurationError, FeedlineError, ProducerCrashError
 from common.protocol import MAX_HEADER_BYTES, Buffer, new_id
 from common.waker import Waker
@@ -33,6 +31,7 @@ from trainer.delivery import Releases
 from trainer.dispatcher import Dispatcher
 from trainer.exchange import Exchange
 from trainer.local import EmbeddedProducers, PrivateFolder
+from trainer.pool_settings import PoolSettings
 from trainer.roster import Roster
 
 logger = logging.getLogger(__name__)
@@ -43,9 +42,6 @@ POLL_MS = 250
 READ_GRACE_S = 5.0
 """A file that no producer has waits so long for another producer to connect."""
 
-TRANSPORTS = ("auto", "frames")
-"""How batches come: in shared memory where there is any, or always over the socket."""
-
 FLUSH_MS = 1000
 """How long the last messages may take to leave."""
 
@@ -54,32 +50,6 @@ LEAVE_S = 2.0
 
 LOOK_AGAIN_S = 0.005
 """Pause between two looks at them."""
-
-
-@dataclass(frozen=True, slots=True)
-class PoolSettings:
-    """What a pool was told; see `ProducerPool`.
-
-    Attributes
-    ----------
-    endpoint : str or None
-        Where to listen; None for a private socket and embedded producers.
-    memory_budget : int
-        Bytes, bound on all slots.
-    """
-
-    endpoint: str | None
-    memory_budget: int
-    insecure: bool = False
-    strict_versions: bool = False
-    transport: str = "auto"
-
-    def __post_init__(self) -> None:
-        whole("memory_budget", self.memory_budget, at_least=1, unit=" of bytes")
-        if self.transport not in TRANSPORTS:
-            raise ConfigurationError(f"transport must be one of {TRANSPORTS}, got {self.transport!r}")
-        if self.endpoint is not None:
-            check_endpoint(self.endpoint, insecure=self.insecure)
 
 
 class PoolThread(threading.Thread):

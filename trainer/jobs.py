@@ -14,9 +14,10 @@ from common.batch import BatchLayout
 from common.boxes import Boxes, pack
 from common.draws import Purpose, uniforms
 from common.errors import ConfigurationError
+from common.image import Size
 from common.job_kinds import AnyJob
 from common.protocol import Sample, Ticket
-from common.sizes import Size, SizesJob
+from common.sizes import SizesJob
 from trainer.plan import EpochPlan, StepKey
 from trainer.slots import SlotNeed
 from trainer.stacks import Stacks

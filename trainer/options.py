@@ -15,9 +15,9 @@ from common.boxes import BoxSpec
 from common.caching import CacheSpec
 from common.ct import CTWindows
 from common.errors import ConfigurationError
-from common.image import Fit, ImageSpec, decoded_dtype
+from common.image import Fit, ImageSpec, Size, decoded_dtype
 from common.job import Job
-from common.sizes import NUM_PEEKS, Size, SizesJob
+from common.sizes import NUM_PEEKS, SizesJob
 from common.transforms import Transform, is_framed, num_sources, output_size
 from common.yolo import YoloTargets
 from trainer.box_targets import check_targets

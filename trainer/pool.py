@@ -24,10 +24,11 @@ from common.arguments import whole
 from common.errors import ClosedError, ConfigurationError
 from common.processes import usable_cores
 from trainer.delivery import Delivery, HandOver
-from trainer.hub import PoolSettings, PoolThread
+from trainer.hub import PoolThread
 from trainer.interrupts import WATCH
 from trainer.jobs import JobSource
 from trainer.plan import StepKey
+from trainer.pool_settings import PoolSettings
 from trainer.stats import PoolStats
 from trainer.waiters import Waiter
 

@@ -16,7 +16,8 @@ from common.user_code import Arguments
 from trainer.jobs import JobSource
 from trainer.plan import EpochPlan, StepKey
 from trainer.pool import ProducerPool
-from trainer.served import ServedSequence, Service
+from trainer.served import ServedSequence
+from trainer.service import Service
 from trainer.slots import MIN_SLOTS
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from common.protocol import VERSION, Hello, Refusal, Refuse, Session
-from trainer.stats import ProducerCount
+from trainer.stats import ProducerCount, ProducerStats
 
 
 @dataclass(slots=True)
@@ -25,6 +25,11 @@ class Connection:
     routing_id: bytes
     hello: Hello
     count: ProducerCount = field(default_factory=ProducerCount, compare=False)
+
+    @property
+    def stats(self) -> ProducerStats:
+        """What it has done so far."""
+        return self.count.shown(self.hello.name, self.hello.pid)
 
 
 @dataclass(slots=True)

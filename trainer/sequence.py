@@ -18,7 +18,8 @@ from trainer.dataset import ImageDataset
 from trainer.options import SequenceOptions
 from trainer.pool import ProducerPool
 from trainer.samplers import Sampler
-from trainer.served import ServedSequence, Service
+from trainer.served import ServedSequence
+from trainer.service import Service
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +182,8 @@ class BatchSequence(ServedSequence):
     def in_order(self) -> BatchSequence:
         """Make a new sequence to judge a model by: every sample once, in order, and not augmented.
 
-        Random transforms are left out; of a random crop stays the middle, of `YoloAugment` the `Letterbox`.
+        Random transforms are left out; of a `RandomCrop` stays the middle, of `YoloAugment` the `Letterbox`.
+        Code of your own stays as it is: it may be what prepares images.
         """
         plain = {"shuffle": False, "sampler": None, "drop_remainder": False}
         return self.with_options(**plain, transforms=self._plain_transforms)

@@ -10,92 +10,22 @@ import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, NoReturn, Self, SupportsIndex
 
 import keras
 import numpy.typing as npt
 
-from common.arguments import number, whole
-from common.errors import ClosedError, ConfigurationError, FeedlineError
-from common.processes import usable_cores
+from common.errors import ClosedError, FeedlineError
 from common.sizes import SizesJob
 from trainer.binding import IndexBinding
 from trainer.jobs import JobSource
-from trainer.pool import MEMORY_BUDGET_BYTES, ProducerPool
-from trainer.shared import SHARED, Request
-from trainer.slots import MIN_SLOTS
+from trainer.pool import ProducerPool
+from trainer.service import Service
+from trainer.stats import DeliveryStats
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Whose producers serve a sequence, and how: arguments that all sequences have.
-
-    Attributes
-    ----------
-    pool : ProducerPool or None
-        Use its producers; None: those that all sequences of this process share.
-    workers, memory_budget : int or None
-        How many producers to share, by default the usable cores, and the bytes of all batches in hand.
-    max_queue_size : int
-        Batches that one producer may have in hand.
-    timeout_s : float
-        Longest wait for one batch.
-    """
-
-    pool: ProducerPool | None
-    workers: int | None
-    memory_budget: int | None
-    max_queue_size: int
-    timeout_s: float
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot work, and arguments that do not go together."""
-        whole("max_queue_size", self.max_queue_size, at_least=MIN_SLOTS)
-        if number("timeout_s", self.timeout_s) <= 0:
-            raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {self.timeout_s}")
-        for name, value, unit in (
-            ("workers", self.workers, ""),
-            ("memory_budget", self.memory_budget, " of bytes"),
-        ):
-            if value is None:
-                continue
-            whole(name, value, at_least=1, unit=unit)
-            if self.pool is not None:
-                raise ConfigurationError(
-                    f"pool= brings its own producers and budget: leave out {name}={value}"
-                )
-
-    def join(self) -> tuple[ProducerPool, Callable[[], None]]:
-        """The pool to use, and how to leave it."""
-        if self.pool is not None:
-            return self.pool, lambda: None
-        request = Request(
-            usable_cores() if self.workers is None else self.workers,
-            MEMORY_BUDGET_BYTES if self.memory_budget is None else self.memory_budget,
-        )
-        number, shared = SHARED.acquire(request)
-        return shared, lambda: SHARED.release(number)
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryStats:
-    """What a sequence has handed to Keras since it was made.
-
-    Attributes
-    ----------
-    num_batches, num_samples : int
-        Delivered, peeks and repetitions included.
-    wait_s : float
-        Seconds that ``__getitem__`` waited for them.
-    """
-
-    num_batches: int = 0
-    num_samples: int = 0
-    wait_s: float = 0.0
 
 
 class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
@@ -237,15 +167,16 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         """
         self._check_open()
         old = self._service
-        self._service = replace(
+        new = replace(
             old,
             workers=old.workers if workers is None else workers,
             max_queue_size=old.max_queue_size if max_queue_size is None else max_queue_size,
         )
-        if self._service.workers != old.workers:
-            self._join_anew()
-        if self._service.max_queue_size != old.max_queue_size:
-            self._open_anew()
+        if new.workers != old.workers:
+            self._join_anew(new)
+        if new.max_queue_size != old.max_queue_size:
+            self._open_anew(new)
+        self._service = new
 
     def close(self) -> None:
         """Stop prefetching and free all slots; ends the embedded producers if nobody else uses them."""
@@ -275,17 +206,17 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         if not self._end.alive:
             raise ClosedError(f"this {type(self).__name__} is closed: make another one")
 
-    def _join_anew(self) -> None:
+    def _join_anew(self, service: Service) -> None:
         # Before the old request is withdrawn, so that no producer leaves that is wanted.
-        _, leave = self._service.join()
+        _, leave = service.join()
         self._leave()
         self._leave = leave
         self._watch_end()
 
-    def _open_anew(self) -> None:
+    def _open_anew(self, service: Service) -> None:
         """Producers have made room for as many batches as they were told, so they are told anew."""
         self._pool.close_job(self._job_id)
-        self._source = self._source.anew(self._pool.new_job_id(), self._service.max_queue_size)
+        self._source = self._source.anew(self._pool.new_job_id(), service.max_queue_size)
         self._watch_end()
         self._pool.open_job(self._source)
 

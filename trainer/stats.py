@@ -1,4 +1,4 @@
-"""Where the time of batches goes, added up since the pool was made."""
+"""Where the time of batches goes, added up since the pool or the sequence was made."""
 
 from __future__ import annotations
 
@@ -54,6 +54,23 @@ class PoolStats:
     num_delivered: int
     hand_over_s: float
     thread_cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryStats:
+    """What a sequence has handed to Keras since it was made.
+
+    Attributes
+    ----------
+    num_batches, num_samples : int
+        Delivered, peeks and repetitions included.
+    wait_s : float
+        Seconds that ``__getitem__`` waited for them.
+    """
+
+    num_batches: int = 0
+    num_samples: int = 0
+    wait_s: float = 0.0
 
 
 @dataclass(slots=True)

@@ -60,6 +60,11 @@ class Foreign(Transform):
         "image_size": _size,
     }
 
+    @property
+    def without_chance(self) -> Transform:
+        """Itself: it may be what prepares images, and only its author knows."""
+        return self
+
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of what comes out."""
         return self.image_size or size

@@ -10,18 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from common.arguments import number
-from common.declarations.base import Check, Draws, between, bounds_of, one_name_of
+from common.declarations.base import Check, Draws, between, bounds_of, number_from, one_name_of
 from common.declarations.framing import Framing
 from common.errors import ConfigurationError
-
-Size = tuple[int, int]
-"""(height, width) in pixels."""
+from common.image import Size
 
 CANVAS_VALUE = 128
 """The grey around a photograph."""
@@ -87,18 +84,6 @@ class Distortion:
     value: float
 
 
-def _from_to(lowest: float, highest: float) -> Check:
-    """Make the check of a number in [`lowest`, `highest`]."""
-
-    def check(label: str, value: Any) -> float:
-        known = number(label, value)
-        if not lowest <= known <= highest:
-            raise ConfigurationError(f"{label} must lie in [{lowest:g}, {highest:g}], got {value!r}")
-        return known
-
-    return check
-
-
 _RESAMPLE: Check = one_name_of(Resample)
 
 
@@ -152,10 +137,10 @@ class YoloAugment(Framing):
 
     _NUM_DRAWS: ClassVar[int] = 11
     _CHECKS: ClassVar[Mapping[str, Check]] = {
-        "jitter": _from_to(0.0, 0.9),
-        "hue": _from_to(0.0, 1.0),
-        "saturation": _from_to(0.1, 10.0),
-        "value": _from_to(0.1, 10.0),
+        "jitter": number_from(0.0, 0.9),
+        "hue": number_from(0.0, 1.0),
+        "saturation": number_from(0.1, 10.0),
+        "value": number_from(0.1, 10.0),
         "resample": _RESAMPLE,
     }
 

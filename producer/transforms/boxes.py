@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.boxes import Boxes
-from producer.transforms.geometry import Matrix
+from producer.arrays import Matrix
 
 Window: TypeAlias = tuple[float, float, float, float]
 """x1, y1, x2, y2: what is seen."""

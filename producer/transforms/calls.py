@@ -13,14 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from common.declarations.plugins import Albumentations, PythonTransform
+from common.draws import generator_of
 from common.errors import UserCodeError
 from producer.plugins import Plugins
 
 Function: TypeAlias = Callable[[npt.NDArray[Any], np.random.Generator], Any]
 """(image, generator) -> image, shape (height, width, channels)."""
-
-_TWO_POW_53 = 2.0**53
-"""As many different uniforms are there."""
 
 
 def python_function(transform: PythonTransform, plugins: Plugins) -> Function:
@@ -60,12 +58,6 @@ def albumentations_pipeline(transform: Albumentations, _: Plugins) -> Function:
     return apply
 
 
-def generator_of(draws: npt.NDArray[np.float64]) -> np.random.Generator:
-    """The generator that two uniforms are the key of: the same wherever they are drawn."""
-    key = (np.asarray(draws) * _TWO_POW_53).astype(np.uint64)
-    return np.random.Generator(np.random.Philox(key=key))
-
-
 def call(
     function: Function,
     name: str,
@@ -95,7 +87,7 @@ def call(
     image = np.array(pixels, order="C").reshape(*pixels.shape[:2], -1)
     expected, dtype = (*size, image.shape[2]), image.dtype
     try:
-        result = function(image, generator_of(draws))
+        result = function(image, generator_of(*draws))
     except Exception as error:
         raise UserCodeError(f"{name} raised {type(error).__name__}: {error}") from error
     if not isinstance(result, np.ndarray) or result.shape != expected or result.dtype != dtype:

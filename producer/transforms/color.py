@@ -17,11 +17,11 @@ import numpy.typing as npt
 
 from common.declarations.color import KERAS_EPSILON
 from common.transforms import Normalization, RandomBrightness, RandomContrast, Rescaling
+from producer.arrays import Draws, Pixels
 from producer.transforms.geometry import Action
 
-Draws = npt.NDArray[np.float64]
 Means = Callable[[], npt.NDArray[np.float64]]
-Pixels = npt.NDArray[Any]
+"""Computes the mean of each channel, shape (channels,): asked for only where it is needed."""
 
 
 @dataclass(frozen=True, slots=True)

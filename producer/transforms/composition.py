@@ -19,13 +19,14 @@ import numpy.typing as npt
 
 from common.boxes import Boxes
 from common.companions import Role
+from common.image import Size
 from common.transforms import Mixing, Transform, output_size
+from producer.arrays import Draws, Pixels
 from producer.plugins import NO_PLUGINS, Plugins
-from producer.transforms.geometry import Action, Pixels
+from producer.transforms.geometry import Action
 from producer.transforms.mixing import Mix
 from producer.transforms.pipeline import Pipeline
-from producer.transforms.registry import FILTERS, LINES, MIXINGS, Draws
-from producer.transforms.steps import Size
+from producer.transforms.registry import FILTERS, LINES, MIXINGS
 
 Annotated: TypeAlias = tuple[Boxes, Size]
 """The boxes of an image, and its (height, width) before the transforms."""

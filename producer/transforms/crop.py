@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 from common.transforms import CenterCrop, RandomCrop
-
-Draws = npt.NDArray[np.float64]
+from producer.arrays import Draws
 
 
 def corner(declaration: RandomCrop | CenterCrop, draws: Draws, size: tuple[int, int]) -> tuple[int, int]:

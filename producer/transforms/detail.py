@@ -17,14 +17,13 @@ import numpy.typing as npt
 
 from common.arguments import Pair
 from common.draws import Purpose, raw
+from common.image import Size
 from common.transforms import GaussianNoise, RandomErasing, RandomGaussianBlur
+from producer.arrays import Draws, Pixels
 from producer.transforms.color import DEPTHS, rows
 from producer.transforms.filters import clip_to, unchanged
 from producer.transforms.geometry import Action
 
-Draws = npt.NDArray[np.float64]
-Pixels = npt.NDArray[Any]
-Size = tuple[int, int]
 Box = tuple[slice, slice]
 Kernel = npt.NDArray[np.float64]
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from common.arguments import Pair
+from producer.arrays import Pixels
 from producer.transforms.geometry import Action
-
-Pixels = npt.NDArray[Any]
 
 STRIP_PIXELS = 1 << 15
 """As floats of three channels 384 KiB: measured, a whole image at once takes three times as long."""

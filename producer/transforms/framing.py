@@ -6,14 +6,11 @@ from functools import partial
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from common.image import Size
 from common.transforms import RandomResizedCrop
-from producer.transforms.geometry import Action, Matrix, Pixels
-
-Draws = npt.NDArray[np.float64]
-Size = tuple[int, int]
-"""(height, width) in pixels."""
+from producer.arrays import Draws, Matrix, Pixels
+from producer.transforms.geometry import Action
 
 
 def resized_crop(

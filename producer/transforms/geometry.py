@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from common.transforms import (
     FillMode,
@@ -27,10 +26,7 @@ from common.transforms import (
     RandomTranslation,
     RandomZoom,
 )
-
-Draws = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float64]
-Pixels = npt.NDArray[Any]
+from producer.arrays import Draws, Matrix, Pixels
 
 Action: TypeAlias = Callable[[Pixels, Pixels], Pixels]
 """(pixels, out) → the result, which is `out` after it was written to, or (a part of) `pixels`."""

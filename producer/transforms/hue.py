@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from common.arguments import Pair
+from common.image import Size
 from common.transforms import (
     RandomBrightness,
     RandomColorJitter,
@@ -26,14 +26,11 @@ from common.transforms import (
     RandomHue,
     RandomSaturation,
 )
+from producer.arrays import Draws, Pixels
 from producer.transforms import color
 from producer.transforms.color import DEPTHS, Line, Means, channel_means, curve
 from producer.transforms.filters import beside_alpha, strip_rows, strips, unchanged
 from producer.transforms.geometry import Action
-
-Draws = npt.NDArray[np.float64]
-Pixels = npt.NDArray[Any]
-Size = tuple[int, int]
 
 _LUMA = np.tile(np.array([0.2989, 0.5870, 0.1140]), (3, 1))
 """Keras' weights of red, green and blue, once for each channel that comes out."""

@@ -11,12 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from common.boxes import Boxes
+from common.image import Size
 from common.transforms import Collage, MixUp, Patch
+from producer.arrays import Draws, Pixels
 from producer.transforms.boxes import moved_into
-from producer.transforms.geometry import Pixels
-
-Draws = npt.NDArray[np.float64]
-Size = tuple[int, int]
 
 
 class Mix(Protocol):

@@ -14,13 +14,13 @@ import numpy as np
 from common.boxes import Boxes
 from common.companions import Role
 from common.errors import ConfigurationError
-from common.image import DECODED_DTYPES
+from common.image import DECODED_DTYPES, Size
 from common.transforms import Transform, check_channels, num_draws, output_dtype, output_size
+from producer.arrays import Draws, Pixels
 from producer.plugins import NO_PLUGINS, Plugins
 from producer.transforms.boxes import Move, moved_through
-from producer.transforms.geometry import Action, Pixels
-from producer.transforms.registry import Draws
-from producer.transforms.steps import Call, Cut, MovingStep, Size, Step, steps_of
+from producer.transforms.geometry import Action
+from producer.transforms.steps import Call, Cut, MovingStep, Step, steps_of
 
 PIPELINE_DTYPES = (*DECODED_DTYPES, "float32")
 """What may come in."""

@@ -60,15 +60,13 @@ from common.transforms import (
     Transform,
     YoloAugment,
 )
+from producer.arrays import Draws, Matrix
 from producer.plugins import Plugins
 from producer.transforms import calls, color, crop, detail, framing, geometry, hue, mixing, yolo
 from producer.transforms.calls import Function
-from producer.transforms.color import Line
-from producer.transforms.geometry import Action, Matrix
+from producer.transforms.color import Line, Means
+from producer.transforms.geometry import Action
 from producer.transforms.mixing import Mix
-
-Draws = npt.NDArray[np.float64]
-Means = Callable[[], npt.NDArray[np.float64]]
 
 MAPPINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], npt.NDArray[np.float64]]] = {
     Flip: geometry.flip,

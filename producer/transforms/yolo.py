@@ -8,7 +8,6 @@ What lies before colours is exact where Pillow resizes.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,14 +15,12 @@ import numpy.typing as npt
 
 from common.declarations.yolo import CANVAS_VALUE, Distortion, Placement, Resample
 from common.errors import ConfigurationError
+from common.image import Size
 from common.transforms import Letterbox, YoloAugment
+from producer.arrays import Draws, Matrix, Pixels
 from producer.transforms.geometry import Action
 
-Draws = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
-Matrix = npt.NDArray[np.float64]
-Pixels = npt.NDArray[Any]
-Size = tuple[int, int]
 
 _ROWS_AT_ONCE = 64
 """So many rows' floats fit into a core's own cache: all of them at once take a fourth more time."""

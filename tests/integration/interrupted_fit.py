@@ -73,7 +73,7 @@ class StopProducers(keras.callbacks.Callback):
         will wait soon, now or after one of the next steps.
         """
         until = time.monotonic() + 0.3
-        while not self._pool._thread.exchange._kept and time.monotonic() < until:
+        while not self._pool._thread.exchange._performer._kept and time.monotonic() < until:
             if is_waited_for(self._pool):
                 self.model.stop_training = True
                 return

@@ -32,8 +32,10 @@ from common.transforms import (
     RandomShear,
     RandomTranslation,
     RandomZoom,
+    is_framed,
 )
 from trainer import BatchSequence, ImageDataset, ProducerPool, build_index
+from trainer.yolo import YoloAugment, YoloTargets
 
 NUM_ROWS = 101
 BATCH_SIZE = 4
@@ -79,6 +81,11 @@ class JobKind:
     options: dict[str, Any] = field(default_factory=dict)
     make: Callable[..., Any] = BatchSequence
 
+    @property
+    def is_cached(self) -> bool:
+        """Whether its samples may be kept: those are of one size before any transform."""
+        return not is_framed(self.options["transforms"])
+
     def sequence(self, data: Any, pool: ProducerPool, **options: Any) -> Any:
         """A sequence of the kind; `options` go before its own."""
         usual = {"batch_size": BATCH_SIZE, "seed": 3, "timeout_s": PATIENCE_S}
@@ -90,6 +97,13 @@ def photos(folder: Path) -> ImageDataset:
     rows = np.arange(NUM_ROWS)
     names = write_photos(folder, NUM_ROWS)
     return ImageDataset.from_lists(names, rows, weights=rows.astype(np.float32), directory=folder)
+
+
+def detection(folder: Path) -> ImageDataset:
+    """Photographs with a label and two boxes each, all of which are the row."""
+    boxes = [[[0, 0, 64, 48, row], [10, 10, 50, 40, row]] for row in range(NUM_ROWS)]
+    names = write_photos(folder, NUM_ROWS)
+    return ImageDataset.from_lists(names, range(NUM_ROWS), boxes=boxes, directory=folder)
 
 
 def slices(folder: Path) -> ImageDataset:
@@ -121,11 +135,17 @@ def stacks(folder: Path) -> ImageDataset:
 _PHOTOS = {"image_size": (48, 64), "transforms": EVERYTHING_RANDOM}
 _HEADS = {**_PHOTOS, "color_mode": CTWindows(["brain", "subdural", "soft"])}
 _UNITS = {**_PHOTOS, "transforms": GEOMETRY, "color_mode": "hounsfield", "dtype": "int16"}
+_YOLO = {"transforms": [YoloAugment()]}
 
 JOB_KINDS = {
     "photos": JobKind(photos, _PHOTOS),
     "dicom": JobKind(slices, _HEADS),
     "dicom-stacks": JobKind(stacks, _HEADS),
     "hounsfield": JobKind(slices, _UNITS),
+    "boxes": JobKind(detection, _PHOTOS),
+    "yolo-targets": JobKind(detection, {**_YOLO, "image_size": (64, 96), "targets": YoloTargets(NUM_ROWS)}),
+    "several-sizes": JobKind(detection, {**_YOLO, "image_sizes": [(64, 64), (64, 96), (96, 128)]}),
 }
 """Every kind by its name."""
+
+CACHED_KINDS = {name: kind for name, kind in JOB_KINDS.items() if kind.is_cached}

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from children import Killer, pool_of, producer, producers_elsewhere, wait_for_producers
-from job_kinds import JOB_KINDS, NUM_BATCHES, NUM_ROWS, JobKind
+from job_kinds import CACHED_KINDS, JOB_KINDS, NUM_BATCHES, NUM_ROWS, JobKind
 
 from common.batch import digest
 from trainer import ProducerPool
+
+pytestmark = pytest.mark.all_kinds
 
 NUM_EPOCHS = 4
 JOINS_AT = 3
@@ -44,8 +46,9 @@ def epoch_of(sequence: Any) -> Epoch:
     """Take one epoch."""
     batches = []
     for x, y, *others in sequence:
-        arrays = {"x": x, "y": y, **{f"other{i}": other for i, other in enumerate(others)}}
-        batches.append((digest(arrays), y.tolist()))
+        labels, *targets = y if isinstance(y, tuple) else (y,)
+        arrays = {f"array{i}": array for i, array in enumerate((x, labels, *targets, *others))}
+        batches.append((digest(arrays), labels.tolist()))
     return batches
 
 
@@ -89,6 +92,7 @@ def test_a_producer_that_joins_late_makes_the_same_batches(
 
 
 @pytest.mark.parametrize("cache", ["memory", "disk"])
+@pytest.mark.parametrize("kind", CACHED_KINDS.values(), ids=CACHED_KINDS, indirect=True)
 def test_batches_are_the_same_from_a_cache(
     cache: str,
     kind: JobKind,

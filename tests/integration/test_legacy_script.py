@@ -69,6 +69,7 @@ def test_the_script_trains_and_predicts_every_id(competition: Path) -> None:
     assert submission.nunique().tolist() == [NUM_TEST, NUM_TEST]
 
 
+@pytest.mark.examples
 def test_it_comes_to_what_the_old_script_comes_to(competition: Path) -> None:
     """In an order that both have; the usual class fills the last batch of predictions up."""
     shutil.copy(Path(__file__).with_name("usual_generator.py"), competition / "data_generator.py")

@@ -214,7 +214,7 @@ def any_size_model() -> Watched:
 class Break(keras.callbacks.Callback):  # type: ignore[misc]
     """Ends a fit in the middle of an epoch, where Keras does not say that it ended."""
 
-    def on_train_batch_end(self, batch: int, _logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """After the third batch."""
         if batch == 2:
             raise ZeroDivisionError

@@ -10,7 +10,6 @@ from keras import layers
 WIDTHS = (16, 24, 48, 96)
 """Channels per stage; each stage halves height and width."""
 
-MIN_IMAGE_SIZE = 2 ** len(WIDTHS)
 LEARNING_RATE = 3e-3
 
 
@@ -20,7 +19,7 @@ def small_cnn(image_size: int, num_classes: int, num_steps: int) -> Any:
     Parameters
     ----------
     image_size : int
-        Side of its images in pixels, at least `MIN_IMAGE_SIZE`.
+        Side of its images in pixels, at least 2 to the power of the number of stages.
     num_classes : int
         Width of its softmax.
     num_steps : int

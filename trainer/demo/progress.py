@@ -21,7 +21,7 @@ class Bar(tqdm):  # type: ignore[type-arg]  # it is generic in its stubs alone
 
 
 class Stats(Protocol):
-    """Of `trainer.sequence.DeliveryStats`, what is read here."""
+    """Of `trainer.stats.DeliveryStats`, what is read here."""
 
     @property
     def wait_s(self) -> float:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from trainer.dispatch.books import TICKETS_AHEAD, Books, Peer, Work
-from trainer.dispatch.instructions import Discard
 from trainer.dispatch.leases import Leases
-from trainer.ledger import StepEvent, StepState
+from trainer.ledger import StepState
 from trainer.plan import StepKey
-from trainer.slots import SlotEvent, SlotId
+from trainer.slots import SlotId
 
 DEMANDED_AHEAD = 4
 """A producer may hold more than `TICKETS_AHEAD` leases, but no more than so many, when somebody waits."""
@@ -90,7 +89,7 @@ class Feeder:
         """Give up the ready batch of this producer that is farthest from delivery."""
         for key in sorted(work.ready, reverse=True):
             if work.ready[key].producer_id == peer.producer_id:
-                self.drop_ready(work, key)
+                self._leases.drop_ready(work, key)
                 return self._free_slot(peer, work)
         return None
 
@@ -104,15 +103,8 @@ class Feeder:
         ]
         if spare:
             key, work = max(spare, key=lambda item: item[0])
-            self.drop_ready(work, key)
+            self._leases.drop_ready(work, key)
         return bool(spare)
-
-    def drop_ready(self, work: Work, key: StepKey) -> None:
-        """Give up a ready batch and its slot."""
-        slot = work.ready.pop(key)
-        work.ledger.apply(key, StepEvent.TAKE_BACK)
-        self._books.slots.apply(slot, SlotEvent.FREE)
-        self._books.out.append(Discard(slot))
 
     @property
     def has_unleased_demand(self) -> bool:

@@ -1,4 +1,4 @@
-"""How leases begin and end, and what that means for their steps and slots."""
+"""How leases begin and end, and what came of them; what that means for their steps and slots."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import count
 from common.protocol import Failure
 from trainer.dispatch.answers import Answers
 from trainer.dispatch.books import OVERDUE_AFTER_S, Books, Lease, Peer, Work
-from trainer.dispatch.instructions import SendCancel, SendTicket
+from trainer.dispatch.instructions import Discard, SendCancel, SendTicket
 from trainer.ledger import StepEvent, StepState
 from trainer.plan import StepKey
 from trainer.slots import SlotEvent, SlotId
@@ -18,6 +18,9 @@ MAX_LOST = 3
 
 MAX_UNREAD = 20
 """A producer with so many failed reads in a row gets no more tickets."""
+
+UNLISTED_HEARTBEATS = 2
+"""A lease that so many heartbeats in a row do not list never arrived."""
 
 
 class Leases:
@@ -99,7 +102,22 @@ class Leases:
             f"producer {peer.name} has not answered for {age_s:.0f} s: {lease.key} goes to another",
         )
 
-    def lose(self, peer: Peer, lease: Lease, last_words: str, *, counts: bool) -> None:
+    def expire_unlisted(self, peer: Peer, listed: set[int]) -> None:
+        """A producer listed its leases: expire those that got lost on the way to it."""
+        for lease in list(peer.leases.values()):
+            lease.num_unlisted = 0 if lease.lease_id in listed else lease.num_unlisted + 1
+            if lease.num_unlisted >= UNLISTED_HEARTBEATS:
+                lease.num_unlisted = 0
+                self.expire(lease)
+
+    def lose_all(self, peer: Peer, last_words: str, *, by_itself: bool) -> None:
+        """A producer is gone. Only the lease it worked on can be what killed it."""
+        suspect = None if by_itself else next(iter(peer.leases.values()), None)
+        for lease in peer.leases.values():
+            self._books.slots.apply(lease.slot, SlotEvent.FREE)
+            self._lose(peer, lease, last_words, counts=lease is suspect)
+
+    def _lose(self, peer: Peer, lease: Lease, last_words: str, *, counts: bool) -> None:
         """A lease ended with its producer. When it `counts`, it may be what killed the producer."""
         work = self.wanting(lease)
         if work is None:
@@ -124,6 +142,29 @@ class Leases:
         """The step is not worked on any more."""
         if work.ledger.state(key) is StepState.LEASED:
             work.ledger.apply(key, StepEvent.LOSE)
+
+    def drop_ready(self, work: Work, key: StepKey) -> None:
+        """Give up a ready batch and its slot."""
+        slot = work.ready.pop(key)
+        work.ledger.apply(key, StepEvent.TAKE_BACK)
+        self._books.slots.apply(slot, SlotEvent.FREE)
+        self._books.out.append(Discard(slot))
+
+    def drop_all(self, work: Work) -> None:
+        """A job was closed: nothing of it is wanted."""
+        for lease in list(work.leased.values()):
+            self.void(work, lease)
+        for key in list(work.ready):
+            self.drop_ready(work, key)
+
+    def retire_before(self, work: Work, epoch: int) -> None:
+        """A later epoch was asked for: what is left of earlier ones is not wanted."""
+        for key, lease in list(work.leased.items()):
+            if key.epoch < epoch and key not in work.demands:
+                self.void(work, lease)
+        for key in [key for key in work.ready if key.epoch < epoch]:
+            self.drop_ready(work, key)
+        work.ledger.retire_before(epoch, keep=set(work.demands))
 
     def count_unread(self, peer: Peer, failure: Failure) -> None:
         """A producer could not read a file; bar it when that is all it ever does."""

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from common.boxes import BoxSpec
 from common.caching import CacheSpec
 from common.errors import ConfigurationError, RemoteProtocolError
-from common.image import Fit, ImageSpec
+from common.image import Fit, ImageSpec, Size
 from common.job import Job
 from common.job_kinds import job_from_wire, job_to_wire
-from common.sizes import FIRST_PEEK, Size, SizesJob, peek_at, peeked_sizes, planned_step
+from common.sizes import FIRST_PEEK, SizesJob, peek_at, peeked_sizes, planned_step
 from common.transforms import RandomCrop, YoloAugment
 
 SIZES = ((320, 320), (352, 352), (608, 608), (416, 416))

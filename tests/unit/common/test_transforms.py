@@ -281,6 +281,7 @@ def test_draws_are_counted_over_all_transforms() -> None:
         (CenterCrop(3, 4), CenterCrop(3, 4)),
         (Rescaling(2), Rescaling(2)),
         (YoloAugment(resample="pil"), Letterbox("pil")),
+        (PythonTransform("mine:prepare"), PythonTransform("mine:prepare")),
     ],
 )
 def test_a_model_is_judged_without_what_is_left_to_chance(

@@ -15,6 +15,7 @@ import pytest
 
 from common.boxes import BoxSpec
 from common.companions import Companion
+from common.draws import generator_of
 from common.errors import ConfigurationError, RemoteProtocolError, TransformError, UserCodeError
 from common.image import ImageSpec
 from common.job import Job
@@ -36,7 +37,6 @@ from producer.build import BatchBuilder
 from producer.plugins import NO_PLUGINS, Plugins
 from producer.roots import DataRoots
 from producer.transforms import Pipeline
-from producer.transforms.calls import generator_of
 
 PLUGINS = Plugins(("user_code",))
 IMAGE = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
@@ -119,7 +119,7 @@ def test_the_generator_depends_on_the_samples_draws_and_on_nothing_else() -> Non
 
 
 def test_the_generator_is_the_same_for_ever() -> None:
-    assert generator_of(DRAWS).bit_generator.random_raw(2).tolist() == [
+    assert generator_of(*DRAWS).bit_generator.random_raw(2).tolist() == [
         15117401412527644754,
         14368642976559424522,
     ]

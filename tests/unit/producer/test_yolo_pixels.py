@@ -193,9 +193,9 @@ def test_what_comes_in_is_only_read() -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"jitter": 1.0}, r"jitter of YoloAugment must lie in \[0, 0.9\], got 1.0"),
-        ({"hue": -0.1}, r"hue of YoloAugment must lie in \[0, 1\]"),
-        ({"saturation": 0}, r"saturation of YoloAugment must lie in \[0.1, 10\], got 0"),
+        ({"jitter": 1.0}, r"jitter of YoloAugment must be a number in \[0, 0.9\], got 1.0"),
+        ({"hue": -0.1}, r"hue of YoloAugment must be a number in \[0, 1\]"),
+        ({"saturation": 0}, r"saturation of YoloAugment must be a number in \[0.1, 10\], got 0"),
         ({"value": math.nan}, "value of YoloAugment must be a finite number"),
         ({"resample": "cubic"}, r"resample of YoloAugment must be one of \['opencv', 'pil'\], got 'cubic'"),
     ],

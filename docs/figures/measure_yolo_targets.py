@@ -1,4 +1,4 @@
-"""Measure where YOLOv3's targets are made best, for decision 0010: `python -m docs.measure_yolo_targets`.
+"""Measure how to make YOLOv3's targets, for decision 0010: `python -m docs.figures.measure_yolo_targets`.
 
 A batch of 32 images of 416 x 416, 80 classes, seven boxes an image. Times are the best of several rounds.
 """

@@ -1,4 +1,4 @@
-"""Measure `YoloAugment` against the literal version (Pillow, matplotlib): `python -m docs.measure_yolo`.
+"""Measure `YoloAugment` beside Pillow and matplotlib: `python -m docs.figures.measure_yolo`.
 
 Processor time on one core, a canvas of 416 x 416, the same draws for both.
 """
@@ -23,7 +23,7 @@ from common.transforms import YoloAugment
 from producer.decode import decode
 from producer.transforms.yolo import yolo_augment
 
-sys.path.append(str(Path(__file__).parents[1] / "tests/unit/producer"))
+sys.path.append(str(Path(__file__).parents[2] / "tests/unit/producer"))
 import literal_yolo
 
 Array = npt.NDArray[Any]

@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/transforms.md: ``python -m docs.make_pictures`` in the repository's root.
+"""Draw the pictures of docs/transforms.md: ``python -m docs.figures.make_pictures`` in the repository's root.
 
 Each is one photograph, as it is, and then as five draws of one transform make it. The draws are
 spread over the range instead of being random, so that a picture shows the range and is the same
@@ -45,7 +45,7 @@ Pixels = npt.NDArray[Any]
 
 SIDE = 112
 GAP = 6
-PICTURES = Path(__file__).parent / "pictures" / "transforms"
+PICTURES = Path(__file__).parents[1] / "pictures" / "transforms"
 
 SPREAD = [0.0, 0.25, 0.5, 0.75, 0.999]
 PAIRS = [[0.1, 0.1], [0.1, 0.9], [0.5, 0.5], [0.9, 0.1], [0.9, 0.9]]

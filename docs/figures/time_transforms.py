@@ -1,4 +1,4 @@
-"""Print the table of docs/transforms.md, what each transform costs: ``python -m docs.time_transforms``."""
+"""Print what each transform costs, for docs/transforms.md: ``python -m docs.figures.time_transforms``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,17 @@
+"""Names of the arrays that the producer's functions hand to each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[Any]
+"""An image, (height, width, channels), in whatever dtype it has between two steps."""
+
+Draws = npt.NDArray[np.float64]
+"""The uniforms in [0, 1) of one sample and one transform."""
+
+Matrix = npt.NDArray[np.float64]
+"""(3, 3), acts on homogeneous (x, y, 1) in pixels."""

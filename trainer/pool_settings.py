@@ -1,0 +1,38 @@
+"""Where a pool listens, and with what limits: checked before anything is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.arguments import whole
+from common.endpoints import check_endpoint
+from common.errors import ConfigurationError
+
+TRANSPORTS = ("auto", "frames")
+"""How batches come: in shared memory where there is any, or always over the socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """What a pool was told; see `ProducerPool`.
+
+    Attributes
+    ----------
+    endpoint : str or None
+        Where to listen; None for a private socket and embedded producers.
+    memory_budget : int
+        Bytes, bound on all slots.
+    """
+
+    endpoint: str | None
+    memory_budget: int
+    insecure: bool = False
+    strict_versions: bool = False
+    transport: str = "auto"
+
+    def __post_init__(self) -> None:
+        whole("memory_budget", self.memory_budget, at_least=1, unit=" of bytes")
+        if self.transport not in TRANSPORTS:
+            raise ConfigurationError(f"transport must be one of {TRANSPORTS}, got {self.transport!r}")
+        if self.endpoint is not None:
+            check_endpoint(self.endpoint, insecure=self.insecure)
