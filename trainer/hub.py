@@ -118,6 +118,11 @@ class PoolThread(threading.Thread):
             raise type(error)(str(error))
         self._waker.wake()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether calls are not made any more."""
+        return self._error is not None
+
     def interrupt(self) -> None:
         """Ctrl-C: end all waits. From the thread that watches for signals."""
         with suppress(FeedlineError):

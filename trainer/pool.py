@@ -142,6 +142,11 @@ class ProducerPool:
         """Whether it was not closed, and belongs to this process."""
         return self._end.alive and os.getpid() == self._pid
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether its thread ended by an error; everything that is asked of it raises that."""
+        return self._thread.has_ended and self._end.alive
+
     def new_job_id(self) -> int:
         """A number that no other job of this pool has."""
         return next(self._job_ids)

@@ -125,7 +125,7 @@ def read_labels(path: str, extension: str) -> pd.DataFrame:
 
 def _check_header(path: str) -> None:
     try:
-        with open(path, encoding="utf-8", errors="replace") as lines:  # noqa: PTH123 - `path` stays as given
+        with open(path, encoding="utf-8-sig", errors="replace") as lines:  # noqa: PTH123 - `path` stays as given
             header = lines.readline().rstrip("\r\n")
     except OSError as error:
         raise DatasetError(f"cannot read {path!r}: {error.strerror}") from error
@@ -199,7 +199,7 @@ def _name(rows: _Rows, place: int) -> str:
 
 def _refuse_rows(path: str) -> NoReturn:
     """Name the first row that is not as it must be, going through the file line by line."""
-    with open(path, encoding="utf-8", errors="replace") as lines:  # noqa: PTH123 - as above
+    with open(path, encoding="utf-8-sig", errors="replace") as lines:  # noqa: PTH123 - as above
         for number, line in enumerate(lines, 1):
             text = line.rstrip("\r\n")
             if number > 1 and text and (reason := _fault(text)):

@@ -12,7 +12,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 
-from common.errors import ClosedError
+from common.errors import FeedlineError
 from trainer.pool import ProducerPool
 
 
@@ -49,6 +49,9 @@ class SharedPool:
             if self._pid != os.getpid():
                 # A forked child has its own: its parent's threads are not here.
                 self._pid, self._pool, self._requests = os.getpid(), None, {}
+            if self._pool is not None and self._pool.has_failed:
+                # Who is left of it gets errors; others begin anew.
+                self._pool, self._requests = None, {}
             number = next(self._tickets)
             self._requests[number] = request
             try:
@@ -64,7 +67,7 @@ class SharedPool:
                 return
             if self._requests:
                 # At the interpreter's exit the pool may have ended before the sequences that are left open.
-                with suppress(ClosedError):
+                with suppress(FeedlineError):
                     self._pool.shrink(*self._largest)
             else:
                 self._pool.leave()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from common.errors import ConfigurationError
 from common.transforms import Letterbox, YoloAugment
 from common.yolo import TINY_YOLO_ANCHORS, YOLO_ANCHORS, YoloTargets, encode_yolo_targets
 from trainer.dataset import ImageDataset
@@ -53,6 +54,8 @@ def yolo_sequences(
     ConfigurationError
         An argument that cannot work, quoted.
     """
+    if "transforms" in options:
+        raise ConfigurationError("yolo_sequences has transforms of its own: pass augment=YoloAugment(...)")
     augment = augment or YoloAugment()
     options["image_size"] = image_size
     training = BatchSequence(train, transforms=[augment], image_sizes=image_sizes, **options)

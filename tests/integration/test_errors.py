@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,22 @@ def test_a_batch_that_kills_every_producer_fails_after_four_and_names_its_sample
         for part in ("4 producers died", "large.png", "0000.png", "status -9"):
             assert part in str(caught.value)
         assert trainer.fetch(1) == [2]
+
+
+def test_sequences_that_come_after_a_failure_of_the_shared_pool_get_another(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = ImageDataset.from_lists(["0000.png"], directory=folder)
+    with BatchSequence(data, workers=1) as broken:
+        with monkeypatch.context() as patch:
+            patch.setattr(broken.pool._thread.exchange, "tick", lambda _: 1 / 0)
+            with pytest.raises(FeedlineError, match="ZeroDivisionError"):
+                _ = broken[0]
+        caplog.clear()  # its traceback keeps the pool
+        with BatchSequence(data, workers=1) as other:
+            assert len(other[0]) == 1
+        with suppress(FeedlineError):
+            broken.pool.close()
 
 
 def kill_as_they_come(pool: ProducerPool, times: int) -> None:

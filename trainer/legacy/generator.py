@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +101,8 @@ class DataGenerator(BatchSequence):
     ) -> None:
         _refuse_other_names(options)
         shape = ImageShape.of(img_size if dim is None else dim, n_channels)
+        if isinstance(list_IDs, str) or not isinstance(list_IDs, Iterable):
+            raise ConfigurationError(f"list_IDs must be a list of IDs, got {list_IDs!r}")
         self.list_IDs = list(list_IDs)
         self.batch_size, self.img_size, self.n_channels = batch_size, shape.size, shape.n_channels
         self.label_columns = None if not hasattr(labels, "columns") else list(labels.columns)

@@ -78,8 +78,9 @@ def _from_pandas(ids: Sequence[Any], labels: Any) -> Array:
 def _refuse_missing(missing: Sequence[Any], known: Sequence[Any], where: str) -> None:
     if missing:
         raise DatasetError(
-            f"labels has nothing for {_quoted(missing)}; its {where} has {_quoted(known)}. Labels are looked"
-            " up by ID: use set_index(...) if a column has the IDs, or pass an array in the order of list_IDs"
+            f"labels has nothing for {_quoted(missing)}; there is {_quoted(known)} in its {where}. Labels are"
+            " looked up by ID: use set_index(...) if a column has the IDs, or pass an array in the order of"
+            " list_IDs"
         )
 
 

@@ -76,9 +76,12 @@ def test_without_labels_there_are_none() -> None:
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [
-        ({"a": 1}, r"nothing for 'c', 'b'; its keys has 'a'.*set_index"),
-        (pd.Series([1, 2, 3]), r"nothing for 'c', 'a', 'b'; its index has 0, 1, 2.*array in the order"),
-        ({}, "its keys has nothing"),
+        ({"a": 1}, r"nothing for 'c', 'b'; there is 'a' in its keys.*set_index"),
+        (
+            pd.Series([1, 2, 3]),
+            r"nothing for 'c', 'a', 'b'; there is 0, 1, 2 in its index.*array in the order",
+        ),
+        ({}, "there is nothing in its keys"),
         (pd.Series([1, 2, 3, 4], index=["a", "b", "c", "c"]), r"several rows for 'c'.*duplicated"),
         ([1, 2], "got 3 IDs and 2 labels"),
         ({"a": "cat", "b": "dog", "c": "dog"}, r"row 0 .* of 'labels' is 'dog'.*expected a number"),

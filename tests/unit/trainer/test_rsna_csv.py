@@ -41,6 +41,12 @@ def test_the_labels_of_an_image_become_one_row_in_the_stated_order(tmp_path: Pat
     assert data.targets[0].tolist() == [[0, 1, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0]]
 
 
+def test_a_file_that_a_spreadsheet_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("\n".join(["ID,Label", *TWO_IMAGES, ""]), encoding="utf-8-sig")
+    assert len(ImageDataset.from_rsna_csv(path, tmp_path, validate_filenames=False)) == 2
+
+
 def test_images_come_in_the_order_of_the_file_and_not_of_their_names(tmp_path: Path) -> None:
     assert read(tmp_path, TWO_IMAGES).paths == (f"{FIRST}.dcm", f"{SECOND}.dcm")
 
