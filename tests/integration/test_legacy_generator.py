@@ -246,7 +246,7 @@ def test_predictions_become_a_frame_indexed_by_id(folder: Path) -> None:
         ({"scale": "float"}, r"scale must be one of \['unit'.*got 'float'"),
         ({"dtype": "float32"}, "has scale= for what a BatchSequence calls dtype="),
         ({"image_size": (3, 3)}, "has img_size= for what a BatchSequence calls image_size="),
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be a whole number, at least 1, got 0"),
         ({"labels": {"b": 1}}, "labels has nothing for 'a'"),
         ({"n_classes": 3}, "n_classes=3 needs labels"),
         ({"list_IDs": []}, "at least one sample"),
