@@ -8,6 +8,9 @@ BACKENDS := torch==2.13.0 jax jaxlib
 # most of a test's time is TensorFlow's own work on one core
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
+# what only make test-all runs
+MORE := all_backends or all_kinds or all_seeds or all_transports or examples
+
 .PHONY: help venv demo bench test test-all lint format e2e constraints clean
 
 help: ## list these targets
@@ -31,7 +34,7 @@ bench: .venv/.stamp ## measure all that the design promises, on this machine, in
 	$(BIN)/python -m trainer bench --json out/bench.json --plot out/bench.png
 
 test: .venv/.stamp ## the tests on TensorFlow, under 5 minutes
-	$(PYTEST) -m "not all_backends and not all_kinds and not all_transports and not examples and not e2e"
+	$(PYTEST) -m "not ($(MORE) or e2e)"
 
 test-all: .venv/.stamp-all ## every test that needs no container; installs torch and JAX
 	$(PYTEST) -m "not e2e"

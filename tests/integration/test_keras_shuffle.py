@@ -20,7 +20,8 @@ from recorder import Recorder, recording_model
 from trainer import BatchSequence, ImageDataset, ProducerPool
 from trainer.plan import EpochPlan
 
-BLOCKS = [range(start, start + 40) for start in range(0, 200, 40)]
+FIRST = [range(40), range(40, 80)]
+BLOCKS = [*FIRST, *(pytest.param(range(at, at + 40), marks=pytest.mark.all_seeds) for at in (80, 120, 160))]
 """Seeds, in portions that several test processes can share."""
 
 LENGTHS = (2, 6, 20)
