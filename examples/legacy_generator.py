@@ -65,6 +65,26 @@ def draw(frame: pd.DataFrame, labels: dict[str, int], folder: Path, path: Path) 
 # ----------------------------------------------------------------------------------------------------------
 
 
+def small_network() -> keras.Model:
+    """A network that learns to tell the photographs apart in a few epochs."""
+    model = keras.Sequential(
+        [
+            keras.Input((RECIPE.tile, RECIPE.tile, 3)),
+            layers.Conv2D(16, 5, strides=2, activation="relu"),
+            layers.BatchNormalization(momentum=0.9),
+            layers.MaxPooling2D(),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.BatchNormalization(momentum=0.9),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.GlobalMaxPooling2D(),
+            layers.Dense(len(PHOTO_NAMES), activation="softmax"),
+        ]
+    )
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
 def main(out: Path) -> None:
     """Train, evaluate, predict, and draw a picture into `out`."""
     labels = cut_tiles(out / "tiles")
@@ -85,21 +105,7 @@ def main(out: Path) -> None:
     validation_generator = DataGenerator(val_ids, labels, **params)
 
     keras.utils.set_random_seed(7)
-    model = keras.Sequential(
-        [
-            keras.Input((RECIPE.tile, RECIPE.tile, 3)),
-            layers.Conv2D(16, 5, strides=2, activation="relu"),
-            layers.BatchNormalization(momentum=0.9),
-            layers.MaxPooling2D(),
-            layers.Conv2D(32, 3, activation="relu"),
-            layers.BatchNormalization(momentum=0.9),
-            layers.MaxPooling2D(),
-            layers.Conv2D(64, 3, activation="relu"),
-            layers.GlobalMaxPooling2D(),
-            layers.Dense(len(PHOTO_NAMES), activation="softmax"),
-        ]
-    )
-    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    model = small_network()
     model.fit_generator(
         generator=training_generator,
         validation_data=validation_generator,

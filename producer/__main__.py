@@ -32,59 +32,76 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = result.add_argument
-    add(
+    _add_serving(result.add_argument_group("whom it serves, and how"))
+    _add_files(result.add_argument_group("what it may read, keep and import"))
+    # What a supervisor tells its producers, and a trainer those that it starts itself.
+    result.add_argument("--unsupervised", action="store_true", help=argparse.SUPPRESS)
+    result.add_argument("--parent-pid", type=int, help=argparse.SUPPRESS)
+    result.add_argument("--allow-any", action="store_true", help=argparse.SUPPRESS)
+    return result
+
+
+def _add_serving(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--connect",
         action="append",
         required=True,
         metavar="ENDPOINT",
         help="where a trainer listens, such as tcp://trainer:5555; may be repeated",
     )
-    add("--workers", type=_count, metavar="N", help="producer processes (default: the usable cores)")
-    add(
+    group.add_argument(
+        "--workers", type=_count, metavar="N", help="producer processes (default: the usable cores)"
+    )
+    group.add_argument("--name", help="what logs and errors call this producer (default: the host's name)")
+    group.add_argument(
+        "--exit-with-trainer",
+        action="store_true",
+        help="end when the trainer says goodbye, instead of waiting for the next one",
+    )
+    group.add_argument(
+        "--insecure",
+        action="store_true",
+        help="allow trainers on other hosts, without encryption or proof of who they are",
+    )
+    group.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="a line or a JSON object an event",
+    )
+
+
+def _add_files(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--data-root",
         action="append",
         required=True,
         metavar="DIR",
         help="a folder to read images from, and from nowhere else; may be repeated",
     )
-    add("--cache-dir", metavar="DIR", help="where caches on disk lie (default: ~/.cache/feedline)")
-    add(
+    group.add_argument(
+        "--cache-dir", metavar="DIR", help="where caches on disk lie (default: ~/.cache/feedline)"
+    )
+    group.add_argument(
         "--cache-bytes",
         type=_count_or_none,
         metavar="N",
         help="what all caches of a kind may take together, 0 for no caches (default: half of what is free)",
     )
-    add(
+    group.add_argument(
         "--allow",
         action="append",
         default=[],
         metavar="MODULE",
         help="let trainers use functions and classes of this module, or package; may be repeated",
     )
-    add(
+    group.add_argument(
         "--import-path",
         action="append",
         default=[],
         metavar="DIR",
         help="a folder to look for such modules in, after all others; may be repeated",
     )
-    add("--name", help="what logs and errors call this producer (default: the host's name)")
-    add(
-        "--exit-with-trainer",
-        action="store_true",
-        help="end when the trainer says goodbye, instead of waiting for the next one",
-    )
-    add(
-        "--insecure",
-        action="store_true",
-        help="allow trainers on other hosts, without encryption or proof of who they are",
-    )
-    add("--log-format", choices=("text", "json"), default="text", help="a line or a JSON object an event")
-    add("--unsupervised", action="store_true", help=argparse.SUPPRESS)
-    add("--parent-pid", type=int, help=argparse.SUPPRESS)
-    add("--allow-any", action="store_true", help=argparse.SUPPRESS)
-    return result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

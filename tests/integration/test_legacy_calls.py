@@ -351,6 +351,7 @@ def test_a_view_has_the_producers_and_queues_of_its_generator(disorderly: DataGe
     with disorderly.in_order() as view:
         wait_for_producers(view.pool, 2)
         wait_for("6 slots", lambda: num_slots(view) == 6)
+        assert view.pool is disorderly.pool, "and so the same producers"
 
 
 def test_a_generator_that_is_in_order_is_used_itself(ordered: DataGenerator) -> None:
