@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from common.arguments import Pair, number, pair
-from common.declarations.base import Check, Draws, Transform, between, factor_from
+from common.declarations.base import Check, Draws, Transform, between, bounds_from_zero, factor_from
 from common.draws import beta
 from common.errors import ConfigurationError
 
@@ -116,8 +116,7 @@ class CutMix(Collage):
 
     def patches(self, draws: Draws, size: tuple[int, int]) -> list[Patch]:
         """See `Collage`; the rectangle has whole pixels."""
-        bounds = self.factor if isinstance(self.factor, tuple) else (0.0, self.factor)
-        share = beta(between((min(bounds), max(bounds)), draws[0]) + _SMALLEST_ALPHA, draws[1])
+        share = beta(between(bounds_from_zero(self.factor), draws[0]) + _SMALLEST_ALPHA, draws[1])
         height, width = (round(math.sqrt(1.0 - share) * side) for side in size)
         top, left = int(draws[2] * (size[0] - height + 1)), int(draws[3] * (size[1] - width + 1))
         return [Patch(0, 0, 0, 0, 0, *size), Patch(1, top, left, top, left, height, width)]
