@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from enum import Enum
+from itertools import chain
 from typing import Any, get_args
 
 import msgpack
@@ -26,6 +27,7 @@ from common.protocol import (
     Refusal,
     Sample,
     Session,
+    as_sample,
 )
 
 _ODD_NAMES = "surrogateescape"
@@ -185,18 +187,44 @@ def _texts(value: Any) -> dict[str, str]:
 
 
 def _ints(value: Any) -> tuple[int, ...]:
-    return tuple(_int(item) for item in _list(value))
+    return _all_ints(tuple(_list(value)))
 
 
 def _samples(value: Any) -> tuple[Sample, ...]:
-    return tuple([
-        Sample(tuple(map(_str, _list(paths))), _int(row), _int(nth))
-        for paths, row, nth in map(_list, _list(value))
-    ])  # fmt: skip
+    paths, *numbers = _columns(value, {list})
+    return tuple(map(as_sample, zip(map(tuple, paths), *numbers, strict=True)))
 
 
-def _plain_samples(samples: Any) -> list[Any]:
-    return [(tuple(map(_str, s.paths)), _int(s.row), _int(s.occurrence)) for s in samples]
+def _plain_samples(samples: Any) -> Any:
+    _columns(samples, {Sample})
+    return samples
+
+
+def _columns(samples: Any, kinds: set[type]) -> list[tuple[Any, ...]]:
+    """All paths, rows and occurrences, checked together: one by one takes longer than all else does."""
+    if not {*map(type, _list(samples))} <= kinds or not {*map(len, samples)} <= {len(Sample._fields)}:
+        raise TypeError(f"got {samples!r:.80}")
+    columns = list(zip(*samples, strict=True)) or [()] * len(Sample._fields)
+    paths, rows, occurrences = columns
+    if not {*map(type, paths)} <= {list, tuple}:
+        raise TypeError(f"got {paths!r:.80}")
+    _all_texts(tuple(chain.from_iterable(paths)))
+    _all_ints(rows + occurrences)
+    return columns
+
+
+def _all_texts(values: tuple[Any, ...]) -> None:
+    if not {*map(type, values)} <= {str} or max(map(len, values), default=0) > MAX_TEXT_CHARS:
+        # Says which, or lets a subclass pass.
+        for value in values:
+            _str(value)
+
+
+def _all_ints(values: tuple[Any, ...]) -> tuple[int, ...]:
+    if not {*map(type, values)} <= {int} or min(values, default=0) < 0:
+        for value in values:
+            _int(value)
+    return values
 
 
 def _enum_value(member: Any) -> Any:

@@ -27,9 +27,10 @@ there, and changes nothing.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 VERSION = 2
@@ -88,6 +89,10 @@ class Sample(NamedTuple):
     paths: tuple[str, ...]
     row: int
     occurrence: int = 0
+
+
+as_sample: Callable[[Iterable[Any]], Sample] = partial(tuple.__new__, Sample)
+"""`Sample._make`, several times as fast."""
 
 
 # --- what a producer says ---------------------------------------------------------------------

@@ -30,9 +30,6 @@ from trainer.ledger import Ledger, StepEvent, StepState
 from trainer.plan import StepKey
 from trainer.slots import SlotEvent, SlotId, SlotNeed, SlotTable
 
-FIRST_NOTE_S = 5.0
-"""A wait is logged when it has lasted so long."""
-
 
 class Dispatcher:
     """Leases steps to producers and answers the consumer's demands.
@@ -204,7 +201,7 @@ class Dispatcher:
         """Somebody waits for a step, at most `timeout_s`. Asking for a later epoch ends the earlier."""
         work = self._books.works[job_id]
         work.asked = True
-        work.demands.setdefault(key, Demand(now, now + timeout_s, now + FIRST_NOTE_S))
+        work.demands.setdefault(key, Demand.begun(now, timeout_s))
         if key.epoch > work.ledger.first_epoch:
             self._leases.retire_before(work, key.epoch)
         match work.ledger.state(key):
@@ -231,6 +228,19 @@ class Dispatcher:
             if work is not None and work.ledger.state(key) is StepState.DELIVERED:
                 work.ledger.ask_again(key)
         return self._feed(now)
+
+    def offered(self, job_id: int, keys: Iterable[StepKey]) -> list[Instruction]:
+        """Steps that will be asked for next: those that are ready are delivered, if they can be held."""
+        work = self._books.works[job_id]
+        for key in keys:
+            if key in work.ready and not self._books.slots.must_copy(work.ready[key]):
+                self._answers.deliver(work, key)
+        return self._books.take_out()
+
+    def is_leased(self, job_id: int, key: StepKey) -> bool:
+        """Whether a producer works on a step, so that its answer will come. May be asked by any thread."""
+        work = self._books.works.get(job_id)
+        return work is not None and key in work.leased
 
     def slot_released(self, slot: SlotId, now: float) -> list[Instruction]:
         """The last array that read the slot is gone, or its bytes were copied."""
@@ -272,11 +282,6 @@ class Dispatcher:
         books = self._books
         return bool(books.short) or books.slots.is_starving or self._feeder.has_unleased_demand
 
-    @property
-    def used_bytes(self) -> int:
-        """Bytes of all slots there are."""
-        return self._books.slots.used_bytes
-
     # --- inside -------------------------------------------------------------------------------
 
     def _feed(self, now: float, only: Peer | None = None) -> list[Instruction]:
@@ -285,8 +290,7 @@ class Dispatcher:
             for key in list(work.demands):
                 self._answers.fail_if_unreadable(work, key, now)
         self._feeder.feed(now, only)
-        out, self._books.out = self._books.out, []
-        return out
+        return self._books.take_out()
 
     def _remove(self, peer: Peer, last_words: str, *, by_itself: bool = False) -> None:
         """A producer is gone."""

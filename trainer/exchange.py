@@ -40,11 +40,11 @@ from trainer.performer import Performer
 from trainer.plan import StepKey
 from trainer.post import Post
 from trainer.roster import Connection, Roster
+from trainer.shelf import Shelf
 from trainer.stats import ProducerStats
 from trainer.waiters import Waiter
 
 logger = logging.getLogger(__name__)
-
 
 TICK_S = 0.1
 """Deadlines are looked at no more often than this: there are seconds in all of them."""
@@ -77,6 +77,8 @@ class Exchange:
     ----------
     interrupted_until : float
         Until when new waits end at once. Set to 0 from the main thread, where Ctrl-C has arrived.
+    shelves : Shelves
+        Where consumers find batches without asking.
     doom : FeedlineError or None
         Why no batch will ever come again, until something is done about it.
     """
@@ -98,6 +100,7 @@ class Exchange:
         self._arenas = arenas
         self._performer = Performer(dispatcher, self._post, releases, arenas)
         self._jobs, self._waiters = self._performer.jobs, self._performer.waiters
+        self.shelves = self._performer.shelves
         self._beat_at = 0.0
         self._ticked_at = -TICK_S
         self.interrupted_until = 0.0
@@ -119,12 +122,13 @@ class Exchange:
         """A sequence was made. Raises what `Dispatcher.job_opened` does."""
         job = source.job
         self._jobs[job.job_id] = source
+        self.shelves[job.job_id] = Shelf(source.plan.num_steps)
         try:
             instructions = self._dispatcher.job_opened(
                 job.job_id, source.name, source.plan.num_steps, source.need, source.samples_of, now
             )
         except FeedlineError:
-            del self._jobs[job.job_id]
+            del self._jobs[job.job_id], self.shelves[job.job_id]
             raise
         self._act(instructions, now)
 
@@ -138,7 +142,16 @@ class Exchange:
             self._waiters.refuse(job_id, key, error)
         self._act(self._dispatcher.job_closed(job_id, now), now)
         self._arenas.drop_job(job_id)
-        self._jobs.pop(job_id, None)
+        if self._jobs.pop(job_id, None) is not None:
+            self.shelves.pop(job_id).clear()
+
+    def comes_by_itself(self, job_id: int, key: StepKey) -> bool:
+        """Whether all that a demand could do is done, and an answer will wake the pool's thread.
+
+        From any thread, after the demand was posted.
+        """
+        shelf = self.shelves.get(job_id)
+        return shelf is not None and shelf.is_read_in_order and self._dispatcher.is_leased(job_id, key)
 
     def demand(self, job_id: int, key: StepKey, waiter: Waiter, now: float) -> None:
         """Somebody waits for a step; the waiter's future gets it, or the reason why not."""
@@ -216,7 +229,8 @@ class Exchange:
     # --- time ---------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
-        """Time passed: heartbeats, deadlines, connections found cut."""
+        """All that came was taken in, and time passed: heartbeats, deadlines, connections found cut."""
+        self._performer.lay_ahead(now)
         if now - self._beat_at >= HEARTBEAT_S:
             self._beat_at = now
             self._post.tell_all(Heartbeat())
@@ -249,16 +263,10 @@ class Exchange:
             self._post.answer(routing_id, ids, answer)
             return
         logger.info(f"producer {hello.name} joined (process {hello.pid} on {hello.host})")
-        self._warn_of_mixture(hello)
+        self._roster.warn_of_mixture(hello)
         self._post.answer(routing_id, answer.session, Welcome())
         self._on_welcome(hello.pid)
         self._act(self._dispatcher.producer_joined(ids.producer_id, hello.name, now), now)
-
-    def _warn_of_mixture(self, hello: Hello) -> None:
-        difference = self._roster.difference(hello)
-        if difference and not self._roster.mixed:
-            self._roster.mixed = True
-            logger.warning(f"{difference}: equal bytes are promised among equal versions only")
 
     def _understand(self, connection: Connection, message: Message, now: float) -> None:
         producer_id = connection.session.producer_id

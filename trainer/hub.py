@@ -52,6 +52,10 @@ LOOK_AGAIN_S = 0.005
 """Pause between two looks at them."""
 
 
+_MORE, _LAST = int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.NOBLOCK)
+"""Flags of a message's frames. pyzmq combines its own anew for each, which takes as long as to send one."""
+
+
 class PoolThread(threading.Thread):
     """Owns the socket and all that is behind it.
 
@@ -62,6 +66,8 @@ class PoolThread(threading.Thread):
 
     Attributes
     ----------
+    waker : Waker
+        Has it look at what was posted.
     says_goodbye : bool
         Whether producers are told when it ends, and those that end with their trainer do.
     """
@@ -82,7 +88,7 @@ class PoolThread(threading.Thread):
             raise
         self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._producers = EmbeddedProducers(self.endpoint)
-        self._waker = Waker()
+        self.waker = Waker()
         self._clock = AwakeClock()
         # A pool or sequence that is collected as garbage posts from wherever the collector runs.
         self._lock = threading.RLock()
@@ -97,13 +103,15 @@ class PoolThread(threading.Thread):
             Dispatcher(budget_bytes, self._advice(), grace_s),
             Roster(new_id(), settings.strict_versions),
             self._send,
-            Releases(self._waker),
+            Releases(self.waker),
             self._producers.welcomed,
             Arenas(share_memory=settings.transport == "auto"),
         )
 
-    def post(self, call: Callable[[float], object]) -> None:
+    def post(self, call: Callable[[float], object], *, wakes: bool = True) -> None:
         """Have the thread make a call, with the time as its argument. From any thread.
+
+        Without `wakes` that may be as late as `POLL_MS`, unless `waker` is told.
 
         Raises
         ------
@@ -116,7 +124,8 @@ class PoolThread(threading.Thread):
                 self._calls.append(call)
         if error is not None:
             raise type(error)(str(error))
-        self._waker.wake()
+        if wakes:
+            self.waker.wake()
 
     @property
     def has_ended(self) -> bool:
@@ -136,7 +145,7 @@ class PoolThread(threading.Thread):
     def stop(self) -> None:
         """Begin to end. From any thread; never waits, because the garbage collector calls it, too."""
         self._stopping = True
-        self._waker.wake()
+        self.waker.wake()
 
     def close(self) -> None:
         """End, and wait until everything is given back. Does nothing in a forked child."""
@@ -171,14 +180,14 @@ class PoolThread(threading.Thread):
     def _round(self) -> None:
         """One turn: wait for something to happen, take everything in, then look at the clock."""
         ready = self._wait()
-        if self._waker.fileno() in ready:
-            self._waker.clear()
+        if self.waker.fileno() in ready:
+            self.waker.clear()
         now = self._clock()
         self._make_calls(now)
         self.exchange.take_releases(now)
         if self._socket in ready:
             self._receive(now)
-        if now >= self._watch_at or not ready <= {self._socket, self._waker.fileno()}:
+        if now >= self._watch_at or not ready <= {self._socket, self.waker.fileno()}:
             self._watch_at = now + POLL_MS / 1000
             self._watch_producers(now)
         # Last, so that nobody is judged by what has come but was not read yet.
@@ -189,12 +198,13 @@ class PoolThread(threading.Thread):
         children = [child.stderr.fileno() for child in self._producers.children]
         if children != self._polled_children:
             self._poller, self._polled_children = self._make_poller(children), children
-        timeout_ms = 0 if self.exchange.wants_releases() else POLL_MS
+        # Calls that wake nobody may have come since they were made last.
+        timeout_ms = 0 if self.exchange.wants_releases() or self._calls else POLL_MS
         return {source for source, _ in self._poller.poll(timeout_ms)}
 
     def _make_poller(self, children: list[int]) -> zmq.Poller:
         poller = zmq.Poller()
-        for source in (self._socket, self._waker.fileno(), *children):
+        for source in (self._socket, self.waker.fileno(), *children):
             poller.register(source, zmq.POLLIN)
         return poller
 
@@ -205,8 +215,11 @@ class PoolThread(threading.Thread):
     def _receive(self, now: float) -> None:
         with suppress(zmq.Again):
             while True:
-                routing_id, *frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
-                self.exchange.hear(routing_id.bytes, [frame.buffer for frame in frames], now)
+                frames = [self._socket.recv(_LAST, copy=False)]
+                while frames[-1].more:
+                    frames.append(self._socket.recv(_LAST, copy=False))
+                routing_id, *buffers = [frame.buffer for frame in frames]
+                self.exchange.hear(bytes(routing_id), buffers, now)
 
     def _watch_producers(self, now: float) -> None:
         try:
@@ -219,7 +232,9 @@ class PoolThread(threading.Thread):
 
     def _send(self, routing_id: bytes, frames: list[Buffer]) -> bool:
         try:
-            self._socket.send_multipart([routing_id, *frames], zmq.NOBLOCK, copy=False)
+            for frame in (routing_id, *frames[:-1]):
+                self._socket.send(frame, _MORE, copy=False)
+            self._socket.send(frames[-1], _LAST, copy=False)
         except zmq.ZMQError as error:
             if error.errno in {zmq.EHOSTUNREACH, zmq.EAGAIN}:
                 # Of an embedded producer its process tells that it is gone, and its last words.
@@ -246,7 +261,7 @@ class PoolThread(threading.Thread):
         self._context.term()
         if self._folder is not None:
             self._folder.remove()
-        self._waker.close()
+        self.waker.close()
         atexit.unregister(self.close_at_exit)
 
     def _bind(self, endpoint: str | None, budget_bytes: int) -> zmq.Socket[bytes]:

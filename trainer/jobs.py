@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,9 +16,10 @@ from common.draws import Purpose, uniforms
 from common.errors import ConfigurationError
 from common.image import Size
 from common.job_kinds import AnyJob
-from common.protocol import Sample, Ticket
+from common.protocol import Ticket, as_sample
 from common.sizes import SizesJob
 from trainer.plan import EpochPlan, StepKey
+from trainer.samplers import Rows
 from trainer.slots import SlotNeed
 from trainer.stacks import Stacks
 
@@ -87,31 +88,34 @@ class JobSource:
 
     def ticket(self, lease_id: int, key: StepKey, slot: int) -> Ticket:
         """Order a step into a slot."""
-        samples = tuple(self._sources(key))
-        rows = np.array([sample.row for sample in samples])
+        rows, occurrences = self.plan.rows(*key.planned), self.plan.occurrences(*key.planned)
+        if self.job.num_sources > 1:
+            rows, occurrences = self._with_partners(key.epoch, rows, occurrences)
+        listed = rows.tolist()
+        # Thousands are made in a second, so what goes through the samples one by one are C's loops.
+        samples = tuple(map(as_sample, zip(self._files(listed), listed, occurrences.tolist(), strict=True)))
         buffers = [np.ascontiguousarray(values[rows]) for values in self.targets]
         if self.boxes is not None:
-            buffers += pack([self.boxes[row] for row in rows.tolist()])
+            buffers += pack([self.boxes[row] for row in listed])
         return Ticket(self.job.job_id, key.epoch, key.step, lease_id, slot, samples, tuple(buffers))
 
-    def _sources(self, key: StepKey) -> Iterator[Sample]:
-        """The samples of a step, each followed by the partners that it is mixed with."""
-        rows, occurrences = self.plan.rows(*key.planned), self.plan.occurrences(*key.planned)
-        for row, occurrence in zip(rows.tolist(), occurrences.tolist(), strict=True):
-            yield Sample(self._files(row), row, occurrence)
-            if self.job.num_sources > 1:
-                for partner in self._partners(key.epoch, row, occurrence):
-                    yield Sample(self._files(partner), partner)
-
-    def _partners(self, epoch: int, row: int, occurrence: int) -> list[int]:
-        """Rows drawn for a sample from the whole data set, whatever the shard."""
+    def _with_partners(self, epoch: int, rows: Rows, occurrences: Rows) -> tuple[Rows, Rows]:
+        """Put behind each sample those it is mixed with, drawn from the whole data set, not the shard."""
         num = self.job.num_sources - 1
-        draws = uniforms(Purpose.PARTNER, self.job.seed, epoch, num, row=row, occurrence=occurrence)
-        return [int(draw * self.plan.num_samples) for draw in draws]
+        drawn = [
+            uniforms(Purpose.PARTNER, self.job.seed, epoch, num, row=row, occurrence=occurrence)
+            for row, occurrence in zip(rows.tolist(), occurrences.tolist(), strict=True)
+        ]
+        partners = (np.array(drawn) * self.plan.num_samples).astype(rows.dtype)
+        together = np.column_stack([rows, partners]).ravel()
+        return together, np.column_stack([occurrences, np.zeros_like(partners)]).ravel()
 
-    def _files(self, row: int) -> tuple[str, ...]:
-        first = (self.paths[row],) if self.stacks is None else self.stacks[row]
-        return (*first, *(paths[row] for paths in self.further_paths))
+    def _files(self, rows: Sequence[int]) -> Iterable[tuple[str, ...]]:
+        """The files of each row: its own, then those of its companions."""
+        further = [map(paths.__getitem__, rows) for paths in self.further_paths]
+        if self.stacks is None:
+            return zip(map(self.paths.__getitem__, rows), *further, strict=True)
+        return (self.stacks[row] + tuple(others) for row, *others in zip(rows, *further, strict=True))
 
 
 def ticket_paths(paths: Sequence[str], directory: str | None, *, embedded: bool) -> Sequence[str]:

@@ -32,6 +32,7 @@ from trainer.dispatcher import Dispatcher
 from trainer.jobs import JobSource
 from trainer.plan import StepKey
 from trainer.post import Post
+from trainer.shelf import Shelves
 from trainer.slots import SlotId
 from trainer.waiters import Waiter, Waiters
 
@@ -56,6 +57,8 @@ class Performer:
         The open ones, by job_id: what tickets are made of.
     waiters : Waiters
         Who gets what is delivered.
+    shelves : Shelves
+        Where what is delivered waits for somebody.
     """
 
     dispatcher: Dispatcher
@@ -64,12 +67,27 @@ class Performer:
     arenas: Arenas
     jobs: dict[int, JobSource] = field(default_factory=dict)
     waiters: Waiters = field(default_factory=Waiters)
+    shelves: Shelves = field(default_factory=Shelves)
     _kept: dict[SlotId, Payload] = field(default_factory=dict)
 
     def wait(self, job_id: int, key: StepKey, waiter: Waiter, now: float) -> None:
         """Have a step built or delivered for somebody."""
+        shelf = self.shelves[job_id]
+        shelf.clear(before_epoch=key.epoch)
+        laid_down = shelf.take(key)
+        if laid_down is not None:
+            # It was put there after it was looked for.
+            waiter.give(laid_down)
+            shelf.taken(key)
+            return
         self.waiters.add(job_id, key, waiter)
         self.perform(self.dispatcher.demanded(job_id, key, waiter.timeout_s, now), now)
+
+    def lay_ahead(self, now: float) -> None:
+        """Hand over what will be asked for next, as far as it is ready."""
+        for job_id, shelf in self.shelves.items():
+            if wanted := shelf.wanted():
+                self.perform(self.dispatcher.offered(job_id, wanted), now)
 
     def perform(self, instructions: Iterable[Instruction], now: float, arrived: Batch | None = None) -> None:
         """Do what is asked, in order; `arrived` is the batch that just came, where one did."""
@@ -121,7 +139,7 @@ class Performer:
                 self.post.tell(producer_id, CloseJob(job_id))
 
     def _deliver(self, order: Deliver, now: float) -> None:
-        """Hand a batch over to who waits for it, unless it is too short to be one."""
+        """Hand a batch over to who waits for it or soon will, unless it is too short to be one."""
         layout = self.jobs[order.job_id].layout(order.key)
         release = partial(self.releases.release, order.slot)
         payload = self._kept.pop(order.slot)
@@ -130,8 +148,13 @@ class Performer:
             text = f"{order.key} has {payload.num_bytes} bytes instead of {layout.num_bytes}"
             self.waiters.refuse(order.job_id, order.key, RemoteProtocolError(text))
             return
-        first, *others = self.waiters.take(order.job_id, order.key)
-        first.give(Delivery(layout, payload, order.copy, release))
-        for other in others:
+        delivery = Delivery(layout, payload, order.copy, release)
+        waiters = self.waiters.take(order.job_id, order.key)
+        if not waiters:
+            self.shelves[order.job_id].put(order.key, delivery)
+            return
+        waiters[0].give(delivery)
+        self.shelves[order.job_id].taken(order.key)
+        for other in waiters[1:]:
             # Two threads asked for the same step. Each gets arrays of its own, so it is built again.
             self.wait(order.job_id, order.key, other, now)

@@ -28,7 +28,7 @@ from trainer.hub import PoolThread
 from trainer.interrupts import WATCH
 from trainer.jobs import JobSource
 from trainer.plan import StepKey
-from trainer.pool_settings import PoolSettings
+from trainer.pool_settings import PoolSettings, check_source
 from trainer.stats import PoolStats
 from trainer.waiters import Waiter
 
@@ -95,7 +95,7 @@ class ProducerPool:
         strict_versions: bool = False,
         transport: str = "auto",
     ) -> None:
-        _check(endpoint, workers)
+        check_source(endpoint, workers)
         self.embedded = endpoint is None
         self._job_ids = itertools.count(1)
         self._pid = os.getpid()
@@ -186,19 +186,21 @@ class ProducerPool:
         ClosedError
             The pool or the sequence was closed.
         """
-        if threading.current_thread() is threading.main_thread():
-            # Python runs its signal handlers here: whatever Ctrl-C there was has been dealt with.
-            self._thread.exchange.interrupted_until = 0.0
-            WATCH.arm()
-        future: Future[Delivery] = Future()
-        self._post(partial(self._thread.exchange.demand, job_id, key, Waiter(future, timeout_s)))
+        self._check_open()
+        began = time.monotonic()
+        shelves = self._thread.exchange.shelves
+        delivery = shelves.take(job_id, key)
+        if delivery is None:
+            delivery = self._wait_for(job_id, key, timeout_s)
+        else:
+            # Nothing hangs on it: the thread hears of it when something else wakes it.
+            self._thread.post(partial(shelves.taken, job_id, key), wakes=False)
         try:
-            delivery = future.result(timeout_s + SAFETY_S)
             arrays = delivery.arrays()
         except BaseException:
-            self._abandon(job_id, key, future)
+            delivery.release()
             raise
-        self._hand_over.count(time.monotonic() - delivery.since)
+        self._hand_over.count(time.monotonic() - max(began, delivery.since))
         return arrays
 
     def expect(self, job_id: int, keys: Iterable[StepKey]) -> None:
@@ -237,6 +239,23 @@ class ProducerPool:
         state = "" if self._end.alive else ", closed"
         return f"ProducerPool({self.endpoint!r}{state})"
 
+    def _wait_for(self, job_id: int, key: StepKey, timeout_s: float) -> Delivery:
+        """Ask for a step and wait for it."""
+        exchange = self._thread.exchange
+        if threading.current_thread() is threading.main_thread():
+            # Python runs its signal handlers here: whatever Ctrl-C there was has been dealt with.
+            exchange.interrupted_until = 0.0
+            WATCH.arm()
+        future: Future[Delivery] = Future()
+        self._thread.post(partial(exchange.demand, job_id, key, Waiter(future, timeout_s)), wakes=False)
+        if not exchange.comes_by_itself(job_id, key):
+            self._thread.waker.wake()
+        try:
+            return future.result(timeout_s + SAFETY_S)
+        except BaseException:
+            self._abandon(job_id, key, future)
+            raise
+
     def _abandon(self, job_id: int, key: StepKey, future: Future[Delivery]) -> None:
         """A wait ended early: neither the request nor a batch on its way must be left over."""
         if future.cancel():
@@ -259,20 +278,14 @@ class ProducerPool:
         return future.result(SAFETY_S)
 
     def _post(self, call: Callable[[float], object]) -> None:
+        self._check_open()
+        self._thread.post(call)
+
+    def _check_open(self) -> None:
         if not self._end.alive:
             raise ClosedError("the producer pool is closed")
         if os.getpid() != self._pid:
             raise ClosedError("this producer pool belongs to the process that was forked; make one here")
-        self._thread.post(call)
-
-
-def _check(endpoint: str | None, workers: int | None) -> None:
-    if endpoint is not None and workers is not None:
-        raise ConfigurationError(
-            "workers are embedded producers, an endpoint is for producers elsewhere: pass one of them"
-        )
-    if workers is not None:
-        whole("workers", workers, at_least=1)
 
 
 def _end(thread: PoolThread, pid: int) -> None:

@@ -36,3 +36,13 @@ class PoolSettings:
             raise ConfigurationError(f"transport must be one of {TRANSPORTS}, got {self.transport!r}")
         if self.endpoint is not None:
             check_endpoint(self.endpoint, insecure=self.insecure)
+
+
+def check_source(endpoint: str | None, workers: int | None) -> None:
+    """Refuse two answers to where producers come from."""
+    if endpoint is not None and workers is not None:
+        raise ConfigurationError(
+            "workers are embedded producers, an endpoint is for producers elsewhere: pass one of them"
+        )
+    if workers is not None:
+        whole("workers", workers, at_least=1)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from common.protocol import VERSION, Hello, Refusal, Refuse, Session
 from trainer.stats import ProducerCount, ProducerStats
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -76,6 +79,13 @@ class Roster:
             if hello.libraries.get(name) != self.libraries.get(name)
         ]
         return f"producer {hello.name} has {', '.join(differences)}" if differences else ""
+
+    def warn_of_mixture(self, hello: Hello) -> None:
+        """Log once that not all run on the same."""
+        difference = self.difference(hello)
+        if difference and not self.mixed:
+            self.mixed = True
+            logger.warning(f"{difference}: equal bytes are promised among equal versions only")
 
     def find(self, ids: Session, routing_id: bytes) -> Connection | None:
         """The producer a message is from; None for a stranger, or one of an earlier run."""

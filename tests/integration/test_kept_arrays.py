@@ -16,6 +16,7 @@ from images import SIZE, numbered, rows_in
 from common.batch import ALIGNMENT_BYTES
 from trainer import BatchSequence, ImageDataset, ProducerPool
 from trainer.delivery import WORD_BYTES
+from trainer.shelf import MIN_STREAK
 from trainer.slots import SlotState
 
 NUM_ROWS = 400
@@ -117,10 +118,11 @@ def test_arrays_are_contiguous_writable_and_aligned_at_least_to_words(data: Imag
 
 def test_kept_images_occupy_slots_until_the_last_view_of_them_is_gone(data: ImageDataset) -> None:
     with pool_of(2) as pool, sequence_of(data, pool, max_queue_size=10) as sequence:
-        views = [x[0, ::2, 1] for x, _ in itertools.islice(sequence, 6)]
-        assert slot_states(pool)[SlotState.HELD] == 6
-        del views[2:]
-        wait_for("four slots", lambda: slot_states(pool)[SlotState.HELD] == 2)
+        # So few that nothing is handed over before it is asked for.
+        views = [x[0, ::2, 1] for x, _ in itertools.islice(sequence, MIN_STREAK - 1)]
+        assert slot_states(pool)[SlotState.HELD] == MIN_STREAK - 1
+        del views[1:]
+        wait_for("the others", lambda: slot_states(pool)[SlotState.HELD] == 1)
         del views
         wait_for("all slots", lambda: slot_states(pool)[SlotState.HELD] == 0)
 

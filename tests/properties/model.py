@@ -126,6 +126,8 @@ class World:
         Batches the pool keeps; batches in the consumer's hands.
     copied : list of SlotId
         Those of `held` that will be given back as soon as their bytes are copied.
+    shelf : set of JobStep
+        Delivered without being asked for; whoever asks takes it from there.
     delivered, rejected : list
         All answers there were.
     """
@@ -141,6 +143,8 @@ class World:
         self.kept: dict[SlotId, JobStep] = {}
         self.held: dict[SlotId, JobStep] = {}
         self.copied: list[SlotId] = []
+        self.shelf: set[JobStep] = set()
+        self.offered: set[JobStep] = set()
         self.delivered: list[JobStep] = []
         self.rejected: list[tuple[JobStep, BatchError | StarvedError]] = []
         self.notes: list[str] = []
@@ -183,9 +187,22 @@ class World:
         assert not any(slot.job_id == job_id for slot in self.kept), "a closed job keeps batches"
 
     def demand(self, job_id: int, key: StepKey, timeout_s: float = PATIENCE_S) -> None:
-        """Ask for a step."""
+        """Ask for a step, or take it from where the pool laid it down."""
+        for slot, (job, old) in list(self.held.items()):
+            if (job, old) in self.shelf and job == job_id and old.epoch < key.epoch:
+                self.release(slot)
+        if (job_id, key) in self.shelf:
+            self.shelf.remove((job_id, key))
+            self.delivered.append((job_id, key))
+            return
         self.demands.add((job_id, key))
         self.obey(self.dispatcher.demanded(job_id, key, timeout_s, self.now))
+
+    def offer(self, job_id: int, keys: Sequence[StepKey]) -> None:
+        """The pool lays down what will be asked for next."""
+        self.offered = {(job_id, key) for key in keys} - self.shelf
+        self.obey(self.dispatcher.offered(job_id, [key for _, key in sorted(self.offered)]))
+        self.offered = set()
 
     def withdraw(self, job_id: int, key: StepKey) -> None:
         """Do not wait any more."""
@@ -193,8 +210,8 @@ class World:
         self.obey(self.dispatcher.withdrawn(job_id, key, self.now))
 
     def release(self, slot: SlotId) -> None:
-        """The consumer drops a batch."""
-        del self.held[slot]
+        """The consumer drops a batch, or the pool one that it laid down."""
+        self.shelf.discard(self.held.pop(slot))
         self.obey(self.dispatcher.slot_released(slot, self.now))
 
     def release_copies(self) -> None:
@@ -325,15 +342,20 @@ class World:
 
     def _deliver(self, order: Deliver) -> None:
         assert self.kept.pop(order.slot) == (order.job_id, order.key), "another batch than the one it says"
-        self.demands.remove((order.job_id, order.key))
-        self.delivered.append((order.job_id, order.key))
+        if (order.job_id, order.key) in self.offered:
+            assert not order.copy, "what lies on the shelf must be held"
+            self.demands.discard((order.job_id, order.key))
+            self.shelf.add((order.job_id, order.key))
+        else:
+            self.demands.remove((order.job_id, order.key))
+            self.delivered.append((order.job_id, order.key))
         self.held[order.slot] = order.job_id, order.key
         if order.copy:
             self.copied.append(order.slot)
 
     def check(self) -> None:
         """The budget holds, by the dispatcher's count and by the world's own."""
-        used_bytes = self.dispatcher.used_bytes
+        used_bytes = self.dispatcher._books.slots.used_bytes
         assert used_bytes <= self.ceiling_bytes
         self.ceiling_bytes = max(self.budget_bytes, used_bytes)
         busy = {ticket.slot for producer in self.producers.values() for ticket in producer.open.values()}

@@ -69,6 +69,14 @@ class AnyCourse(RuleBasedStateMachine):
         for step in range(self.world.jobs[job_id][0]):
             self.world.demand(job_id, StepKey(self.epochs[job_id], step))
 
+    @precondition(lambda self: self.world.jobs)
+    @rule(nth=nth, first=nth, num=st.integers(1, 4), ahead=st.sampled_from([0, 0, 0, 1]))
+    def offer(self, nth: int, first: int, num: int, ahead: int) -> None:
+        job_id = self._job(nth)
+        num_steps = self.world.jobs[job_id][0]
+        steps = range(first % num_steps, min(first % num_steps + num, num_steps))
+        self.world.offer(job_id, [StepKey(self.epochs[job_id] + ahead, step) for step in steps])
+
     @precondition(lambda self: self.world.demands)
     @rule(nth=nth)
     def withdraw(self, nth: int) -> None:
@@ -205,7 +213,7 @@ def check_books(world: World) -> None:
         for lease in peer.leases.values():
             assert states[lease.slot] is (SlotState.QUARANTINED if lease.void else SlotState.LEASED)
             assert lease.void or books.works[lease.slot.job_id].leased[lease.key] is lease
-    assert world.dispatcher.used_bytes == sum(world.slot_bytes[slot.job_id] for slot in states)
+    assert world.dispatcher._books.slots.used_bytes == sum(world.slot_bytes[slot.job_id] for slot in states)
 
 
 def bring_to_an_end(world: World, epochs: dict[int, int]) -> None:

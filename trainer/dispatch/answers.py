@@ -34,12 +34,12 @@ class Answers:
         self._read_grace_s = read_grace_s
 
     def deliver(self, work: Work, key: StepKey) -> None:
-        """Hand a ready batch to whoever waits for it."""
+        """Hand a ready batch to whoever waits for it, or soon will."""
         slot = work.ready.pop(key)
         copy = self._books.slots.must_copy(slot)
         self._books.slots.apply(slot, SlotEvent.HOLD)
         work.ledger.apply(key, StepEvent.DELIVER)
-        del work.demands[key]
+        work.demands.pop(key, None)
         self._books.out.append(Deliver(work.job_id, key, slot, copy))
 
     def fail(self, work: Work, key: StepKey, text: str) -> None:

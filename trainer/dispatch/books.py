@@ -24,6 +24,9 @@ TICKETS_AHEAD = 2
 UNASKED_AHEAD = 2
 """Batches that a job may have in hand before anything was asked of it."""
 
+FIRST_NOTE_S = 5.0
+"""A wait is logged when it has lasted so long."""
+
 FAILED_AHEAD = 2
 """Failed batches that nobody asked for yet: where all fail, prefetch would go on for ever."""
 
@@ -98,6 +101,11 @@ class Demand:
     since: float
     until: float
     next_note_at: float
+
+    @classmethod
+    def begun(cls, now: float, timeout_s: float) -> Demand:
+        """One that begins now."""
+        return cls(now, now + timeout_s, now + FIRST_NOTE_S)
 
 
 @dataclass(slots=True)
@@ -204,3 +212,8 @@ class Books:
     def note(self, level: int, text: str) -> None:
         """Log a line."""
         self.out.append(Note(level, text))
+
+    def take_out(self) -> list[Instruction]:
+        """Hand out what is to be done."""
+        out, self.out = self.out, []
+        return out

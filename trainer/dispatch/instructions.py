@@ -63,7 +63,7 @@ class Discard:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """Hand the bytes under a slot to whoever waits for the step.
+    """Hand the bytes under a slot to whoever waits for the step, or will ask for it next.
 
     With `copy`, the slot is to be released as soon as its bytes are copied; else when the last
     array that reads them is gone.

@@ -319,7 +319,7 @@ def test_a_closed_job_has_its_leases_cancelled_and_its_ready_batches_dropped() -
     assert [item.slot for item in desk.of(Discard)] == [item.slot for item in ready]
     assert desk.of(SendCloseJob) == [SendCloseJob(b"p", 1)]
     desk.build(*leased)
-    assert desk.dispatcher.used_bytes == 0
+    assert desk.dispatcher._books.slots.used_bytes == 0
     assert desk.hear(desk.dispatcher.job_closed(1, desk.now)) == []
 
 
