@@ -1,8 +1,8 @@
 """PNG by Wuffs, faster than OpenCV, for the kinds of file where the pixels are the same.
 
-Optional: `pywuffs` comes with the extra ``fast``. `decode_png` answers None for whatever it does not
-vouch for, damaged files included, and OpenCV then has its say: a file is accepted or refused by the same
-rules on every producer. ``tests/unit/producer/test_png.py`` compares the two over all kinds of PNG.
+Optional: `pywuffs` comes with the extra ``fast``, and so does what `producer.inflate` needs, which relieves it of
+the larger half of its work. `decode_png` answers None for whatever it does not vouch for, damaged files
+included, and OpenCV then has its say: a file is accepted or refused by the same rules on every producer. ``tests/unit/producer/test_png.py`` compares the two over all kinds of PNG.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.image import ColorMode
+from producer import inflate
 from producer.formats import PNG_SIGNATURE, chunks
 
 try:
@@ -30,8 +31,14 @@ AVAILABLE = pywuffs is not None
 """Whether `decode_png` can be called."""
 
 _HEADER_END = 33
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""By colour type, as the header has it."""
+
 _MAX_PIXELS = 1 << 28
 """Larger images are left to OpenCV, which has a limit of its own."""
+
+_MAX_WINDOW = 1 << 15
+"""RFC 1950: no match goes back farther."""
 
 _COMMENTS = frozenset(b"bKGD cHRM gAMA hIST iCCP iTXt oFFs pHYs sBIT sRGB tEXt tIME zTXt".split())
 """Chunks that change no pixel in OpenCV; with any other that is unknown here the file is left to it."""
@@ -79,17 +86,21 @@ _WAYS = {
 }
 
 
-class _Decoders(dict[str, Any]):
-    """A Wuffs decoder per pixel format, made when it is first needed. They belong to one thread."""
+class _Decoders(dict[tuple[str, bool], Any]):
+    """A Wuffs decoder per pixel format, made when it is first needed. They belong to one thread.
 
-    def __missing__(self, pixel_format: str) -> Any:
+    The second part of a key says whether checksums are looked at.
+    """
+
+    def __missing__(self, key: tuple[str, bool]) -> Any:
+        pixel_format, checks = key
         config = aux.ImageDecoderConfig()
         config.enabled_decoders = [pywuffs.ImageDecoderType.PNG]
         config.pixel_format = getattr(pywuffs.PixelFormat, pixel_format)
         # pywuffs does not look at checksums unless it is told to; OpenCV refuses a file with a wrong one.
-        config.quirks = {pywuffs.ImageDecoderQuirks.IGNORE_CHECKSUM: 0}
-        self[pixel_format] = aux.ImageDecoder(config)
-        return self[pixel_format]
+        config.quirks = {pywuffs.ImageDecoderQuirks.IGNORE_CHECKSUM: int(not checks)}
+        self[key] = aux.ImageDecoder(config)
+        return self[key]
 
 
 _DECODERS = _Decoders()
@@ -117,9 +128,13 @@ def decode_png(data: bytes, color_mode: str, dtype: str) -> npt.NDArray[Any] | N
     way = _way(data, dtype)
     if way is None or color_mode not in way.conversions:
         return None
-    file = _essence(data, way.parts)
-    result = _DECODERS[way.pixel_format].decode(file) if file else None
-    if result is None or result.error_message:
+    parts = _essence(data, way.parts)
+    num_bytes = _num_bytes(data)
+    if parts is None or not _reaches_back(parts[b"IDAT"], num_bytes):
+        return None
+    file, is_checked = _for_wuffs(data, parts, num_bytes)
+    result = _DECODERS[way.pixel_format, not is_checked].decode(file)
+    if result.error_message:
         return None
     pixels: npt.NDArray[Any] = result.pixbuf.view(np.uint16 if way.pixel_format == "Y_16LE" else np.uint8)
     conversion = way.conversions[color_mode]
@@ -128,20 +143,18 @@ def decode_png(data: bytes, color_mode: str, dtype: str) -> npt.NDArray[Any] | N
 
 def _way(data: bytes, dtype: str) -> _Way | None:
     """How to decode a file, by its header; None if Wuffs shall not."""
-    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    if len(data) < _HEADER_END or not 0 < width * height <= _MAX_PIXELS:
+    if len(data) < _HEADER_END:
         return None
-    kind = data[24], data[25]
+    width, height, *kind_of = _shape(data)
+    if not 0 < width * height <= _MAX_PIXELS:
+        return None
+    kind = kind_of[0], kind_of[1]
     # Of 16 bits both libraries keep the upper 8.
     return _WAYS.get((8, 0) if kind == (16, 0) and dtype == "uint8" else kind)
 
 
-def _essence(data: bytes, orders: AbstractSet[tuple[bytes, ...]]) -> bytes | None:
-    """The same PNG with what makes its pixels, and all pixel data in one chunk; None if it is unusual.
-
-    Wuffs takes five times as long over the checksums of the second and further chunks as over those of
-    the first; OpenCV and libpng write chunks of 8 KiB.
-    """
+def _essence(data: bytes, orders: AbstractSet[tuple[bytes, ...]]) -> dict[bytes, bytes] | None:
+    """What makes a PNG's pixels: the contents of its chunks by name, joined; None if it is unusual."""
     parts: dict[bytes, list[memoryview]] = {}
     view = memoryview(data)
     last = b""
@@ -157,7 +170,7 @@ def _essence(data: bytes, orders: AbstractSet[tuple[bytes, ...]]) -> bytes | Non
             break
     if tuple(parts) not in orders or _has_unused_alphas(parts):
         return None
-    return _joined(parts)
+    return {name: b"".join(contents) for name, contents in parts.items()}
 
 
 def _has_unused_alphas(parts: Mapping[bytes, list[memoryview]]) -> bool:
@@ -165,13 +178,44 @@ def _has_unused_alphas(parts: Mapping[bytes, list[memoryview]]) -> bool:
     return b"tRNS" in parts and len(parts[b"tRNS"][0]) * 3 > len(parts[b"PLTE"][0])
 
 
-def _joined(parts: Mapping[bytes, list[memoryview]]) -> bytes:
-    chunks_written = [PNG_SIGNATURE]
-    for name, contents in parts.items():
-        content = b"".join((name, *contents))
-        chunks_written += (
-            (len(content) - 4).to_bytes(4, "big"),
-            content,
-            zlib.crc32(content).to_bytes(4, "big"),
-        )
-    return b"".join(chunks_written)
+def _num_bytes(data: bytes) -> int:
+    """Bytes of all rows with their filters' names, if there is one pass."""
+    width, height, bits, kind = _shape(data)
+    return height * (1 + -(-width * bits * _CHANNELS[kind] // 8))
+
+
+def _reaches_back(stream: bytes, num_bytes: int) -> bool:
+    """Whether no match can go back farther than the stream says: only zlib looks, and refuses it.
+
+    Several passes have at most twice as many bytes as one.
+    """
+    window = 1 << ((stream[0] >> 4) + 8) if stream else 0
+    return window >= min(2 * num_bytes, _MAX_WINDOW)
+
+
+def _for_wuffs(data: bytes, parts: Mapping[bytes, bytes], num_bytes: int) -> tuple[bytes, bool]:
+    """The file that Wuffs gets, inflated if that can be done faster; and whether checksums were seen to."""
+    is_interlaced = data[28] != 0
+    can_be_stored = inflate.AVAILABLE and not is_interlaced
+    stored = inflate.stored(parts[b"IDAT"], num_bytes) if can_be_stored else None
+    if stored is None:
+        return _joined(parts), False
+    return _joined({**parts, b"IDAT": stored}, with_checksums=False), True
+
+
+def _shape(data: bytes) -> tuple[int, int, int, int]:
+    """Width, height, bits and colour type, as a PNG's header has them."""
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"), data[24], data[25]
+
+
+def _joined(parts: Mapping[bytes, bytes], *, with_checksums: bool = True) -> bytes:
+    """A PNG of these chunks.
+
+    All pixel data are in one of them: Wuffs takes five times as long over the checksums of the second and
+    further chunks as over those of the first, and OpenCV and libpng write chunks of 8 KiB.
+    """
+    written = [PNG_SIGNATURE]
+    for name, content in parts.items():
+        checksum = zlib.crc32(content, zlib.crc32(name)) if with_checksums else 0
+        written += (len(content).to_bytes(4, "big"), name, content, checksum.to_bytes(4, "big"))
+    return b"".join(written)

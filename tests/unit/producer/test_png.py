@@ -18,8 +18,9 @@ from producer.decode import DECODERS, decode, decode_png, decode_with_opencv
 from producer.formats import PNG_SIGNATURE
 
 pytest.importorskip("pywuffs", reason="Wuffs comes with the extra `fast`")
+pytest.importorskip("deflate", reason="libdeflate, too")
 
-from producer import png
+from producer import inflate, png
 
 Array = npt.NDArray[Any]
 
@@ -57,6 +58,11 @@ CHUNKS_WITHOUT_EFFECT = {
     b"iTXt": b"Comment\0\0\0\0\0text",
     b"tIME": struct.pack(">HBBBBB", 2026, 1, 2, 3, 4, 5),
 }
+
+
+@pytest.fixture(autouse=True, params=["with libdeflate", "Wuffs alone"])
+def _inflated_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflate, "AVAILABLE", request.param == "with libdeflate")
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -227,6 +233,59 @@ def test_a_stream_with_a_wrong_checksum_inside_a_right_one_is_refused() -> None:
     assert decode_with_opencv(data, "grayscale", "uint8") is None
     with pytest.raises(DecodeError):
         decode(data, "a", "grayscale", "uint8")
+
+
+def with_stream(stream: bytes, pixels: Array) -> bytes:
+    """A PNG of 8-bit grey whose pixel data are `stream`."""
+    header = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, GREY, 0, 0, 0)
+    parts = {b"IHDR": header, b"IDAT": stream, b"IEND": b""}
+    return PNG_SIGNATURE + b"".join(chunk(name, content) for name, content in parts.items())
+
+
+def packed_with(window: int, data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=window)
+    return packer.compress(data) + packer.flush()
+
+
+def test_odd_streams_are_refused_or_read_as_opencv_does() -> None:
+    pixels = np.arange(600 * 40, dtype=np.uint8).reshape(40, 600)
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    stream = zlib.compress(rows)
+    assert assert_as_opencv(with_stream(stream, pixels))
+    liar = bytes([0x18, 0x19]) + stream[2:]
+    odd = {
+        "more rows than the header says": zlib.compress(rows + rows[:601]),
+        "fewer rows": zlib.compress(rows[:-601]),
+        "a byte more": zlib.compress(rows + b"\0"),
+        "something behind the stream": stream + b"behind",
+        "a second stream": stream + stream,
+        "a filter that there is not": zlib.compress(b"\5" + rows[1:]),
+        "a small window": packed_with(9, rows),
+        "a window smaller than its matches": liar,
+        "no compression": zlib.compress(rows, 0),
+        "nothing": b"",
+    }
+    for what, bytes_of in odd.items():
+        assert assert_as_opencv(with_stream(bytes_of, pixels)) is not None, what
+
+
+def test_libdeflate_does_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    inflated = list[bool]()
+
+    def watched(stream: bytes, num_bytes: int) -> bytes | None:
+        again = stored(stream, num_bytes)
+        inflated.append(again is not None)
+        return again
+
+    stored = inflate.stored
+    monkeypatch.setattr(inflate, "stored", watched)
+    for kind, bits in [(GREY, 8), (GREY, 16), (COLOUR, 8), (PALETTE, 8), (GREY_ALPHA, 8), (COLOUR_ALPHA, 8)]:
+        assert assert_as_opencv(png_file(kind, bits, (40, 64)))
+    assert all(inflated)
+    assert bool(inflated) == inflate.AVAILABLE
+    del inflated[:]
+    assert assert_as_opencv(png_file(GREY, 8, order="interlaced"))
+    assert inflated == []
 
 
 def test_photographs_are_read_by_wuffs_and_are_those_of_opencv() -> None:
