@@ -1,8 +1,8 @@
 """PNG by Wuffs, faster than OpenCV, for the kinds of file where the pixels are the same.
 
-Optional: `pywuffs` comes with the extra ``fast``, and so does what `producer.inflate` needs, which does the larger
-half of the work. `decode_png` answers None for whatever it does not vouch for, damaged files included, and
-OpenCV then has its say: a file is accepted or refused by the same rules on every producer.
+Optional: `pywuffs` comes with the extra ``fast``, and so does what `producer.inflate` needs, which does the
+larger half of the work. `decode_png` answers None for whatever it does not vouch for, damaged files
+included, and OpenCV then has its say: a file is accepted or refused by the same rules on every producer.
 ``tests/unit/producer/test_png.py`` compares the two over all kinds of PNG.
 """
 

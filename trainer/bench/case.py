@@ -34,6 +34,8 @@ class Case:
         Their channels; windows are the three of `trainer.bench.slices`, of DICOM files.
     workers : int
         Processes or threads that do the work.
+    fast : bool
+        Feedline uses the decoders of its extra ``fast`` where they are installed.
     through : {"sequence", "fit"}
         Batches are taken by hand, or by `fit` of a model that does next to nothing.
     """
@@ -48,6 +50,7 @@ class Case:
     transport: str = "auto"
     cache: str | None = None
     jpeg_scaling: bool = False
+    fast: bool = True
     through: str = "sequence"
 
     def __post_init__(self) -> None:

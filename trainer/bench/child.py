@@ -19,7 +19,7 @@ import numpy as np
 from trainer.bench.case import Case
 from trainer.bench.contenders import make
 from trainer.bench.contenders.base import Contender
-from trainer.bench.processes import wait_until_quiet
+from trainer.bench.processes import sleep_exactly, wait_until_quiet
 from trainer.demo.quiet import quiet_import
 
 SETTLE_S = 4.0
@@ -30,6 +30,7 @@ def main(name: str, case: Case) -> None:
     # Libraries print what they like: answers have a way of their own.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    sleep_exactly()
     began = time.perf_counter()
     try:
         with quiet_import():

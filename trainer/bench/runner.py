@@ -42,11 +42,14 @@ class Plan:
         Rounds; in each all contenders have a turn.
     step_s : float
         Emulated device step after each batch.
+    step_factor : float
+        Or so many times what a batch took without a step, measured just before.
     """
 
     seconds: float = 2.0
     repeat: int = 3
     step_s: float = 0.0
+    step_factor: float = 0.0
 
 
 @dataclass(slots=True)
@@ -185,7 +188,12 @@ def _contender(name: str, case: Case, say: Say) -> Iterator[ContenderProcess]:
 
 
 def _measure(child: ContenderProcess, plan: Plan) -> None:
-    measured = child.do(do="measure", seconds=plan.seconds, step_s=plan.step_s)
+    step_s = plan.step_s
+    if plan.step_factor:
+        free = child.do(do="measure", seconds=plan.seconds, step_s=0.0)
+        child.do(do="settle")
+        step_s = plan.step_factor * free["seconds"] / free["num_batches"] if free.get("num_batches") else 0.0
+    measured = child.do(do="measure", seconds=plan.seconds, step_s=step_s)
     if "seconds" in measured:
         child.result.rounds.append(measured)
     child.do(do="settle")

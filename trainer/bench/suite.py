@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from common.errors import FeedlineError
 from trainer.bench.case import Case
 from trainer.bench.checks import Check, at_least, at_most, case_checks, step_checks
 from trainer.bench.corpora import RECIPES, corpus_folder
-from trainer.bench.figures import Figure, rates
 from trainer.bench.runner import Plan, Result, Say, run, start_module
 from trainer.bench.simulate import Simulation, simulate
 from trainer.bench.sockets import bare_gb_per_s
@@ -80,19 +79,24 @@ class Suite:
             self._case("jpeg", "photos"),
             self._case("large", "large"),
         )
-        self._run([*self._against(png, self.peers), *self._cached(png)])
+        own = [("feedline", png.with_(fast=False))] if self.is_fast else []
+        self._run([*self._against(png, self.peers), *own, *self._cached(png)])
         self._run(self._against(jpeg, [peer for peer in self.peers if peer == "torch"]))
         if find_spec("pydicom") is not None:
             dicom = self._case("dicom", "dicom")
             self._run([("limit", dicom), ("feedline", dicom)])
         if "jpeg_scaling" in self.options:
-            self._run([("limit", large), ("feedline", large.with_(jpeg_scaling=True))])
-        self.checks += case_checks(
-            [result.to_json() for result in self.results], fast=find_spec("pywuffs") is not None
-        )
+            mine = large.with_(jpeg_scaling=True)
+            self._run([("limit", large), ("limit-fresh", large), ("feedline", mine)])
+        self.checks += case_checks([result.to_json() for result in self.results], fast=self.is_fast)
         self._device(png)
         self._single_figures(png)
         self._load()
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether Feedline's extra ``fast`` is installed."""
+        return find_spec("pywuffs") is not None
 
     def _case(self, name: str, corpus: str) -> Case:
         recipe = RECIPES[corpus]
@@ -103,8 +107,9 @@ class Suite:
 
     @staticmethod
     def _against(case: Case, peers: Sequence[str]) -> list[tuple[str, Case]]:
-        own = [("limit", case), ("feedline", case), ("feedline", case.with_(through="fit"))]
-        return own + [(peer, case) for peer in peers]
+        bare = [("limit", case), ("limit-fresh", case)]
+        own = [("feedline", case), ("feedline", case.with_(through="fit"))]
+        return [*bare, *own, *((peer, case) for peer in peers)]
 
     def _cached(self, case: Case) -> list[tuple[str, Case]]:
         caches = ("memory", "disk") if "cache" in self.options else ()
@@ -114,15 +119,11 @@ class Suite:
         self.results += run(cases, self.scale.plan, self.say)
 
     def _device(self, case: Case) -> None:
-        """Emulate a device that is a little slower than the producers were just now."""
-        mine = next(result for result in self.results if result.name == "feedline" and result.case == case)
-        if not mine.rounds:
-            return
-        step_s = STEP_FACTOR * case.batch_size / Figure.of(rates(mine.rounds)).median
-        self.say(f"a device that takes {step_s * 1e3:.1f} ms for a batch")
-        # At least one boundary of epochs belongs in each round.
-        seconds = max(self.scale.plan.seconds, 1.2 * step_s * case.num_steps)
-        (result,) = run([("feedline", case)], Plan(seconds, self.scale.plan.repeat, step_s), self.say)
+        """Emulate a device that is a little slower than the producers were just before."""
+        self.say(f"a device that takes {STEP_FACTOR} times what a batch takes")
+        # So long that boundaries of epochs belong to it.
+        plan = replace(self.scale.plan, seconds=2 * self.scale.plan.seconds, step_factor=STEP_FACTOR)
+        (result,) = run([("feedline", case)], plan, self.say)
         self.results.append(result)
         if result.rounds:
             self.checks += step_checks(result.to_json())

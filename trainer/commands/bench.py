@@ -23,7 +23,7 @@ from common.errors import ConfigurationError
 from trainer.cache_dir import default_cache_dir
 
 PEERS = ("keras", "keras-mp", "tfdata", "tfdata-service", "torch", "grain")
-EVERYBODY = ("limit", *PEERS)
+EVERYBODY = ("limit", "limit-fresh", *PEERS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from trainer.bench.contenders.base import Contender
 
 CONTENDERS: dict[str, tuple[str, str, str]] = {
     "limit": ("limit", "Limit", "cv2"),
+    "limit-fresh": ("limit", "FreshLimit", "cv2"),
     "feedline": ("feedline", "Feedline", "keras"),
     "keras": ("keras_dataset", "KerasThreads", "keras"),
     "keras-mp": ("keras_dataset", "KerasProcesses", "keras"),
@@ -22,6 +23,7 @@ CONTENDERS: dict[str, tuple[str, str, str]] = {
 
 TITLES = {
     "limit": "bare OpenCV (the limit)",
+    "limit-fresh": "bare OpenCV, malloc as it comes",
     "feedline": "Feedline",
     "keras": "Keras PyDataset, threads",
     "keras-mp": "Keras PyDataset, multiprocessing",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import inspect
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,6 +36,8 @@ class Feedline(Contender):
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
+        if not case.fast:
+            hide_fast_decoders()
         self._pool = ProducerPool(workers=case.workers, transport=case.transport)
         labels = np.arange(len(case.files)) % 10
         self._data = ImageDataset.from_lists(case.files, labels)
@@ -90,6 +97,14 @@ class Feedline(Contender):
             if not has_option(name):
                 raise ConfigurationError(f"this version of Feedline has no {name}=: leave it out")
         return chosen
+
+
+def hide_fast_decoders() -> None:
+    """Have the producers that this process starts find no Wuffs, as where it is not installed."""
+    folder = Path(tempfile.mkdtemp(prefix="feedline-bench-"))
+    (folder / "pywuffs.py").write_text('raise ImportError("hidden by the bench")\n')
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")]))
 
 
 def has_option(name: str) -> bool:

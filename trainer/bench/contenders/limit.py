@@ -1,5 +1,8 @@
 """The limit: the same work in N bare OpenCV processes into reused buffers, the result dropped.
 
+OpenCV makes an image anew for each file that it decodes. `Limit` has malloc keep their memory, `FreshLimit`
+leaves malloc as it comes.
+
 Run as ``python -P -m trainer.bench.contenders.limit CASE INDEX`` each reads lines from its standard
 input, works for as many seconds as a line says, and answers with a line: images and seconds.
 """
@@ -11,8 +14,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -29,6 +32,8 @@ from trainer.bench.meter import Measured
 class Limit(Contender):
     """Nothing but the work."""
 
+    environment: ClassVar[Mapping[str, str]] = KEEP_MEMORY
+
     def __init__(self, case: Case) -> None:
         super().__init__(case)
         command = [sys.executable, "-P", "-m", "trainer.bench.contenders.limit", case.to_json()]
@@ -37,7 +42,7 @@ class Limit(Contender):
                 [*command, str(i)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=os.environ | KEEP_MEMORY,
+                env=os.environ | self.environment,
                 text=True,
             )
             for i in range(case.workers)
@@ -68,6 +73,12 @@ class Limit(Contender):
         """End the workers."""
         for worker in self._workers:
             worker.communicate()
+
+
+class FreshLimit(Limit):
+    """Nothing but the work, as a program does it that says nothing to malloc."""
+
+    environment: ClassVar[Mapping[str, str]] = {}
 
 
 def _answer(worker: subprocess.Popen[str]) -> float:
