@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
+KEPT_BYTES = 1 << 30
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(KEPT_BYTES), "MALLOC_TRIM_THRESHOLD_": str(KEPT_BYTES)}
 """For glibc's malloc; whoever starts a producer with other values is obeyed."""
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of glibc's mallopt, see malloc.h."""
 
 ONE_FOR_ALL = {"PYTHONHASHSEED": "0", "CUDA_VISIBLE_DEVICES": "-1"}
 """For code of users: sets of texts have one order in every producer, and the GPUs are the trainer's."""
@@ -36,6 +42,18 @@ def start_producer(arguments: Sequence[str], **popen: Any) -> subprocess.Popen[b
     command = [sys.executable, "-P", "-m", "producer", "--unsupervised", "--parent-pid", str(os.getpid())]
     environment = KEEP_MEMORY | os.environ | ONE_FOR_ALL | {"PYTHONPATH": path}
     return subprocess.Popen([*command, *arguments], env=environment, **popen)  # noqa: S603 - our own command line
+
+
+@cache
+def keep_memory() -> None:
+    """As `KEEP_MEMORY` for this process, from now on; if its environment does not say something else.
+
+    Does nothing where malloc is not glibc's.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None and not KEEP_MEMORY.keys() & os.environ.keys():
+        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 try:
     import deflate
 except ImportError:
-    deflate = None
+    deflate = None  # type: ignore[assignment]
 
 AVAILABLE = deflate is not None
 """Whether `stored` can be called."""

@@ -230,10 +230,10 @@ class Dispatcher:
         return self._feed(now)
 
     def offered(self, job_id: int, keys: Iterable[StepKey]) -> list[Instruction]:
-        """Steps that will be asked for next: those that are ready are delivered, if they can be held."""
+        """Steps that will be asked for next: those that are ready are delivered, if they can lie there."""
         work = self._books.works[job_id]
         for key in keys:
-            if key in work.ready and not self._books.slots.must_copy(work.ready[key]):
+            if key in work.ready and self._books.slots.can_lie(work.ready[key]):
                 self._answers.deliver(work, key)
         return self._books.take_out()
 

@@ -183,10 +183,11 @@ class PoolThread(threading.Thread):
         if self.waker.fileno() in ready:
             self.waker.clear()
         now = self._clock()
-        self._make_calls(now)
-        self.exchange.take_releases(now)
         if self._socket in ready:
             self._receive(now)
+        # Behind what was received: who got a batch has asked for the next one in the meantime.
+        self._make_calls(now)
+        self.exchange.take_releases(now)
         if now >= self._watch_at or not ready <= {self._socket, self.waker.fileno()}:
             self._watch_at = now + POLL_MS / 1000
             self._watch_producers(now)

@@ -205,10 +205,22 @@ class SlotTable:
         Consumers may keep batches for ever. So they never get all slots of an owner, and never more
         than half of the budget: the other half has room for a slot of every job (see `share`).
         """
+        return self._num_holdable(slot) < 1
+
+    def can_lie(self, slot: SlotId) -> bool:
+        """Whether a batch can be delivered before it is asked for, and the next one still need not be copied.
+
+        Of an owner that consumers hold nothing of, one always can.
+        """
+        holdable = self._num_holdable(slot)
+        return holdable > 1 or (holdable == 1 and SlotState.HELD not in self._states[slot.owner].values())
+
+    def _num_holdable(self, slot: SlotId) -> int:
+        """So many more of an owner's slots can consumers hold; 0 or less: none."""
         states = self._states[slot.owner]
         workable = sum(state not in {SlotState.HELD, SlotState.QUARANTINED} for state in states.values())
-        keeps_enough = workable - 1 >= max(1, min(MIN_SLOTS, len(states) - 1))
-        return not keeps_enough or self._held_bytes + self._slot_bytes[slot.job_id] > self.budget_bytes // 2
+        room = (self.budget_bytes // 2 - self._held_bytes) // self._slot_bytes[slot.job_id]
+        return min(workable - max(1, min(MIN_SLOTS, len(states) - 1)), room)
 
     def can_spare(self, slot: SlotId) -> bool:
         """Whether the slot's owner could go on without it, for the sake of one that has none."""

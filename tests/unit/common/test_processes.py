@@ -32,6 +32,43 @@ def test_without_affinity_all_cores_are_usable(monkeypatch: pytest.MonkeyPatch) 
     assert usable_cores() == 6
 
 
+# --- memory -------------------------------------------------------------------------------------
+
+FAULTS = """
+import ctypes, resource
+from common.processes import keep_memory
+if {keep}:
+    keep_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+def use():
+    blocks = [libc.malloc(ctypes.c_size_t(8 << 20)) for _ in range(6)]
+    for block in blocks:
+        ctypes.memset(block, 1, 8 << 20)
+    for block in blocks:
+        libc.free(ctypes.c_void_p(block))
+use()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+use()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults(*, keep: bool, **environment: str) -> int:
+    """Of using 48 MiB a second time."""
+    command = [sys.executable, "-c", FAULTS.format(keep=keep)]
+    return int(subprocess.check_output(command, env=os.environ | environment, text=True))
+
+
+def test_freed_memory_is_kept_mapped() -> None:
+    assert page_faults(keep=False) > 1000
+    assert page_faults(keep=True) < 100
+
+
+def test_whoever_has_told_malloc_otherwise_is_obeyed() -> None:
+    assert page_faults(keep=True, MALLOC_TRIM_THRESHOLD_="131072") > 1000
+
+
 # --- start_producer -----------------------------------------------------------------------------
 
 

@@ -241,6 +241,27 @@ def test_batches_of_a_dead_producer_count_as_held_like_others() -> None:
     assert hold_all_that_may_be_held(slots, (Q, 1)) == 0
 
 
+@pytest.mark.parametrize(("num_slots", "num_laid"), [(2, 1), (3, 1), (4, 1), (6, 3), (10, 7)])
+def test_what_is_laid_down_leaves_room_to_hold_the_next(num_slots: int, num_laid: int) -> None:
+    slots = SlotTable(1000)
+    slots.allot([P], {1: SlotNeed(1, num_slots)})
+    num = 0
+    while slots.can_lie((put(slots, (P, 1), SlotState.READY))[0]):
+        (slot,) = (slot for slot, state in slots if state is SlotState.READY)
+        slots.apply(slot, SlotEvent.HOLD)
+        num += 1
+    assert num == num_laid
+
+
+def test_nothing_is_laid_down_beyond_half_of_the_budget() -> None:
+    slots = table(10, [P], job1=5)
+    (slot,) = put(slots, (P, 1), SlotState.READY)
+    assert slots.can_lie(slot)
+    slots.apply(slot, SlotEvent.HOLD)
+    (slot,) = put(slots, (P, 1), SlotState.READY)
+    assert not slots.can_lie(slot)
+
+
 def test_an_owner_whose_slots_are_held_keeps_one_to_work_with_when_its_share_shrinks() -> None:
     slots = table(20, [P], job1=1)
     assert hold_all_that_may_be_held(slots, (P, 1)) == 8
