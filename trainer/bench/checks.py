@@ -92,10 +92,10 @@ def case_checks(results: Sequence[Result], *, fast: bool = False) -> list[Check]
     return checks
 
 
-def step_checks(result: Result) -> list[Check]:
-    """Promise 5: an emulated device is kept busy."""
+def step_checks(what: str, result: Result) -> list[Check]:
+    """Promise 5: an emulated device is kept busy with `what`."""
     busy = Figure.of([utilisation(measured) for measured in result["rounds"]]).median
     return [
-        at_least("device busy with steps of 1.15 times a batch", 100 * busy, 98, " %"),
-        at_most("first wait of an epoch", first_wait_ms(result["rounds"]), 5, " ms"),
+        at_least(f"{what}, device busy with steps of 1.15 times a batch", 100 * busy, 98, " %"),
+        at_most(f"{what}, first wait of an epoch", first_wait_ms(result["rounds"]), 5, " ms"),
     ]

@@ -89,7 +89,9 @@ class Suite:
             mine = large.with_(jpeg_scaling=True)
             self._run([("limit", large), ("limit-fresh", large), ("feedline", mine)])
         self.checks += case_checks([result.to_json() for result in self.results], fast=self.is_fast)
-        self._device(png)
+        decoders = {"OpenCV": png.with_(fast=False), "Wuffs": png} if self.is_fast else {"OpenCV": png}
+        for decoder, case in decoders.items():
+            self._device(f"PNG by {decoder}", case)
         self._single_figures(png)
         self._load()
 
@@ -118,7 +120,7 @@ class Suite:
     def _run(self, cases: Sequence[tuple[str, Case]]) -> None:
         self.results += run(cases, self.scale.plan, self.say)
 
-    def _device(self, case: Case) -> None:
+    def _device(self, what: str, case: Case) -> None:
         """Emulate a device that is a little slower than the producers were just before."""
         self.say(f"a device that takes {STEP_FACTOR} times what a batch takes")
         # So long that boundaries of epochs belong to it.
@@ -126,7 +128,7 @@ class Suite:
         (result,) = run([("feedline", case)], plan, self.say)
         self.results.append(result)
         if result.rounds:
-            self.checks += step_checks(result.to_json())
+            self.checks += step_checks(what, result.to_json())
 
     def _single_figures(self, case: Case) -> None:
         self.say("Keras' own time for a batch, and the time to a first batch")

@@ -117,7 +117,7 @@ def test_a_case_without_the_fast_decoder_says_so() -> None:
 def test_a_busy_device_is_judged_by_its_waits() -> None:
     mine = result("feedline", 900)
     mine["rounds"][0] |= {"device_s": 0.99, "first_waits_ms": [7.0]}
-    assert [check.met for check in step_checks(mine)] == [True, False]
+    assert [check.met for check in step_checks("PNG", mine)] == [True, False]
 
 
 def test_feedline_always_takes_part_and_the_limit_is_first() -> None:
