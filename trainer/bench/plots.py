@@ -17,7 +17,7 @@ from trainer.bench.figures import Figure, rates
 from trainer.bench.report import case_title
 from trainer.demo.pictures import DPI, INK, QUIET, STYLE
 
-COLOURS = {"feedline": "#d1495b", "limit": "#22303c"}
+COLOURS = {"feedline": "#d1495b", "limit": "#22303c", "limit-fresh": "#5a6b7b"}
 OTHERS = ("#9db4c8", "#edae49", "#66a182", "#8d6b94", "#b08968", "#5f7c8a")
 
 BAR_INCHES, ROOM_INCHES, SCALING_INCHES = 0.32, 1.1, 3.6
@@ -61,13 +61,13 @@ def _by_work(results: Results) -> list[Results]:
 
 def _plain(case: Mapping[str, Any]) -> dict[str, Any]:
     """The work alone: nothing of how it was done."""
-    return {**case, "cache": None, "jpeg_scaling": False, "through": "sequence"}
+    return {**case, "cache": None, "jpeg_scaling": False, "fast": True, "through": "sequence"}
 
 
 def label_of(result: Mapping[str, Any]) -> str:
     """A contender, and how it did the work if that was not the usual way."""
     case = result["case"]
-    ways = [f"cache={case['cache']}"] * bool(case["cache"])
+    ways = [f"cache={case['cache']}"] * bool(case["cache"]) + ["OpenCV alone"] * (not case["fast"])
     ways += ["jpeg_scaling"] * case["jpeg_scaling"] + ["through fit"] * (case["through"] == "fit")
     return ", ".join([TITLES[result["name"]], *ways])
 

@@ -17,7 +17,7 @@ HEADINGS = ("", "images/s", "spread", "of limit", "CPU s/1000 workers", "trainer
 def case_title(case: Mapping[str, Any]) -> str:
     """One line that says what was done."""
     extra = [f"cache={case['cache']}"] * bool(case["cache"]) + ["jpeg_scaling"] * case["jpeg_scaling"]
-    extra += ["OpenCV alone"] * (not case["fast"])
+    extra += ["Feedline with OpenCV alone"] * (not case["fast"])
     size = f"{case['height']}x{case['width']} {case['color_mode']}"
     parts = [case["name"], size, f"batches of {case['batch_size']}", f"{case['workers']} workers", *extra]
     return ", ".join([*parts, f"through {case['through']}"])
