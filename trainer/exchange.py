@@ -33,7 +33,6 @@ from common.protocol import (
 )
 from trainer.arenas import Arenas
 from trainer.delivery import Delivery, Releases
-from trainer.dispatch.instructions import Instruction
 from trainer.dispatcher import Dispatcher
 from trainer.jobs import JobSource
 from trainer.performer import Performer
@@ -101,8 +100,8 @@ class Exchange:
         self._performer = Performer(dispatcher, self._post, releases, arenas)
         self._jobs, self._waiters = self._performer.jobs, self._performer.waiters
         self.shelves = self._performer.shelves
-        self._beat_at = 0.0
-        self._ticked_at = -TICK_S
+        self._act = self._performer.perform
+        self._beat_at, self._ticked_at = 0.0, -TICK_S
         self.interrupted_until = 0.0
         self.doom: FeedlineError | None = None
 
@@ -243,8 +242,7 @@ class Exchange:
     def _review(self, now: float) -> None:
         """Look at everybody's deadlines."""
         self._act(self._dispatcher.tick(now), now)
-        silent = set(self._roster.connections) - self._dispatcher.producer_ids
-        for producer_id in silent:
+        for producer_id in set(self._roster.connections) - self._dispatcher.producer_ids:
             del self._roster.connections[producer_id]
             self._arenas.drop_producer(producer_id)
 
@@ -297,7 +295,4 @@ class Exchange:
             self._act(self._dispatcher.batch_failed(producer_id, batch.lease_id, failure, now), now)
             return
         instructions = self._dispatcher.batch_came(producer_id, batch.lease_id, now)
-        self._performer.perform(instructions, now, batch)
-
-    def _act(self, instructions: Iterable[Instruction], now: float) -> None:
-        self._performer.perform(instructions, now)
+        self._act(instructions, now, batch)

@@ -88,15 +88,13 @@ class PoolThread(threading.Thread):
             raise
         self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._producers = EmbeddedProducers(self.endpoint)
-        self.waker = Waker()
-        self._clock = AwakeClock()
+        self.waker, self._clock = Waker(), AwakeClock()
         # A pool or sequence that is collected as garbage posts from wherever the collector runs.
         self._lock = threading.RLock()
         self._calls: deque[Callable[[float], object]] = deque()
         self.says_goodbye = True
-        self._stopping = False
+        self._stopping, self._watch_at = False, 0.0
         self._poller, self._polled_children = self._make_poller([]), list[int]()
-        self._watch_at = 0.0
         self._error: FeedlineError | None = None
         grace_s = READ_GRACE_S if self._folder is None else 0.0
         self.exchange = Exchange(
