@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 try:
-    import deflate
+    from deflate import DeflateError, zlib_decompress
 except ImportError:
-    deflate = None  # type: ignore[assignment]
-
-AVAILABLE = deflate is not None
-"""Whether `stored` can be called."""
+    AVAILABLE = False
+else:
+    AVAILABLE = True
 
 _MAX_BLOCK_BYTES = 0xFFFF
 _CHECKSUM = b"\0\0\0\0"
@@ -22,7 +21,7 @@ _CHECKSUM = b"\0\0\0\0"
 
 
 def stored(stream: bytes, num_bytes: int) -> bytes | None:
-    """Write a zlib stream again without compression.
+    """Write a zlib stream again without compression. To be called if libdeflate is `AVAILABLE`.
 
     Parameters
     ----------
@@ -37,8 +36,8 @@ def stored(stream: bytes, num_bytes: int) -> bytes | None:
         A zlib stream of stored blocks without its checksum; None if `stream` is damaged or of another length.
     """
     try:
-        data = deflate.zlib_decompress(stream, num_bytes)
-    except deflate.DeflateError:
+        data = zlib_decompress(stream, num_bytes)
+    except DeflateError:
         return None
     if len(data) != num_bytes:
         return None

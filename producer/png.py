@@ -133,8 +133,8 @@ def decode_png(data: bytes, color_mode: str, dtype: str) -> npt.NDArray[Any] | N
     num_bytes = _num_bytes(data)
     if parts is None or not _reaches_back(parts[b"IDAT"], num_bytes):
         return None
-    file, is_checked = _for_wuffs(data, parts, num_bytes)
-    result = _DECODERS[way.pixel_format, not is_checked].decode(file)
+    file, has_checksums = _for_wuffs(data, parts, num_bytes)
+    result = _DECODERS[way.pixel_format, has_checksums].decode(file)
     if result.error_message:
         return None
     pixels: npt.NDArray[Any] = result.pixbuf.view(np.uint16 if way.pixel_format == "Y_16LE" else np.uint8)
@@ -195,13 +195,13 @@ def _reaches_back(stream: bytes, num_bytes: int) -> bool:
 
 
 def _for_wuffs(data: bytes, parts: Mapping[bytes, bytes], num_bytes: int) -> tuple[bytes, bool]:
-    """The file that Wuffs gets, inflated if that can be done faster; and whether checksums were seen to."""
+    """The file that Wuffs gets, inflated if that can be done faster; and whether it has checksums still."""
     is_interlaced = data[28] != 0
     can_be_stored = inflate.AVAILABLE and not is_interlaced
     stored = inflate.stored(parts[b"IDAT"], num_bytes) if can_be_stored else None
     if stored is None:
-        return _joined(parts), False
-    return _joined({**parts, b"IDAT": stored}, with_checksums=False), True
+        return _joined(parts), True
+    return _joined({**parts, b"IDAT": stored}, with_checksums=False), False
 
 
 def _shape(data: bytes) -> tuple[int, int, int, int]:

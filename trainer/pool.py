@@ -189,13 +189,12 @@ class ProducerPool:
         self._check_open()
         began = time.monotonic()
         shelves = self._thread.exchange.shelves
-        delivery = shelves.take(job_id, key)
-        if delivery is None:
-            delivery = self._wait_for(job_id, key, timeout_s)
-        else:
-            # Nothing hangs on it: the thread hears of it when something else wakes it.
-            self._thread.post(partial(shelves.taken, job_id, key), wakes=False)
+        found = shelves.take(job_id, key)
+        delivery = found or self._wait_for(job_id, key, timeout_s)
         try:
+            if found:
+                # Nothing hangs on it: the thread hears of it when something else wakes it.
+                self._thread.post(partial(shelves.taken, job_id, key), wakes=False)
             arrays = delivery.arrays()
         except BaseException:
             delivery.release()

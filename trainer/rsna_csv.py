@@ -12,8 +12,9 @@ import logging
 import os
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from string import hexdigits
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -123,9 +124,14 @@ def read_labels(path: str, extension: str) -> pd.DataFrame:
     return pd.DataFrame({"image": rows.images, "filename": names, **columns})
 
 
+def _lines_of(path: str) -> IO[str]:
+    """The file as text, with or without a spreadsheet's byte order mark; what is no text is to be quoted."""
+    return Path(path).open(encoding="utf-8-sig", errors="replace")
+
+
 def _check_header(path: str) -> None:
     try:
-        with open(path, encoding="utf-8-sig", errors="replace") as lines:  # noqa: PTH123 - `path` stays as given
+        with _lines_of(path) as lines:
             header = lines.readline().rstrip("\r\n")
     except OSError as error:
         raise DatasetError(f"cannot read {path!r}: {error.strerror}") from error
@@ -199,7 +205,7 @@ def _name(rows: _Rows, place: int) -> str:
 
 def _refuse_rows(path: str) -> NoReturn:
     """Name the first row that is not as it must be, going through the file line by line."""
-    with open(path, encoding="utf-8-sig", errors="replace") as lines:  # noqa: PTH123 - as above
+    with _lines_of(path) as lines:
         for number, line in enumerate(lines, 1):
             text = line.rstrip("\r\n")
             if number > 1 and text and (reason := _fault(text)):
