@@ -28,10 +28,10 @@ venv: .venv/.stamp ## install Feedline and its tools into .venv
 	touch $@
 
 demo: .venv/.stamp ## train a small CNN on real photographs, fed by two producers
-	$(BIN)/python -m trainer demo
+	$(BIN)/python -m feedline demo
 
 bench: .venv/.stamp ## measure all that the design promises, on this machine, in under 10 minutes
-	$(BIN)/python -m trainer bench --json out/bench.json --plot out/bench.png
+	$(BIN)/python -m feedline bench --json out/bench.json --plot out/bench.png
 
 test: .venv/.stamp ## the tests on TensorFlow, under 5 minutes
 	$(PYTEST) -m "not ($(MORE) or e2e)"

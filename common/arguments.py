@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from common.errors import ConfigurationError
+from feedline.common.errors import ConfigurationError
 
 _Name = TypeVar("_Name", bound=StrEnum)
 

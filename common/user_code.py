@@ -1,7 +1,7 @@
 """How a user's own code is named and called: references and arguments, as they travel.
 
 Code itself never travels. A reference says where a producer finds it, ``"module:name"``, and whether it may
-is for `producer.plugins` to say.
+is for `feedline.producer.plugins` to say.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import msgpack
 import numpy as np
 
-from common.errors import ConfigurationError
+from feedline.common.errors import ConfigurationError
 
 MAX_ARGUMENT_BYTES = 4 << 20
 """What arguments may take: they travel in the header of a message, which has its limit, too."""

@@ -24,9 +24,9 @@ import pandas as pd
 from keras import layers
 from matplotlib.figure import Figure
 
-from common.transforms import RandomBrightness, RandomFlip
-from trainer.demo.photos import PHOTOS, VALIDATION, Recipe, tiles_of
-from trainer.legacy import DataGenerator, install, predictions_frame
+from feedline.legacy import DataGenerator, install, predictions_frame
+from feedline.trainer.demo.photos import PHOTOS, VALIDATION, Recipe, tiles_of
+from feedline.transforms import RandomBrightness, RandomFlip
 
 PHOTO_NAMES = ("brick", "cat", "coffee", "flower", "grass", "pagoda", "retina", "tissue")
 RECIPE = Recipe(tile=64, stride=32)

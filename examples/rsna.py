@@ -25,10 +25,11 @@ from keras import layers
 from rsna_files import Tree, make_tree
 from rsna_picture import draw_predictions
 
-from common.ct import CTWindows
-from common.transforms import Flip, RandomFlip, RandomRotation, RandomZoom
-from trainer import BalancedSampler, BatchSequence, ImageDataset, build_index
-from trainer.rsna import SUBTYPES, predict_tta, weighted_log_loss, write_submission
+from feedline import BatchSequence, ImageDataset, build_index
+from feedline.common.sample.ct import CTWindows
+from feedline.rsna import SUBTYPES, predict_tta, weighted_log_loss, write_submission
+from feedline.samplers import BalancedSampler
+from feedline.transforms import Flip, RandomFlip, RandomRotation, RandomZoom
 
 WINDOWS = ("brain", "subdural", "soft")
 SIZE = (128, 128)

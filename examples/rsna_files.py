@@ -19,7 +19,7 @@ import pydicom
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
-from trainer.rsna_csv import HEADER, SUBTYPES
+from feedline.trainer.datasets.rsna_csv import HEADER, SUBTYPES
 
 SOURCE = "693_UNCR.dcm"
 AIR = -1000

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trainer import BatchSequence
-from trainer.rsna import SUBTYPES
+from feedline import BatchSequence
+from feedline.rsna import SUBTYPES
 
 NUM_IMAGES = 8
 MARGIN = 0.14

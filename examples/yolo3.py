@@ -21,8 +21,8 @@ from yolo3_model import make_model
 from yolo3_picture import draw_batch
 from yolo3_scenes import CLASS_NAMES, make_scenes
 
-from trainer import BatchSequence, ImageDataset
-from trainer.yolo import YoloAugment, YoloTargets, yolo_sequences
+from feedline import BatchSequence, ImageDataset
+from feedline.yolo import YoloAugment, YoloTargets, yolo_sequences
 
 SIZE = (256, 256)
 SIZES = [(224, 224), (256, 256), (288, 288)]

@@ -1,4 +1,4 @@
-"""``python -m producer --connect tcp://trainer:5555 --workers 4 --data-root /data``.
+"""``python -m feedline.producer --connect tcp://trainer:5555 --workers 4 --data-root /data``.
 
 Settings -> wiring -> run: a supervisor of N processes, each of them this same command with
 ``--unsupervised``.
@@ -109,9 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = parser()
     settings = command.parse_args(arguments)
     configure_logging(settings.log_format)
-    from common.endpoints import check_connect
-    from common.errors import FeedlineError
-    from producer.roots import DataRoots
+    from feedline.common.errors import FeedlineError
+    from feedline.common.wire.endpoints import check_connect
+    from feedline.producer.reading.roots import DataRoots
 
     try:
         for endpoint in settings.connect:
@@ -123,8 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _supervise(settings: argparse.Namespace) -> int:
-    from common.processes import usable_cores
-    from producer.supervisor import Supervisor
+    from feedline.common.processes.children import usable_cores
+    from feedline.producer.serving.supervisor import Supervisor
 
     name = settings.name or platform.node()
     names = [f"{name}/{i}" for i in range(settings.workers or usable_cores())]
@@ -134,11 +134,12 @@ def _supervise(settings: argparse.Namespace) -> int:
 
 
 def _produce(settings: argparse.Namespace) -> int:
-    from producer.cache_folder import CacheSettings
-    from producer.plugins import Plugins, add_import_paths
-    from producer.worker import WorkerSettings, run
+    from feedline.producer.plugins import Plugins, add_import_paths
 
     add_import_paths(settings.import_path)
+    from feedline.producer.cache.folder import CacheSettings
+    from feedline.producer.serving.worker import WorkerSettings, run
+
     error = run(
         WorkerSettings(
             endpoints=tuple(settings.connect),

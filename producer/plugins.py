@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from common.errors import UserCodeError
-from common.user_code import check_reference
+from feedline.common.errors import UserCodeError
+from feedline.common.user_code import check_reference
 
 
 @dataclass(frozen=True, slots=True)

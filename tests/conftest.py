@@ -120,7 +120,7 @@ def defaults_of_this_run() -> Iterator[None]:
     if not any(asked.values()):
         yield
         return
-    from trainer import BatchSequence, ProducerPool  # noqa: PLC0415 - imports Keras, which most runs need not
+    from feedline import BatchSequence, ProducerPool  # noqa: PLC0415 - imports Keras, which most runs need not
 
     with pytest.MonkeyPatch.context() as patch:
         for owner, name in ((ProducerPool, "transport"), (BatchSequence, "cache")):

@@ -11,9 +11,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from common.arguments import Pair, pair
-from common.errors import ConfigurationError
-from common.transforms import (
+from feedline.common.arguments import Pair, pair
+from feedline.common.declarations.catalogue import (
     CenterCrop,
     CutMix,
     GaussianNoise,
@@ -36,6 +35,7 @@ from common.transforms import (
     Rescaling,
     Transform,
 )
+from feedline.common.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ def _refuse(layer: keras.layers.Layer, _: npt.NDArray[np.float64]) -> Transform:
             "interpolation, crop_to_aspect_ratio and pad_to_aspect_ratio"
         )
     raise ConfigurationError(
-        "has no counterpart in common.transforms: leave it in the model. "
+        "has no counterpart in feedline.transforms: leave it in the model. "
         f"Known are {', '.join(sorted(known.__name__ for known in _MAKERS))}"
     )
 

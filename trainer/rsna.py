@@ -16,10 +16,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import ConfigurationError
-from common.transforms import Transform
-from trainer.rsna_csv import HEADER, IMAGE_ID, SUBTYPES
-from trainer.sequence import BatchSequence
+from feedline.common.declarations.catalogue import Transform
+from feedline.common.errors import ConfigurationError
+from feedline.trainer.datasets.rsna_csv import HEADER, IMAGE_ID, SUBTYPES
+from feedline.trainer.sequences.batch_sequence import BatchSequence
 
 __all__ = ["SUBTYPES", "SUBTYPE_WEIGHTS", "predict_tta", "weighted_log_loss", "write_submission"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from common.errors import ConfigurationError
-from common.transforms import Letterbox, YoloAugment
-from common.yolo import TINY_YOLO_ANCHORS, YOLO_ANCHORS, YoloTargets, encode_yolo_targets
-from trainer.dataset import ImageDataset
-from trainer.sequence import BatchSequence
+from feedline.common.declarations.catalogue import Letterbox, YoloAugment
+from feedline.common.errors import ConfigurationError
+from feedline.trainer.datasets.dataset import ImageDataset
+from feedline.trainer.sequences.batch_sequence import BatchSequence
+from feedline.trainer.targets.yolo import TINY_YOLO_ANCHORS, YOLO_ANCHORS, YoloTargets, encode_yolo_targets
 
 __all__ = [
     "TINY_YOLO_ANCHORS",

@@ -1,7 +1,7 @@
 """What a user may ask to be done to each image: names, arguments and meaning of Keras' layers.
 
 A declaration holds no pixels and draws no numbers. It says how many uniforms one sample consumes, and
-what they mean: ``RandomRotation(0.1).angle(draws)``. `producer.transforms` holds what each does to
+what they mean: ``RandomRotation(0.1).angle(draws)``. `feedline.producer.transforms` holds what each does to
 pixels; `docs/transforms.md` shows it, and lists where Feedline differs from Keras and why. An argument
 that cannot work is a ConfigurationError where it is written.
 

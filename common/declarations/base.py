@@ -11,9 +11,9 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from common.arguments import Pair, factor, number, number_in, one_of, pair, pixels
-from common.errors import ConfigurationError
-from common.image import Interpolation
+from feedline.common.arguments import Pair, factor, number, number_in, one_of, pair, pixels
+from feedline.common.errors import ConfigurationError
+from feedline.common.sample.image import Interpolation
 
 Draws: TypeAlias = Sequence[float] | npt.NDArray[np.float64]
 """The uniforms in [0, 1) of one sample and one transform, `Transform.num_draws` of them."""

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from common.arguments import Pair, numbers
-from common.declarations.base import (
+from feedline.common.arguments import Pair, numbers
+from feedline.common.declarations.base import (
     Check,
     Draws,
     Transform,
@@ -21,7 +21,7 @@ from common.declarations.base import (
     factor_from,
     number_from,
 )
-from common.errors import ConfigurationError
+from feedline.common.errors import ConfigurationError
 
 KERAS_EPSILON = 1e-7
 """``keras.backend.epsilon()``, unless someone sets it: it keeps Keras' layers from dividing by 0."""

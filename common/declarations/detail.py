@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from common.arguments import Pair, numbers, pixels
-from common.declarations.base import (
+from feedline.common.arguments import Pair, numbers, pixels
+from feedline.common.declarations.base import (
     Check,
     Draws,
     Transform,
@@ -17,7 +17,7 @@ from common.declarations.base import (
     factor_from,
     number_from,
 )
-from common.errors import ConfigurationError
+from feedline.common.errors import ConfigurationError
 
 
 def is_chosen(factor: float | Pair, draw: float) -> bool:

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.arguments import Pair, pair
-from common.declarations.base import Check, Draws, Transform, between
-from common.errors import ConfigurationError
+from feedline.common.arguments import Pair, pair
+from feedline.common.declarations.base import Check, Draws, Transform, between
+from feedline.common.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from common.arguments import Pair
-from common.declarations.base import (
+from feedline.common.arguments import Pair
+from feedline.common.declarations.base import (
     Check,
     Draws,
     FillMode,
@@ -19,8 +19,8 @@ from common.declarations.base import (
     factor_from,
     one_name_of,
 )
-from common.errors import ConfigurationError
-from common.image import Interpolation
+from feedline.common.errors import ConfigurationError
+from feedline.common.sample.image import Interpolation
 
 
 class FlipMode(StrEnum):

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from common.arguments import Pair, number, pair
-from common.declarations.base import Check, Draws, Transform, between, bounds_from_zero, factor_from
-from common.draws import beta
-from common.errors import ConfigurationError
+from feedline.common.arguments import Pair, number, pair
+from feedline.common.declarations.base import Check, Draws, Transform, between, bounds_from_zero, factor_from
+from feedline.common.draws import beta
+from feedline.common.errors import ConfigurationError
 
 _SMALLEST_ALPHA = 1e-6
 """What Keras adds to an alpha, which must not be 0."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from common.arguments import pixels
-from common.declarations.base import Check, Transform
-from common.errors import ConfigurationError
-from common.user_code import Arguments, check_reference
+from feedline.common.arguments import pixels
+from feedline.common.declarations.base import Check, Transform
+from feedline.common.errors import ConfigurationError
+from feedline.common.user_code import Arguments, check_reference
 
 
 def _size(label: str, value: Any) -> tuple[int, int]:

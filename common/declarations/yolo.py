@@ -15,10 +15,10 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from common.declarations.base import Check, Draws, between, bounds_of, number_from, one_name_of
-from common.declarations.framing import Framing
-from common.errors import ConfigurationError
-from common.image import Size
+from feedline.common.declarations.base import Check, Draws, between, bounds_of, number_from, one_name_of
+from feedline.common.declarations.framing import Framing
+from feedline.common.errors import ConfigurationError
+from feedline.common.sample.image import Size
 
 CANVAS_VALUE = 128
 """The grey around a photograph."""

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from common.ct import NAMED_WINDOWS, CTWindows
-from common.image import ImageSpec
-from producer.decode import load
+from feedline.common.sample.ct import NAMED_WINDOWS, CTWindows
+from feedline.common.sample.image import ImageSpec
+from feedline.producer.reading.decoders import load
 
 Pixels = npt.NDArray[Any]
 

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 
-from common.boxes import Boxes
-from common.transforms import (
+from feedline.common.sample.boxes import Boxes
+from feedline.producer.transforms import Pipeline, compose
+from feedline.transforms import (
     CenterCrop,
     CutMix,
     GaussianNoise,
@@ -39,7 +40,6 @@ from common.transforms import (
     RandomZoom,
     Transform,
 )
-from producer.transforms import Pipeline, compose
 
 Pixels = npt.NDArray[Any]
 

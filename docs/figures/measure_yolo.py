@@ -18,10 +18,10 @@ import numpy.typing as npt
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from common.image import ColorMode
-from common.transforms import YoloAugment
-from producer.decode import decode
-from producer.transforms.yolo import yolo_augment
+from feedline.common.sample.image import ColorMode
+from feedline.producer.reading.decoders import decode
+from feedline.producer.transforms.yolo import yolo_augment
+from feedline.transforms import YoloAugment
 
 sys.path.append(str(Path(__file__).parents[2] / "tests/unit/producer"))
 import literal_yolo

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import zmq
 
-from common.batch import empty_buffer
-from common.yolo import YoloTargets
+from feedline.common.batch.layout import empty_buffer
+from feedline.trainer.targets.yolo import YoloTargets
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import tensorflow as tf

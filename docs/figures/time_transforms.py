@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 
-from common.errors import ConfigurationError
-from common.transforms import (
+from feedline.common.declarations.catalogue import output_dtype
+from feedline.errors import ConfigurationError
+from feedline.producer.transforms import Pipeline
+from feedline.transforms import (
     CenterCrop,
     GaussianNoise,
     Normalization,
@@ -32,9 +34,7 @@ from common.transforms import (
     RandomZoom,
     Rescaling,
     Transform,
-    output_dtype,
 )
-from producer.transforms import Pipeline
 
 Pixels = npt.NDArray[Any]
 

@@ -8,8 +8,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from common.boxes import Boxes
-from producer.arrays import Matrix
+from feedline.common.sample.boxes import Boxes
+from feedline.producer.arrays import Matrix
 
 Window: TypeAlias = tuple[float, float, float, float]
 """x1, y1, x2, y2: what is seen."""
@@ -36,7 +36,7 @@ def moved_through(boxes: Boxes, moves: Sequence[Move]) -> Boxes:
     Parameters
     ----------
     boxes : ndarray of float32
-        Shape (num_boxes, 5), see `common.boxes`.
+        Shape (num_boxes, 5), see `feedline.common.sample.boxes`.
     moves : sequence of (ndarray of float64, (float, float, float, float))
         One after another: where points go, and x1, y1, x2, y2 of what is seen of them there.
 

@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from common.declarations.plugins import Albumentations, PythonTransform
-from common.draws import generator_of
-from common.errors import UserCodeError
-from producer.plugins import Plugins
+from feedline.common.declarations.plugins import Albumentations, PythonTransform
+from feedline.common.draws import generator_of
+from feedline.common.errors import UserCodeError
+from feedline.producer.plugins import Plugins
 
 Function: TypeAlias = Callable[[npt.NDArray[Any], np.random.Generator], Any]
 """(image, generator) -> image, shape (height, width, channels)."""

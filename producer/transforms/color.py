@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from common.declarations.color import KERAS_EPSILON
-from common.transforms import Normalization, RandomBrightness, RandomContrast, Rescaling
-from producer.arrays import Draws, Pixels
-from producer.transforms.geometry import Action
+from feedline.common.declarations.catalogue import Normalization, RandomBrightness, RandomContrast, Rescaling
+from feedline.common.declarations.color import KERAS_EPSILON
+from feedline.producer.arrays import Draws, Pixels
+from feedline.producer.transforms.geometry import Action
 
 Means = Callable[[], npt.NDArray[np.float64]]
 """Computes the mean of each channel, shape (channels,): asked for only where it is needed."""

@@ -17,16 +17,16 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from common.boxes import Boxes
-from common.companions import Role
-from common.image import Size
-from common.transforms import Mixing, Transform, output_size
-from producer.arrays import Draws, Pixels
-from producer.plugins import NO_PLUGINS, Plugins
-from producer.transforms.geometry import Action
-from producer.transforms.mixing import Mix
-from producer.transforms.pipeline import Pipeline
-from producer.transforms.registry import FILTERS, LINES, MIXINGS
+from feedline.common.declarations.catalogue import Mixing, Transform, output_size
+from feedline.common.sample.boxes import Boxes
+from feedline.common.sample.companions import Role
+from feedline.common.sample.image import Size
+from feedline.producer.arrays import Draws, Pixels
+from feedline.producer.plugins import NO_PLUGINS, Plugins
+from feedline.producer.transforms.geometry import Action
+from feedline.producer.transforms.mixing import Mix
+from feedline.producer.transforms.pipeline import Pipeline
+from feedline.producer.transforms.registry import FILTERS, LINES, MIXINGS
 
 Annotated: TypeAlias = tuple[Boxes, Size]
 """The boxes of an image, and its (height, width) before the transforms."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from common.transforms import CenterCrop, RandomCrop
-from producer.arrays import Draws
+from feedline.common.declarations.catalogue import CenterCrop, RandomCrop
+from feedline.producer.arrays import Draws
 
 
 def corner(declaration: RandomCrop | CenterCrop, draws: Draws, size: tuple[int, int]) -> tuple[int, int]:

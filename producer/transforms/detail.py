@@ -1,7 +1,8 @@
 """Gaussian blur, Gaussian noise, erasing.
 
 Noise is a pure function of one draw: the draw is the key of a counter-based generator (see
-`common.draws`), and 16 bits of its output, as a rank among 65,536, are one normally distributed number.
+`feedline.common.draws`), and 16 bits of its output, as a rank among 65,536, are one normally distributed
+number.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from common.arguments import Pair
-from common.draws import Purpose, raw
-from common.image import Size
-from common.transforms import GaussianNoise, RandomErasing, RandomGaussianBlur
-from producer.arrays import Draws, Pixels
-from producer.transforms.color import DEPTHS, rows
-from producer.transforms.filters import clip_to, unchanged
-from producer.transforms.geometry import Action
+from feedline.common.arguments import Pair
+from feedline.common.declarations.catalogue import GaussianNoise, RandomErasing, RandomGaussianBlur
+from feedline.common.draws import Purpose, raw
+from feedline.common.sample.image import Size
+from feedline.producer.arrays import Draws, Pixels
+from feedline.producer.transforms.color import DEPTHS, rows
+from feedline.producer.transforms.filters import clip_to, unchanged
+from feedline.producer.transforms.geometry import Action
 
 Box = tuple[slice, slice]
 Kernel = npt.NDArray[np.float64]

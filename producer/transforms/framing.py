@@ -7,10 +7,10 @@ from functools import partial
 import cv2
 import numpy as np
 
-from common.image import Size
-from common.transforms import RandomResizedCrop
-from producer.arrays import Draws, Matrix, Pixels
-from producer.transforms.geometry import Action
+from feedline.common.declarations.catalogue import RandomResizedCrop
+from feedline.common.sample.image import Size
+from feedline.producer.arrays import Draws, Matrix, Pixels
+from feedline.producer.transforms.geometry import Action
 
 
 def resized_crop(

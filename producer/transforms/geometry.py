@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import cv2
 import numpy as np
 
-from common.transforms import (
+from feedline.common.declarations.catalogue import (
     FillMode,
     FlipMode,
     Interpolation,
@@ -26,7 +26,7 @@ from common.transforms import (
     RandomTranslation,
     RandomZoom,
 )
-from producer.arrays import Draws, Matrix, Pixels
+from feedline.producer.arrays import Draws, Matrix, Pixels
 
 Action: TypeAlias = Callable[[Pixels, Pixels], Pixels]
 """(pixels, out) → the result, which is `out` after it was written to, or (a part of) `pixels`."""

@@ -16,9 +16,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from common.arguments import Pair
-from common.image import Size
-from common.transforms import (
+from feedline.common.arguments import Pair
+from feedline.common.declarations.catalogue import (
     RandomBrightness,
     RandomColorJitter,
     RandomContrast,
@@ -26,11 +25,12 @@ from common.transforms import (
     RandomHue,
     RandomSaturation,
 )
-from producer.arrays import Draws, Pixels
-from producer.transforms import color
-from producer.transforms.color import DEPTHS, Line, Means, channel_means, curve
-from producer.transforms.filters import beside_alpha, strip_rows, strips, unchanged
-from producer.transforms.geometry import Action
+from feedline.common.sample.image import Size
+from feedline.producer.arrays import Draws, Pixels
+from feedline.producer.transforms import color
+from feedline.producer.transforms.color import DEPTHS, Line, Means, channel_means, curve
+from feedline.producer.transforms.filters import beside_alpha, strip_rows, strips, unchanged
+from feedline.producer.transforms.geometry import Action
 
 _LUMA = np.tile(np.array([0.2989, 0.5870, 0.1140]), (3, 1))
 """Keras' weights of red, green and blue, once for each channel that comes out."""

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from common.boxes import Boxes
-from common.image import Size
-from common.transforms import Collage, MixUp, Patch
-from producer.arrays import Draws, Pixels
-from producer.transforms.boxes import moved_into
+from feedline.common.declarations.catalogue import Collage, MixUp, Patch
+from feedline.common.sample.boxes import Boxes
+from feedline.common.sample.image import Size
+from feedline.producer.arrays import Draws, Pixels
+from feedline.producer.transforms.boxes import moved_into
 
 
 class Mix(Protocol):

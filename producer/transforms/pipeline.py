@@ -1,7 +1,7 @@
 """Transforms of a job, made ready for one size of image: each step writes where the next one reads.
 
-A crop is a view and costs nothing; the last step writes into the batch. `producer.transforms.steps` says
-which steps there are.
+A crop is a view and costs nothing; the last step writes into the batch. `feedline.producer.transforms.steps`
+says which steps there are.
 """
 
 from __future__ import annotations
@@ -11,16 +11,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.boxes import Boxes
-from common.companions import Role
-from common.errors import ConfigurationError
-from common.image import DECODED_DTYPES, Size
-from common.transforms import Transform, check_channels, num_draws, output_dtype, output_size
-from producer.arrays import Draws, Pixels
-from producer.plugins import NO_PLUGINS, Plugins
-from producer.transforms.boxes import Move, moved_through
-from producer.transforms.geometry import Action
-from producer.transforms.steps import Call, Cut, MovingStep, Step, steps_of
+from feedline.common.declarations.catalogue import (
+    Transform,
+    check_channels,
+    num_draws,
+    output_dtype,
+    output_size,
+)
+from feedline.common.errors import ConfigurationError
+from feedline.common.sample.boxes import Boxes
+from feedline.common.sample.companions import Role
+from feedline.common.sample.image import DECODED_DTYPES, Size
+from feedline.producer.arrays import Draws, Pixels
+from feedline.producer.plugins import NO_PLUGINS, Plugins
+from feedline.producer.transforms.boxes import Move, moved_through
+from feedline.producer.transforms.geometry import Action
+from feedline.producer.transforms.steps import Call, Cut, MovingStep, Step, steps_of
 
 PIPELINE_DTYPES = (*DECODED_DTYPES, "float32")
 """What may come in."""

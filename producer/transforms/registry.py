@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common.transforms import (
+from feedline.common.declarations.catalogue import (
     Albumentations,
     CenterCrop,
     CutMix,
@@ -60,13 +60,13 @@ from common.transforms import (
     Transform,
     YoloAugment,
 )
-from producer.arrays import Draws, Matrix
-from producer.plugins import Plugins
-from producer.transforms import calls, color, crop, detail, framing, geometry, hue, mixing, yolo
-from producer.transforms.calls import Function
-from producer.transforms.color import Line, Means
-from producer.transforms.geometry import Action
-from producer.transforms.mixing import Mix
+from feedline.producer.arrays import Draws, Matrix
+from feedline.producer.plugins import Plugins
+from feedline.producer.transforms import calls, color, crop, detail, framing, geometry, hue, mixing, yolo
+from feedline.producer.transforms.calls import Function
+from feedline.producer.transforms.color import Line, Means
+from feedline.producer.transforms.geometry import Action
+from feedline.producer.transforms.mixing import Mix
 
 MAPPINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], npt.NDArray[np.float64]]] = {
     Flip: geometry.flip,

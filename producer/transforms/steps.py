@@ -8,14 +8,29 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from common.image import Size
-from common.transforms import RandomFlip, Transform
-from producer.arrays import Draws, Matrix, Pixels
-from producer.plugins import Plugins
-from producer.transforms.calls import call
-from producer.transforms.color import apply_line, channel_means, no_means, prepare_line
-from producer.transforms.geometry import Action, Sampler, edges_moved_by, look_up_classes, lookup_of, mirror
-from producer.transforms.registry import CALLS, FILTERS, FRAMINGS, LINES, MAPPINGS, NEED_MEANS, WINDOWS
+from feedline.common.declarations.catalogue import RandomFlip, Transform
+from feedline.common.sample.image import Size
+from feedline.producer.arrays import Draws, Matrix, Pixels
+from feedline.producer.plugins import Plugins
+from feedline.producer.transforms.calls import call
+from feedline.producer.transforms.color import apply_line, channel_means, no_means, prepare_line
+from feedline.producer.transforms.geometry import (
+    Action,
+    Sampler,
+    edges_moved_by,
+    look_up_classes,
+    lookup_of,
+    mirror,
+)
+from feedline.producer.transforms.registry import (
+    CALLS,
+    FILTERS,
+    FRAMINGS,
+    LINES,
+    MAPPINGS,
+    NEED_MEANS,
+    WINDOWS,
+)
 
 
 class Step(Protocol):

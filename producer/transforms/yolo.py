@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from common.declarations.yolo import CANVAS_VALUE, Distortion, Placement, Resample
-from common.errors import ConfigurationError
-from common.image import Size
-from common.transforms import Letterbox, YoloAugment
-from producer.arrays import Draws, Matrix, Pixels
-from producer.transforms.geometry import Action
+from feedline.common.declarations.catalogue import Letterbox, YoloAugment
+from feedline.common.declarations.yolo import CANVAS_VALUE, Distortion, Placement, Resample
+from feedline.common.errors import ConfigurationError
+from feedline.common.sample.image import Size
+from feedline.producer.arrays import Draws, Matrix, Pixels
+from feedline.producer.transforms.geometry import Action
 
 Floats = npt.NDArray[np.float32]
 

@@ -19,7 +19,7 @@ import cv2
 import keras
 import numpy as np
 
-from trainer import BatchSequence, ImageDataset, ProducerPool
+from feedline import BatchSequence, ImageDataset, ProducerPool
 
 IMAGES = Path("/data/audit")
 FINISH = Path("/tmp/finish")

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from common.batch import ArraySpec
-from common.image import ImageSpec
-from common.job import Job
-from trainer import ProducerPool
-from trainer.jobs import JobSource, ticket_paths
-from trainer.plan import EpochPlan, StepKey
+from feedline import ProducerPool
+from feedline.common.batch.layout import ArraySpec
+from feedline.common.job.images import Job
+from feedline.common.sample.image import ImageSpec
+from feedline.trainer.plan.epochs import EpochPlan, StepKey
+from feedline.trainer.pool.job_source import JobSource, ticket_paths
 
 SIZE = (24, 32)
 """Of the images that `images.write_images` makes."""

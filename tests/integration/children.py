@@ -16,8 +16,8 @@ from typing import Self
 
 import psutil
 
-from trainer import ProducerPool
-from trainer.slots import SlotState
+from feedline import ProducerPool
+from feedline.trainer.dispatch.slots import SlotState
 
 PATIENCE_S = 120.0
 """Only a test that fails waits so long."""
@@ -134,7 +134,7 @@ class Killer(threading.Thread):
 def producer(endpoint: str, root: str | Path, name: str, workers: int = 1) -> tuple[str, ...]:
     """The command of a supervisor and so many producers."""
     where = ("--connect", endpoint, "--data-root", str(root))
-    return ("-m", "producer", *where, "--name", name, "--workers", str(workers))
+    return ("-m", "feedline.producer", *where, "--name", name, "--workers", str(workers))
 
 
 def faulty_producer(endpoint: str, root: str | Path, fault: str, flags: Path) -> tuple[str, ...]:

@@ -17,10 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common.protocol import Batch
-from producer import worker
-from producer.__main__ import main
-from producer.build import BatchBuilder
+from feedline.common.wire.protocol import Batch
+from feedline.producer.__main__ import main
+from feedline.producer.building.batches import BatchBuilder
+from feedline.producer.serving import worker
 
 
 def hang(flags: Path) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from bare_trainer import BareTrainer, is_waited_for, names_in
 
-from common.errors import ClosedError
-from trainer import ProducerPool
+from feedline import ProducerPool
+from feedline.errors import ClosedError
 
 
 def be_a_child(pool: ProducerPool, trainer: BareTrainer) -> None:

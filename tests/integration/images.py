@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from trainer import ImageDataset
+from feedline import ImageDataset
 
 HEIGHT, WIDTH = 24, 32
 SIZE = (HEIGHT, WIDTH)

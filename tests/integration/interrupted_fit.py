@@ -18,7 +18,7 @@ import keras
 import psutil
 from bare_trainer import is_waited_for
 
-from trainer import BatchSequence, ImageDataset, ProducerPool
+from feedline import BatchSequence, ImageDataset, ProducerPool
 
 SIZE = (24, 32)
 STOP_AT = 3
@@ -112,7 +112,16 @@ def main(folder: Path) -> None:
     threading.Thread(target=lambda: (wait_for_a_wait(pool), say("waiting")), daemon=True).start()
     interrupted(lambda: model.fit(sequence, **in_order))
 
-    command = ["-m", "producer", "--workers", "1", "--connect", pool.endpoint, "--data-root", str(folder)]
+    command = [
+        "-m",
+        "feedline.producer",
+        "--workers",
+        "1",
+        "--connect",
+        pool.endpoint,
+        "--data-root",
+        str(folder),
+    ]
     with subprocess.Popen([sys.executable, *command], stderr=subprocess.DEVNULL):
         callback = StopProducers(sequence, signal.SIGKILL)
         model.fit(sequence, epochs=2, callbacks=[callback], **in_order)

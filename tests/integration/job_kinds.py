@@ -17,8 +17,10 @@ from children import PATIENCE_S
 from dicom_files import dicom_bytes
 from images import write_photos
 
-from common.ct import CTWindows
-from common.transforms import (
+from feedline import BatchSequence, ImageDataset, ProducerPool, build_index
+from feedline.common.declarations.catalogue import is_framed
+from feedline.common.sample.ct import CTWindows
+from feedline.transforms import (
     GaussianNoise,
     RandomBrightness,
     RandomColorJitter,
@@ -32,10 +34,8 @@ from common.transforms import (
     RandomShear,
     RandomTranslation,
     RandomZoom,
-    is_framed,
 )
-from trainer import BatchSequence, ImageDataset, ProducerPool, build_index
-from trainer.yolo import YoloAugment, YoloTargets
+from feedline.yolo import YoloAugment, YoloTargets
 
 NUM_ROWS = 101
 BATCH_SIZE = 4

@@ -12,12 +12,9 @@ import pytest
 from children import PATIENCE_S
 from images import SIZE, write_images
 
-from common.transforms import RandomBrightness
-from trainer import BatchSequence
-from trainer.legacy import (
-    DataGenerator,
-    fit_generator,
-)
+from feedline import BatchSequence
+from feedline.legacy import DataGenerator, fit_generator
+from feedline.transforms import RandomBrightness
 
 NUM_ROWS = 27
 BATCH_SIZE = 5

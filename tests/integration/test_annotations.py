@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 from children import pool_of
 
-from common.errors import ConfigurationError
-from common.transforms import (
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.errors import ConfigurationError
+from feedline.transforms import (
     CutMix,
     MixUp,
     Mosaic,
@@ -28,7 +29,6 @@ from common.transforms import (
     Rescaling,
     Transform,
 )
-from trainer import BatchSequence, ImageDataset, ProducerPool
 
 NUM_ROWS = 12
 SIZE = (48, 64)

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 import pytest
 
-from trainer.bench.simulate import Simulation, simulate
+from feedline.trainer.bench.simulate import Simulation, simulate
 
 
 def bench(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "trainer", "bench", *map(str, words)]
+    command = [sys.executable, "-m", "feedline", "bench", *map(str, words)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
 

@@ -15,10 +15,10 @@ import psutil
 import pytest
 from images import write_photos
 
-from common.arena import CACHE_PREFIX, sweep
-from common.batch import digest
-from common.transforms import RandomBrightness, RandomCrop, RandomFlip, RandomRotation
-from trainer import BatchSequence, ImageDataset, ProducerPool
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.common.batch.layout import digest
+from feedline.common.memory.arena import CACHE_PREFIX, sweep
+from feedline.transforms import RandomBrightness, RandomCrop, RandomFlip, RandomRotation
 
 NUM_ROWS = 61
 RANDOM = [RandomFlip("horizontal"), RandomRotation(0.1), RandomCrop(40, 56), RandomBrightness(0.2)]

@@ -30,7 +30,7 @@ def flowers(tmp_path: Path) -> Path:
 
 
 def demo(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "trainer", "demo", *map(str, words)]
+    command = [sys.executable, "-m", "feedline", "demo", *map(str, words)]
     # The package is installed; PYTHONPATH is for a checkout that is not. TensorFlow, imported in this
     # process by other tests, has set variables that would make another one of it talk.
     environment = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from dicom_files import UNITS, UNSIGNED, dicom_bytes
 
-from common.errors import BatchError, ConfigurationError
-from common.transforms import RandomBrightness
-from trainer import BatchSequence, CTWindows, ImageDataset
+from feedline import BatchSequence, CTWindows, ImageDataset
+from feedline.errors import BatchError, ConfigurationError
+from feedline.transforms import RandomBrightness
 
 WINDOWS = CTWindows(["brain", "subdural", "soft"])
 SIZE = UNSIGNED.shape

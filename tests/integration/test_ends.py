@@ -22,10 +22,10 @@ from bare_trainer import BareTrainer, is_waited_for, names_in
 from children import PATIENCE_S, connected, producers_elsewhere, wait_for, wait_for_producers
 from images import SIZE, numbered, write_images
 
-from common.errors import ClosedError, FeedlineError, InterruptedWaitError
-from trainer import BatchSequence, ImageDataset, ProducerPool
-from trainer.interrupts import raise_keyboard_interrupt
-from trainer.shared import SHARED
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.errors import ClosedError, FeedlineError, InterruptedWaitError
+from feedline.trainer.pool.interrupts import raise_keyboard_interrupt
+from feedline.trainer.pool.shared import SHARED
 
 HERE = Path(__file__).parent
 NUM_ROWS = 24
@@ -185,7 +185,7 @@ def test_a_users_own_handler_decides_what_ctrl_c_means(folder: Path) -> None:
             with waiting_thread(trainer, pool) as outcome:
                 signal.raise_signal(signal.SIGINT)
                 assert handled == [signal.SIGINT]
-                with producers_elsewhere("-m", "producer", *serving(pool, folder)):
+                with producers_elsewhere("-m", "feedline.producer", *serving(pool, folder)):
                     wait_for("the batch", lambda: outcome)
             assert outcome == [[0, 1]]
         assert signal.getsignal(signal.SIGINT) not in {signal.default_int_handler, raise_keyboard_interrupt}
@@ -323,8 +323,8 @@ import sys, threading
 from contextlib import suppress
 from pathlib import Path
 from bare_trainer import BareTrainer, is_waited_for, names_in
-from common.errors import ClosedError
-from trainer import ProducerPool
+from feedline.errors import ClosedError
+from feedline import ProducerPool
 def wait(trainer):
     with suppress(ClosedError):
         trainer.fetch(0)
@@ -351,7 +351,7 @@ def test_an_interpreter_that_exits_with_pools_open_and_a_wait_going_on_leaves_at
 
 LEFT_OPEN = """
 import sys
-from trainer import BatchSequence, ImageDataset
+from feedline import BatchSequence, ImageDataset
 data = ImageDataset.from_lists(["0000.png", "0001.png"], [0, 1], directory=sys.argv[1])
 sequences = [BatchSequence(data, image_size=(8, 8), workers=1, shuffle=False) for _ in range(2)]
 print([sequence[0][1].tolist() for sequence in sequences])
@@ -372,7 +372,16 @@ def test_a_forked_child_gets_a_closed_pool_and_does_not_disturb_its_parent(folde
         said = [process.stdout.readline().strip() for _ in range(5)]
         assert all("belongs to the process that was forked" in line for line in said[:2])
         assert said[2:4] == ["interrupted", "the child exited with 7"]
-        command = ("-m", "producer", "--workers", "1", "--connect", said[4], "--data-root", str(folder))
+        command = (
+            "-m",
+            "feedline.producer",
+            "--workers",
+            "1",
+            "--connect",
+            said[4],
+            "--data-root",
+            str(folder),
+        )
         with producers_elsewhere(*command):
             out, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, errors) == (0, "")
@@ -391,7 +400,7 @@ def test_sigterm_finishes_the_batch_in_hand_and_loses_nothing(tmp_path: Path) ->
         os.mkfifo(tmp_path / name)
     with ProducerPool("tcp://127.0.0.1:*") as pool:
         trainer = BareTrainer(pool, tmp_path, names, batch_size=2)
-        command = [sys.executable, "-m", "producer", *serving(pool, tmp_path)]
+        command = [sys.executable, "-m", "feedline.producer", *serving(pool, tmp_path)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None
             end = opened_by_a_reader(tmp_path / names[0])
@@ -410,5 +419,5 @@ def test_sigterm_finishes_the_batch_in_hand_and_loses_nothing(tmp_path: Path) ->
         for name in names[:4]:
             (tmp_path / name).unlink()
             (tmp_path / name).write_bytes(image)
-        with producers_elsewhere("-m", "producer", *serving(pool, tmp_path)):
+        with producers_elsewhere("-m", "feedline.producer", *serving(pool, tmp_path)):
             assert list(trainer.epochs(1))[1:] == [[2, 3], [4, 5], [6, 7]]

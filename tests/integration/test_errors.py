@@ -16,16 +16,11 @@ from bare_trainer import BareTrainer
 from children import connected, producers_elsewhere, wait_for, wait_for_producers
 from images import SIZE, write_images
 
-from common.errors import (
-    BatchError,
-    ClosedError,
-    FeedlineError,
-    ProducerCrashError,
-    StarvedError,
-)
-from trainer import BatchSequence, ImageDataset, ProducerPool
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.common.processes import children
+from feedline.errors import BatchError, ClosedError, FeedlineError, ProducerCrashError, StarvedError
 
-PRODUCER = ("-m", "producer", "--workers", "1")
+PRODUCER = ("-m", "feedline.producer", "--workers", "1")
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +132,7 @@ def test_in_fit_the_text_alone_names_file_producer_and_traceback(folder: Path, p
 def test_producers_elsewhere_read_nothing_outside_their_roots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainer.hub.READ_GRACE_S", 0.0)
+    monkeypatch.setattr("feedline.trainer.pool.hub.READ_GRACE_S", 0.0)
     (tmp_path / "root").mkdir()
     write_images(tmp_path, 2)
     (tmp_path / "root/link.png").symlink_to("../0000.png")
@@ -158,14 +153,11 @@ def test_producers_elsewhere_read_nothing_outside_their_roots(
 
 
 def test_producers_that_die_at_once_become_an_error_with_their_last_words(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site = tmp_path / "sitecustomize.py"
-    site.write_text(
-        "import os, sys; sys.stderr.write('no space left on device\\n'); sys.stderr.flush(); os._exit(3)"
-    )
+    dying = "import os, sys; sys.stderr.write('no space left on device\\n'); sys.stderr.flush(); os._exit(3)"
     with monkeypatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(tmp_path))
+        patch.setattr(children, "_RUN", dying)
         pool = ProducerPool(workers=2)
         with pool:
             trainer = BareTrainer(pool, folder, ["0000.png"])
@@ -173,8 +165,7 @@ def test_producers_that_die_at_once_become_an_error_with_their_last_words(
                 with pytest.raises(ProducerCrashError, match="no space left on device") as caught:
                     trainer.fetch(0)
                 assert "status 3" in str(caught.value)
-            patch.delenv("PYTHONPATH")
-            site.unlink()
+            patch.undo()
             pool.resize(1)
             assert trainer.fetch(0) == [0]
 
@@ -186,7 +177,7 @@ def test_producers_that_cannot_even_be_started_become_an_error(
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     with monkeypatch.context() as patch:
-        patch.setattr("trainer.local.start_producer", no_memory)
+        patch.setattr("feedline.trainer.pool.embedded.start_producer", no_memory)
         with ProducerPool(workers=2) as pool:
             trainer = BareTrainer(pool, folder, ["0000.png"])
             with pytest.raises(ProducerCrashError, match="Resource temporarily unavailable"):

@@ -21,8 +21,8 @@ from children import (
 )
 from images import rows_in, write_images
 
-from trainer import BatchSequence, ImageDataset, ProducerPool
-from trainer.slots import SlotState
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.trainer.dispatch.slots import SlotState
 
 NUM_ROWS = 150
 BATCH_SIZE = 4

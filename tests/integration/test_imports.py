@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from images import SIZE, numbered, rows_in
 
-from trainer import BatchSequence
+from feedline import BatchSequence
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("tensorflow", "keras", "pandas", "torch", "jax", "matplotlib", "skimage", "sklearn")
@@ -41,27 +41,36 @@ def imported_by_help_of(package: str) -> set[str]:
 
 
 def test_nothing_of_the_producer_imports_what_only_a_trainer_needs() -> None:
-    modules = python("-c", EVERY_MODULE, "producer", "common").stdout.split()
-    assert {"producer.worker", "producer.__main__", "common.protocol"} <= set(modules)
-    assert not {module for module in modules if module.split(".")[0] in {*HEAVY, "trainer"}}
+    modules = python("-c", EVERY_MODULE, "feedline.producer", "feedline.common").stdout.split()
+    assert {
+        "feedline.producer.serving.worker",
+        "feedline.producer.__main__",
+        "feedline.common.wire.protocol",
+    } <= set(modules)
+    assert not {module for module in modules if module.split(".")[0] in HEAVY}
+    assert not {module for module in modules if module.startswith("feedline.trainer")}
 
 
-@pytest.mark.parametrize("package", ["producer", "trainer"])
+@pytest.mark.parametrize("package", ["feedline.producer", "feedline"])
 def test_help_imports_nothing_that_is_slow(package: str) -> None:
     modules = imported_by_help_of(package)
     assert "argparse" in modules
     assert not {module for module in modules if module.split(".")[0] in {*HEAVY, "numpy", "cv2", "zmq"}}
 
 
-@pytest.mark.parametrize("statement", ["import trainer", "from trainer import ImageDataset, ProducerPool"])
+@pytest.mark.parametrize("statement", ["import feedline", "from feedline import ImageDataset, ProducerPool"])
 def test_a_trainer_imports_tensorflow_only_for_a_sequence(statement: str) -> None:
     modules = python("-c", f"import sys; {statement}; print(*sys.modules)").stdout.split()
-    assert "trainer" in modules
+    assert "feedline" in modules
     assert not {module for module in modules if module.split(".")[0] in HEAVY}
 
 
 def test_no_file_of_ours_speaks_of_pickle() -> None:
-    files = [file for package in ("common", "producer", "trainer") for file in (ROOT / package).rglob("*.py")]
+    files = [
+        file
+        for package in ("common", "feedline", "producer", "trainer")
+        for file in (ROOT / package).rglob("*.py")
+    ]
     assert len(files) > 50
     assert [file for file in files if "pickle" in file.read_text().lower()] == []
 
@@ -71,10 +80,10 @@ def test_a_users_own_modules_do_not_break_embedded_producers(
 ) -> None:
     """Names such as common.py lie about in many a project, here or on PYTHONPATH."""
     data = numbered(tmp_path, 4)
-    for name in ("common", "producer", "trainer", "cv2", "zmq"):
+    for name in ("common", "producer", "trainer", "feedline", "cv2", "zmq"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the user has this file')")
     monkeypatch.chdir(tmp_path)
-    for name in ("common", "producer", "trainer"):
+    for name in ("common", "producer", "trainer", "feedline", "cv2", "zmq", "argparse", "queue"):
         (tmp_path / "path").mkdir(exist_ok=True)
         (tmp_path / "path" / f"{name}.py").write_text("raise SystemExit('... and this one')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))

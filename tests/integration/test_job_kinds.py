@@ -10,8 +10,8 @@ import pytest
 from children import Killer, pool_of, producer, producers_elsewhere, wait_for_producers
 from job_kinds import CACHED_KINDS, JOB_KINDS, NUM_BATCHES, NUM_ROWS, JobKind
 
-from common.batch import digest
-from trainer import ProducerPool
+from feedline import ProducerPool
+from feedline.common.batch.layout import digest
 
 pytestmark = pytest.mark.all_kinds
 

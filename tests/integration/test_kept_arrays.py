@@ -13,11 +13,11 @@ import pytest
 from children import PATIENCE_S, pool_of, slot_states, wait_for
 from images import SIZE, numbered, rows_in
 
-from common.batch import ALIGNMENT_BYTES
-from trainer import BatchSequence, ImageDataset, ProducerPool
-from trainer.delivery import WORD_BYTES
-from trainer.shelf import MIN_STREAK
-from trainer.slots import SlotState
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.common.batch.layout import ALIGNMENT_BYTES
+from feedline.trainer.dispatch.slots import SlotState
+from feedline.trainer.pool.handover.delivery import WORD_BYTES
+from feedline.trainer.pool.handover.shelf import MIN_STREAK
 
 NUM_ROWS = 400
 BATCH_SIZE = 4

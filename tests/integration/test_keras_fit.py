@@ -18,7 +18,7 @@ from images import SIZE, numbered, rows_in
 from keras import ops
 from recorder import ReadRow, Recorder, recording_model
 
-from trainer import BatchSequence, ImageDataset, ProducerPool
+from feedline import BatchSequence, ImageDataset, ProducerPool
 
 NUM_ROWS = 27
 BATCH_SIZE = 5

@@ -9,7 +9,7 @@ from children import PATIENCE_S, pool_of
 from images import SIZE, numbered
 from recorder import recording_model
 
-from trainer import BatchSequence
+from feedline import BatchSequence
 
 
 def test_a_mirrored_strategy_trains_every_sample_once_per_epoch_in_two_fits(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from children import PATIENCE_S, pool_of
 from images import SIZE, numbered
 from recorder import Recorder, recording_model
 
-from trainer import BatchSequence, ImageDataset, ProducerPool
-from trainer.plan import EpochPlan
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.trainer.plan.epochs import EpochPlan
 
 FIRST = [range(40), range(40, 80)]
 BLOCKS = [*FIRST, *(pytest.param(range(at, at + 40), marks=pytest.mark.all_seeds) for at in (80, 120, 160))]

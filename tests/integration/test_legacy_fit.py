@@ -28,12 +28,9 @@ from legacy_generators import (
 )
 from recorder import Recorder, recording_model
 
-from common.errors import ConfigurationError
-from trainer import BatchSequence, ImageDataset
-from trainer.legacy import (
-    DataGenerator,
-    fit_generator,
-)
+from feedline import BatchSequence, ImageDataset
+from feedline.errors import ConfigurationError
+from feedline.legacy import DataGenerator, fit_generator
 
 
 def test_epochs_and_initial_epoch_say_which_epochs_are_run(generator: DataGenerator) -> None:
@@ -205,7 +202,7 @@ def test_use_multiprocessing_forks_nothing(generator: DataGenerator) -> None:
     fit(model, generator, workers=2, use_multiprocessing=True, callbacks=[look])
     assert sorted(recorder.take_rows()) == EPOCH
     assert names
-    assert all("-m producer" in name or "resource_tracker" in name for name in names), names
+    assert all("feedline.producer" in name or "resource_tracker" in name for name in names), names
 
 
 def test_shuffle_asks_for_batches_of_an_unshuffled_generator_in_random_order(ordered: DataGenerator) -> None:

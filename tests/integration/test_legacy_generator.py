@@ -18,10 +18,10 @@ from images import SIZE, rows_in, write_images
 from matplotlib.image import imread
 from recorder import recording_model
 
-from common.errors import BatchError, ConfigurationError, DatasetError
-from common.transforms import RandomFlip
-from trainer import ProducerPool
-from trainer.legacy import DataGenerator, predictions_frame
+from feedline import ProducerPool
+from feedline.errors import BatchError, ConfigurationError, DatasetError
+from feedline.legacy import DataGenerator, predictions_frame
+from feedline.transforms import RandomFlip
 
 NUM_ROWS = 27
 LENGTH = 6  # batches of five; the last has two

@@ -23,15 +23,10 @@ from legacy_generators import (
 )
 from recorder import recording_model
 
-from common.errors import ConfigurationError
-from common.transforms import Rescaling
-from trainer import BatchSequence, ImageDataset, ProducerPool
-from trainer.legacy import (
-    DataGenerator,
-    evaluate_generator,
-    predict_generator,
-    predictions_frame,
-)
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.errors import ConfigurationError
+from feedline.legacy import DataGenerator, evaluate_generator, predict_generator, predictions_frame
+from feedline.transforms import Rescaling
 
 
 @pytest.fixture

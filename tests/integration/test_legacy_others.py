@@ -16,8 +16,8 @@ from images import rows_in
 from legacy_generators import EPOCH, NUM_ROWS, fit, folder, generator, num_slots, ordered
 from recorder import recording_model
 
-from common.errors import ConfigurationError
-from trainer.legacy import (
+from feedline.errors import ConfigurationError
+from feedline.legacy import (
     DataGenerator,
     evaluate_generator,
     fit_generator,

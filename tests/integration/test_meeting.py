@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
@@ -22,9 +22,9 @@ from bare_trainer import BareTrainer, names_in
 from children import PATIENCE_S, producers_elsewhere, wait_for, wait_for_producers
 from images import rows_in, write_images
 
-from common.encoding import encode
-from common.protocol import VERSION, Heartbeat, Session, new_id
-from trainer import ProducerPool
+from feedline import ProducerPool
+from feedline.common.wire.encoding import encode
+from feedline.common.wire.protocol import VERSION, Heartbeat, Session, new_id
 
 NUM_ROWS = 12
 ROOT = Path(__file__).parents[2]
@@ -52,8 +52,8 @@ def address() -> Iterator[str]:
 
 
 def producer(root: Path, *words: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
-    """Start ``python -m producer`` with one process."""
-    return producers_elsewhere("-m", "producer", "--workers", "1", "--data-root", str(root), *words)
+    """Start ``python -m feedline.producer`` with one process."""
+    return producers_elsewhere("-m", "feedline.producer", "--workers", "1", "--data-root", str(root), *words)
 
 
 def trainer_of(pool: ProducerPool, root: Path, pattern: str = "*") -> BareTrainer:
@@ -204,29 +204,30 @@ def test_a_producer_with_two_addresses_serves_two_trainers(images: Path, address
 # --- who is sent away ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def altered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Have processes that are started from now on run a statement first: an installation that differs."""
+def altered(statement: str, endpoint: str, root: Path, *words: str) -> list[str]:
+    """The command of producers of an installation that differs: each runs `statement` first."""
+    run = f"""
+import sys
+from feedline.common.processes import children
+from feedline.producer.__main__ import main
+children._RUN = "\\n".join([{statement!r}, children._RUN])
+sys.exit(main())
+"""
+    return ["-c", run, "--connect", endpoint, "--data-root", str(root), *words]
 
-    def alter(statement: str) -> None:
-        (tmp_path / "sitecustomize.py").write_text(statement)
-        monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{tmp_path}")
 
-    return alter
-
-
-def refused_producer(endpoint: str, root: Path) -> subprocess.CompletedProcess[str]:
+def refused(command: list[str]) -> subprocess.CompletedProcess[str]:
     """Run a producer command until it ends by itself."""
-    command = [sys.executable, "-m", "producer", "--connect", endpoint, "--data-root", root, "--workers", "2"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    words = [sys.executable, *command, "--workers", "2"]
+    return subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def test_a_producer_of_another_version_is_refused_in_a_sentence_and_exits_non_zero(
-    images: Path, altered: Callable[[str], None]
+    images: Path,
 ) -> None:
-    altered("import common.protocol; common.protocol.VERSION = 99")
+    newer = "import feedline.common.wire.protocol as protocol; protocol.VERSION = 99"
     with ProducerPool("tcp://127.0.0.1:*") as pool:
-        done = refused_producer(pool.endpoint, images)
+        done = refused(altered(newer, pool.endpoint, images))
         assert pool.producers == []
     assert done.returncode == 1
     sentence = (
@@ -239,7 +240,7 @@ def test_a_producer_of_another_version_is_refused_in_a_sentence_and_exits_non_ze
 
 @pytest.mark.parametrize("strict", [True, False], ids=["strict", "not strict"])
 def test_other_libraries_are_refused_only_if_versions_are_strict(
-    images: Path, altered: Callable[[str], None], strict: bool, caplog: pytest.LogCaptureFixture
+    images: Path, strict: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     difference = f"has numpy 0.1 instead of {np.__version__}"
     with (
@@ -247,14 +248,14 @@ def test_other_libraries_are_refused_only_if_versions_are_strict(
         producer(images, "--connect", pool.endpoint, "--name", "first"),
     ):
         wait_for_producers(pool, 1)
-        altered("import numpy; numpy.__version__ = '0.1'")
+        odd = altered("import numpy; numpy.__version__ = '0.1'", pool.endpoint, images, "--name", "odd")
         if strict:
-            done = refused_producer(pool.endpoint, images)
+            done = refused(odd)
             assert done.returncode == 1
             assert difference in done.stderr
             assert pool.producers == ["first/0"]
         else:
-            with producer(images, "--connect", pool.endpoint, "--name", "odd"):
+            with producers_elsewhere(*odd, "--workers", "1"):
                 wait_for_producers(pool, 2)
             assert caplog.text.count(difference) == 1
 

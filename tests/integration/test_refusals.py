@@ -18,14 +18,15 @@ from bare_trainer import BareTrainer
 from children import producers_elsewhere, wait_for_producers
 from images import SIZE, write_images
 
-from common.ct import CTWindows
-from common.errors import ConfigurationError, DatasetError
-from common.transforms import Letterbox, RandomFlip, RandomHue, YoloAugment
-from trainer import BalancedSampler, BatchSequence, ImageDataset, ProducerPool
-from trainer.shared import SHARED
-from trainer.yolo import YoloTargets
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.common.sample.ct import CTWindows
+from feedline.errors import ConfigurationError, DatasetError
+from feedline.samplers import BalancedSampler
+from feedline.trainer.pool.shared import SHARED
+from feedline.transforms import Letterbox, RandomFlip, RandomHue, YoloAugment
+from feedline.yolo import YoloTargets
 
-PRODUCER = ("-m", "producer", "--workers", "1")
+PRODUCER = ("-m", "feedline.producer", "--workers", "1")
 
 SEQUENCES = [
     ({"workers": 0}, "workers must be a whole number, at least 1, got 0"),
@@ -51,8 +52,11 @@ SEQUENCES = [
     ({"image_sizes": 32}, "image_sizes must be a list of (height, width), got 32"),
     ({"transforms": RandomFlip()}, "transforms must be a list"),
     ({"transforms": None}, "transforms must be a list"),
-    ({"transforms": [RandomFlip]}, "transforms must be such as common.transforms.RandomFlip(), got <class"),
-    ({"transforms": [keras.layers.RandomFlip()]}, "by trainer.from_keras_layers"),
+    (
+        {"transforms": [RandomFlip]},
+        "transforms must be such as feedline.transforms.RandomFlip(), got <class",
+    ),
+    ({"transforms": [keras.layers.RandomFlip()]}, "by from_keras_layers"),
     ({"workers": 1, "transforms": [YoloAugment()], "color_mode": "grayscale"}, 'color_mode="rgb", got 1'),
     ({"workers": 1, "transforms": [YoloAugment()], "dtype": "uint16"}, "8 bits, got uint16"),
     ({"workers": 1, "transforms": [Letterbox("pil")], "dtype": "uint16"}, "8 bits, got uint16"),
@@ -136,7 +140,7 @@ def test_a_pool_that_cannot_work_is_refused_and_leaves_nothing_behind() -> None:
 
 
 def test_a_producer_command_that_cannot_work_is_refused_in_one_sentence() -> None:
-    start = [sys.executable, "-m", "producer"]
+    start = [sys.executable, "-m", "feedline.producer"]
     started = [subprocess.Popen([*start, *words], stderr=subprocess.PIPE, text=True) for words, _ in COMMANDS]
     for process, (_, expected) in zip(started, COMMANDS, strict=True):
         _, text = process.communicate(timeout=60)

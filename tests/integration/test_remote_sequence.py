@@ -12,9 +12,9 @@ import keras
 import pytest
 from children import PATIENCE_S, connected, pool_of, producer, producers_elsewhere, wait_for_producers
 
-from common.errors import BatchError, ConfigurationError
-from common.packed import PackedBatch
-from trainer import ProducerPool, RemoteSequence
+from feedline import ProducerPool, RemoteSequence
+from feedline.common.batch.packed import PackedBatch
+from feedline.errors import BatchError, ConfigurationError
 
 TESTS = str(Path(__file__).parent.parent)
 ALLOWED = ("--allow", "user_code", "--import-path", TESTS)

@@ -9,9 +9,9 @@ import pytest
 from children import PATIENCE_S, wait_for_producers
 from images import SIZE, numbered, rows_in
 
-from common.errors import ClosedError, ConfigurationError
-from trainer import BatchSequence, ImageDataset, ProducerPool
-from trainer.shared import SHARED
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.errors import ClosedError, ConfigurationError
+from feedline.trainer.pool.shared import SHARED
 
 NUM_ROWS = 27
 LENGTH = 6  # of 5 samples

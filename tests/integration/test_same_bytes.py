@@ -11,8 +11,8 @@ import pytest
 from children import Killer, pool_of, producer, producers_elsewhere, wait_for_producers
 from job_kinds import JOB_KINDS, NUM_BATCHES
 
-from common.batch import digest
-from trainer import BatchSequence, ImageDataset, ProducerPool
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.common.batch.layout import digest
 
 
 @pytest.fixture(scope="module")

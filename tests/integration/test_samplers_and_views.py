@@ -12,17 +12,11 @@ from children import PATIENCE_S, pool_of
 from images import SIZE, numbered, rows_in, write_photos
 from recorder import recording_model
 
-from common.errors import ClosedError, ConfigurationError
-from common.transforms import CenterCrop, Flip, RandomBrightness, RandomCrop, RandomRotation, Rescaling
-from trainer import (
-    BalancedSampler,
-    BatchSequence,
-    ImageDataset,
-    KeepProbabilitySampler,
-    ProducerPool,
-    WeightedSampler,
-)
-from trainer.rsna import predict_tta
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.errors import ClosedError, ConfigurationError
+from feedline.rsna import predict_tta
+from feedline.samplers import BalancedSampler, KeepProbabilitySampler, WeightedSampler
+from feedline.transforms import CenterCrop, Flip, RandomBrightness, RandomCrop, RandomRotation, Rescaling
 
 NUM_ROWS = 27
 IS_RARE = np.arange(NUM_ROWS) % 5 == 0

@@ -10,8 +10,8 @@ import pytest
 from children import PATIENCE_S, pool_of, wait_for_producers
 from images import SIZE, numbered, rows_in
 
-from common.errors import ClosedError, ConfigurationError
-from trainer import BatchSequence, ImageDataset, ProducerPool
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.errors import ClosedError, ConfigurationError
 
 NUM_ROWS = 27
 LENGTH = 6  # of 5 samples; the last batch has two

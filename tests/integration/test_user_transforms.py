@@ -11,10 +11,10 @@ import pytest
 from children import PATIENCE_S, pool_of, producer, producers_elsewhere
 from images import numbered, rows_in, write_photos
 
-from common.batch import digest
-from common.errors import BatchError
-from common.transforms import Albumentations, PythonTransform, RandomFlip, Transform
-from trainer import BatchSequence, ImageDataset, ProducerPool
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.common.batch.layout import digest
+from feedline.errors import BatchError
+from feedline.transforms import Albumentations, PythonTransform, RandomFlip, Transform
 
 TESTS = str(Path(__file__).parent.parent)
 NUM_ROWS = 21

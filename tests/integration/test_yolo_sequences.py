@@ -15,19 +15,13 @@ import pytest
 from children import pool_of
 from skimage import data as photographs
 
-from common.batch import digest
-from common.draws import Purpose, uniforms
-from common.errors import ConfigurationError
-from trainer import BatchSequence, ImageDataset, ProducerPool
-from trainer.yolo import (
-    Letterbox,
-    YoloAugment,
-    YoloTargets,
-    encode_yolo_targets,
-    yolo_sequences,
-)
+from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline.common.batch.layout import digest
+from feedline.common.draws import Purpose, uniforms
+from feedline.errors import ConfigurationError
+from feedline.yolo import Letterbox, YoloAugment, YoloTargets, encode_yolo_targets, yolo_sequences
 
-sys.path.append(str(Path(__file__).parents[1] / "unit/producer"))
+sys.path.append(str(Path(__file__).parents[1] / "unit/producer/transforms"))
 import literal_yolo
 
 Array = npt.NDArray[Any]

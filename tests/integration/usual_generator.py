@@ -11,7 +11,7 @@ from matplotlib.image import imread
 
 
 class DataGenerator(keras.utils.Sequence):  # type: ignore[misc]  # Keras has no types
-    """As `trainer.legacy.DataGenerator`, as far as old scripts go; its last batch is padded with NaN.
+    """As `feedline.legacy.DataGenerator`, as far as old scripts go; its last batch is padded with NaN.
 
     Theirs is padded with whatever was in memory.
     """

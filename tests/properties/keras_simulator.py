@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from trainer.binding import IndexBinding
-from trainer.plan import StepKey
+from feedline.trainer.plan.epochs import StepKey
+from feedline.trainer.sequences.binding import IndexBinding
 
 READ_AHEAD = 9
 

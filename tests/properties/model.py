@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from common.errors import BatchError, ConfigurationError, StarvedError
-from common.protocol import Failure, FailureKind
-from trainer.dispatch.instructions import (
+from feedline.common.wire.protocol import Failure, FailureKind
+from feedline.errors import BatchError, ConfigurationError, StarvedError
+from feedline.trainer.dispatch.dispatcher import Dispatcher
+from feedline.trainer.dispatch.instructions import (
     Deliver,
     Discard,
     Instruction,
@@ -25,9 +26,8 @@ from trainer.dispatch.instructions import (
     SendJob,
     SendTicket,
 )
-from trainer.dispatcher import Dispatcher
-from trainer.plan import StepKey
-from trainer.slots import MIN_SLOTS, SlotId, SlotNeed
+from feedline.trainer.dispatch.slots import MIN_SLOTS, SlotId, SlotNeed
+from feedline.trainer.plan.epochs import StepKey
 
 TICK_S = 0.5
 PATIENCE_S = 1e9

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.binding import IndexBinding
-from trainer.plan import StepKey
+from feedline.trainer.plan.epochs import StepKey
+from feedline.trainer.sequences.binding import IndexBinding
 
 from .keras_simulator import Backend, Keras, Sequence, complete_epochs
 

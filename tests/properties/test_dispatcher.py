@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from trainer.dispatch.feeder import DEMANDED_AHEAD
-from trainer.ledger import StepState
-from trainer.plan import StepKey
-from trainer.slots import SlotState
+from feedline.trainer.dispatch.feeder import DEMANDED_AHEAD
+from feedline.trainer.dispatch.ledger import StepState
+from feedline.trainer.dispatch.slots import SlotState
+from feedline.trainer.plan.epochs import StepKey
 
 from .model import PATIENCE_S, Answer, Producer, World
 

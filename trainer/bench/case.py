@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from common.errors import ConfigurationError
+from feedline.common.errors import ConfigurationError
 
 DELTA = 0.2
 """Brightness is shifted by up to this share of 255, either way; half of the images are mirrored."""
@@ -31,7 +31,7 @@ class Case:
     height, width : int
         Of the images in a batch, in pixels.
     color_mode : {"grayscale", "rgb", "windows"}
-        Their channels; windows are the three of `trainer.bench.slices`, of DICOM files.
+        Their channels; windows are the three of `feedline.trainer.bench.slices`, of DICOM files.
     workers : int
         Processes or threads that do the work.
     fast : bool

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from trainer.bench.figures import Figure, first_wait_ms, per_batch_ms, rates, ratio, utilisation
+from feedline.trainer.bench.figures import Figure, first_wait_ms, per_batch_ms, rates, ratio, utilisation
 
 Result = Mapping[str, Any]
 

@@ -1,7 +1,7 @@
 """One contender in a process of its own: reads orders, one JSON object a line, and answers.
 
-``{"do": "measure", "seconds": 2, "step_s": 0}``, ``{"do": "plain", "num": 16, "to": "x.npy"}``,
-``{"do": "settle"}``; the end of input ends it. Run as ``python -P -m trainer.bench.child NAME CASE``.
+``{"do": "measure", "seconds": 2, "step_s": 0}``, ``{"do": "plain", "num": 16, "to": "x.npy"}``, ``{"do":
+"settle"}``; the end of input ends it. Run as ``python -P -m feedline.trainer.bench.child NAME CASE``.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from trainer.bench.case import Case
-from trainer.bench.contenders import make
-from trainer.bench.contenders.base import Contender
-from trainer.bench.processes import sleep_exactly, wait_until_quiet
-from trainer.demo.quiet import quiet_import
+from feedline.trainer.bench.case import Case
+from feedline.trainer.bench.contenders import make
+from feedline.trainer.bench.contenders.base import Contender
+from feedline.trainer.bench.processes import sleep_exactly, wait_until_quiet
+from feedline.trainer.console.quiet import quiet_import
 
 SETTLE_S = 4.0
 

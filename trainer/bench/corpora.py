@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import ConfigurationError
-from trainer.bench.slices import slice_bytes
-from trainer.demo.photos import PHOTOS, resized
-from trainer.demo.progress import Bar
+from feedline.common.errors import ConfigurationError
+from feedline.trainer.bench.slices import slice_bytes
+from feedline.trainer.console.progress import Bar
+from feedline.trainer.demo.photos import PHOTOS, resized
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -2,7 +2,7 @@
 
 They speak the real protocol and answer every ticket at once, with a batch that holds the ticket's
 targets and whatever else is in its slot. What a trainer takes to serve them is all that is measured.
-Run as ``python -P -m trainer.bench.fake_producers``; they end with their trainer's goodbye.
+Run as ``python -P -m feedline.trainer.bench.fake_producers``; they end with their trainer's goodbye.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import numpy as np
 import numpy.typing as npt
 import zmq
 
-from common.arena import Arena, arena_name
-from common.batch import BatchLayout, empty_buffer
-from common.encoding import decode, encode
-from common.job_kinds import AnyJob, job_from_wire
-from common.protocol import (
+from feedline.common.batch.layout import BatchLayout, empty_buffer
+from feedline.common.job.kinds import AnyJob, job_from_wire
+from feedline.common.memory.arena import Arena, arena_name
+from feedline.common.wire.encoding import decode, encode
+from feedline.common.wire.protocol import (
     HEARTBEAT_S,
     VERSION,
     ArenaAnswer,

@@ -69,7 +69,7 @@ def per_batch_ms(rounds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """What a pool's counters (`trainer.stats.PoolStats`) gained between two moments."""
+    """What a pool's counters (`feedline.trainer.pool.stats.PoolStats`) gained between two moments."""
 
     before: Mapping[str, Any]
     after: Mapping[str, Any]

@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from trainer.bench.case import Case
-from trainer.bench.meter import Meter
+from feedline.trainer.bench.case import Case
+from feedline.trainer.bench.meter import Meter
 
 MAX_EPOCHS = 10_000
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from common.processes import usable_cores
+from feedline.common.processes.children import usable_cores
 
 
 def machine(results: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:

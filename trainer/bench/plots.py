@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import MaxNLocator
 
-from common.errors import ConfigurationError
-from trainer.bench.contenders import TITLES
-from trainer.bench.figures import Figure, rates
-from trainer.bench.report import case_title
-from trainer.demo.pictures import DPI, INK, QUIET, STYLE
+from feedline.common.errors import ConfigurationError
+from feedline.trainer.bench.contenders import TITLES
+from feedline.trainer.bench.figures import Figure, rates
+from feedline.trainer.bench.report import case_title
+from feedline.trainer.demo.pictures import DPI, INK, QUIET, STYLE
 
 COLOURS = {"feedline": "#d1495b", "limit": "#22303c", "limit-fresh": "#5a6b7b"}
 OTHERS = ("#9db4c8", "#edae49", "#66a182", "#8d6b94", "#b08968", "#5f7c8a")

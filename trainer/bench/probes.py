@@ -1,4 +1,4 @@
-"""Single figures, each taken in a fresh process: ``python -P -m trainer.bench.probes WHAT CASE``."""
+"""Single figures, each taken in a fresh process: ``python -P -m feedline.trainer.bench.probes WHAT CASE``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from common.batch import empty_buffer
-from trainer.bench.case import Case
-from trainer.bench.fitting import trivial_model
-from trainer.bench.processes import descendants, memory_mb
-from trainer.dataset import ImageDataset
-from trainer.sequence import BatchSequence
+from feedline.common.batch.layout import empty_buffer
+from feedline.trainer.bench.case import Case
+from feedline.trainer.bench.fitting import trivial_model
+from feedline.trainer.bench.processes import descendants, memory_mb
+from feedline.trainer.datasets.dataset import ImageDataset
+from feedline.trainer.sequences.batch_sequence import BatchSequence
 
 NUM_BATCHES = 100
 

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from common.arena import PREFIX
+from feedline.common.memory.arena import PREFIX
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 QUIET_SHARE = 0.1

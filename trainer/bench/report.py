@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trainer.bench.contenders import TITLES
-from trainer.bench.figures import Figure, cpu_per_1000, first_wait_ms, per_batch_ms, rates, ratio, utilisation
+from feedline.trainer.bench.contenders import TITLES
+from feedline.trainer.bench.figures import (
+    Figure,
+    cpu_per_1000,
+    first_wait_ms,
+    per_batch_ms,
+    rates,
+    ratio,
+    utilisation,
+)
 
 Row = Sequence[str]
 Results = Sequence[Mapping[str, Any]]

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import FeedlineError
-from trainer.bench.case import Case
-from trainer.bench.contenders import TITLES
+from feedline.common.errors import FeedlineError
+from feedline.trainer.bench.case import Case
+from feedline.trainer.bench.contenders import TITLES
 
 NUM_COMPARED = 16
 TOLERANCE = {"keras": 0, "keras-mp": 0, "torch": 0, "grain": 0, "feedline": 0}
@@ -100,7 +100,7 @@ class ContenderProcess:
 
     def __init__(self, name: str, case: Case) -> None:
         self.result = Result(name, case)
-        self._process = start_module("trainer.bench.child", name, case.to_json(), text=True)
+        self._process = start_module("feedline.trainer.bench.child", name, case.to_json(), text=True)
         self._take(self._answer())
 
     def do(self, **order: Any) -> dict[str, Any]:

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common.batch import ArraySpec
-from common.errors import FeedlineError, StarvedError
-from common.image import ImageSpec
-from common.job import Job
-from trainer.jobs import JobSource
-from trainer.plan import EpochPlan, StepKey
-from trainer.pool import ProducerPool
+from feedline.common.batch.layout import ArraySpec
+from feedline.common.errors import FeedlineError, StarvedError
+from feedline.common.job.images import Job
+from feedline.common.sample.image import ImageSpec
+from feedline.trainer.plan.epochs import EpochPlan, StepKey
+from feedline.trainer.pool.job_source import JobSource
+from feedline.trainer.pool.producer_pool import ProducerPool
 
 TIMEOUT_S = 60.0
 MAX_SLOTS = 4
@@ -158,7 +158,7 @@ def _fakes(pool: ProducerPool, settings: Simulation) -> Iterator[None]:
 
 def _start(endpoint: str, num: int, name: str) -> subprocess.Popen[bytes]:
     root = str(Path(__file__).parent.parent.parent)
-    command = [sys.executable, "-P", "-m", "trainer.bench.fake_producers"]
+    command = [sys.executable, "-P", "-m", "feedline.trainer.bench.fake_producers"]
     options = ["--connect", endpoint, "--num", str(num), "--name", name]
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     return subprocess.Popen([*command, *options], env=os.environ | {"PYTHONPATH": path})  # noqa: S603 - ours

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from common.ct import AIR, CTWindows
-from common.errors import ConfigurationError
+from feedline.common.errors import ConfigurationError
+from feedline.common.sample.ct import AIR, CTWindows
 
 Pixels = npt.NDArray[Any]
 

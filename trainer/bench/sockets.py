@@ -1,6 +1,6 @@
 """A bare ZeroMQ socket that moves the same buffers: what frames over TCP are measured by.
 
-Run as ``python -P -m trainer.bench.sockets ENDPOINT BYTES`` it pushes until it is ended.
+Run as ``python -P -m feedline.trainer.bench.sockets ENDPOINT BYTES`` it pushes until it is ended.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 import numpy as np
 import zmq
 
-from trainer.bench.runner import start_module
+from feedline.trainer.bench.runner import start_module
 
 HIGH_WATER = 4
 WARM_S = 0.3
@@ -22,7 +22,7 @@ def bare_gb_per_s(num_bytes: int, seconds: float) -> float:
     with zmq.Context() as context, context.socket(zmq.PULL) as socket:
         socket.setsockopt(zmq.RCVHWM, HIGH_WATER)
         port = socket.bind_to_random_port("tcp://127.0.0.1")
-        sender = start_module("trainer.bench.sockets", f"tcp://127.0.0.1:{port}", str(num_bytes))
+        sender = start_module("feedline.trainer.bench.sockets", f"tcp://127.0.0.1:{port}", str(num_bytes))
         try:
             _received(socket, WARM_S)
             return _received(socket, seconds) / 1e9

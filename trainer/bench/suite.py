@@ -10,14 +10,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from common.errors import FeedlineError
-from trainer.bench.case import Case
-from trainer.bench.checks import Check, at_least, at_most, case_checks, step_checks
-from trainer.bench.corpora import RECIPES, corpus_folder
-from trainer.bench.figures import Figure, ratio
-from trainer.bench.runner import Plan, Result, Say, run, start_module
-from trainer.bench.simulate import Simulation, simulate
-from trainer.bench.sockets import bare_gb_per_s
+from feedline.common.errors import FeedlineError
+from feedline.trainer.bench.case import Case
+from feedline.trainer.bench.checks import Check, at_least, at_most, case_checks, step_checks
+from feedline.trainer.bench.corpora import RECIPES, corpus_folder
+from feedline.trainer.bench.figures import Figure, ratio
+from feedline.trainer.bench.runner import Plan, Result, Say, run, start_module
+from feedline.trainer.bench.simulate import Simulation, simulate
+from feedline.trainer.bench.sockets import bare_gb_per_s
 
 STEP_FACTOR = 1.15
 FRAME_SIDE = 512
@@ -169,14 +169,16 @@ class Suite:
 
 
 def probe(what: str, case: Case) -> dict[str, Any]:
-    """Take one figure of `trainer.bench.probes`, in a process of its own.
+    """Take one figure of `feedline.trainer.bench.probes`, in a process of its own.
 
     Raises
     ------
     FeedlineError
         It failed; with what it wrote.
     """
-    process = start_module("trainer.bench.probes", what, case.to_json(), text=True, stderr=subprocess.PIPE)
+    process = start_module(
+        "feedline.trainer.bench.probes", what, case.to_json(), text=True, stderr=subprocess.PIPE
+    )
     output, words = process.communicate()
     if process.returncode:
         raise FeedlineError(f"the probe {what} ended with status {process.returncode}:\n{words}")

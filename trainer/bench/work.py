@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from trainer.bench.case import DELTA, Case
-from trainer.bench.slices import BareWindows
+from feedline.trainer.bench.case import DELTA, Case
+from feedline.trainer.bench.slices import BareWindows
 
 Pixels = npt.NDArray[Any]
 
@@ -56,7 +56,7 @@ class ReusedBuffers:
     """All of the work into the same memory again and again: nothing can be faster with OpenCV.
 
     OpenCV 5 has no ``imdecode(dst=)``: malloc is told to keep what is freed, see `KEEP_MEMORY` in
-    `common.processes`.
+    `feedline.common.processes.children`.
 
     Parameters
     ----------

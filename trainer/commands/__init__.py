@@ -1,1 +1,1 @@
-"""One module per command of `feedline`; `trainer.__main__` lists them."""
+"""One module per command of `feedline`; `feedline.trainer.commands.cli` lists them."""

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common.errors import ConfigurationError
-from trainer.cache_dir import default_cache_dir
+from feedline.common.errors import ConfigurationError
+from feedline.trainer.console.cache_dir import default_cache_dir
 
 PEERS = ("keras", "keras-mp", "tfdata", "tfdata-service", "torch", "grain")
 EVERYBODY = ("limit", "limit-fresh", *PEERS)
@@ -91,16 +91,16 @@ def run(args: argparse.Namespace) -> int:
         _write(args.json, document)
     if args.plot is not None:
         args.plot.parent.mkdir(parents=True, exist_ok=True)
-        from trainer.bench.plots import draw
+        from feedline.trainer.bench.plots import draw
 
         draw(document["results"], args.plot)
     return 0
 
 
 def _race(args: argparse.Namespace) -> dict[str, Any]:
-    from trainer.bench.machine import machine
-    from trainer.bench.runner import Plan
-    from trainer.bench.runner import run as race
+    from feedline.trainer.bench.machine import machine
+    from feedline.trainer.bench.runner import Plan
+    from feedline.trainer.bench.runner import run as race
 
     names, here = _contenders(args.against), machine()
     plan = Plan(args.seconds, args.repeat, args.step_ms / 1e3)
@@ -113,8 +113,8 @@ def _race(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _suite(args: argparse.Namespace) -> dict[str, Any]:
-    from trainer.bench.machine import machine
-    from trainer.bench.suite import FULL, QUICK, Suite
+    from feedline.trainer.bench.machine import machine
+    from feedline.trainer.bench.suite import FULL, QUICK, Suite
 
     here, scale = machine(), QUICK if args.quick else FULL
     peers = [] if args.quick else [name for name in _contenders(args.against) if name in PEERS]
@@ -126,16 +126,16 @@ def _suite(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _options() -> set[str]:
-    from trainer.demo.quiet import quiet_import
+    from feedline.trainer.console.quiet import quiet_import
 
     with quiet_import():
-        from trainer.bench.contenders.feedline import has_option
+        from feedline.trainer.bench.contenders.feedline import has_option
     return {name for name in ("cache", "jpeg_scaling") if has_option(name)}
 
 
 def _case(args: argparse.Namespace) -> Any:
-    from trainer.bench.case import Case
-    from trainer.bench.corpora import RECIPES, corpus_folder
+    from feedline.trainer.bench.case import Case
+    from feedline.trainer.bench.corpora import RECIPES, corpus_folder
 
     recipe = RECIPES.get(args.make)
     folder = args.corpus
@@ -160,7 +160,7 @@ def _case(args: argparse.Namespace) -> Any:
 
 def _contenders(text: str) -> list[str]:
     """Those asked for that are installed, and Feedline; names the others."""
-    from trainer.bench.contenders import is_installed
+    from feedline.trainer.bench.contenders import is_installed
 
     names = [name for name in text.split(",") if name]
     strange = [name for name in names if name not in {*EVERYBODY, "feedline"}]
@@ -185,7 +185,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def _simulate(args: argparse.Namespace) -> int:
-    from trainer.bench.simulate import Simulation, simulate
+    from feedline.trainer.bench.simulate import Simulation, simulate
 
     side = args.image_size or 16
     settings = Simulation(
@@ -210,7 +210,7 @@ def _simulate(args: argparse.Namespace) -> int:
 
 
 def _print(document: dict[str, Any]) -> None:
-    from trainer.bench import report
+    from feedline.trainer.bench import report
 
     for group in report.by_case(document["results"]):
         print(f"\n{report.case_title(group[0]['case'])}\n")
@@ -225,14 +225,14 @@ def _print(document: dict[str, Any]) -> None:
 
 
 def _print_table(title: str, rows: Sequence[Sequence[str]]) -> None:
-    from trainer.bench.report import plain_table
+    from feedline.trainer.bench.report import plain_table
 
     if rows:
         print(f"\n  {title}\n{plain_table(rows)}")
 
 
 def _report(path: Path) -> int:
-    from trainer.bench.report import markdown
+    from feedline.trainer.bench.report import markdown
 
     try:
         document = json.loads(path.read_text())

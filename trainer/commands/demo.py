@@ -19,12 +19,12 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.errors import ConfigurationError, FeedlineError
-from trainer.cache_dir import default_cache_dir
+from feedline.common.errors import ConfigurationError, FeedlineError
+from feedline.trainer.console.cache_dir import default_cache_dir
 
 if TYPE_CHECKING:
-    from trainer.demo.corpus import Corpus
-    from trainer.demo.training import Outcome
+    from feedline.trainer.demo.corpus import Corpus
+    from feedline.trainer.demo.training import Outcome
 
 EPOCHS = 10
 IMAGE_SIZE = 64
@@ -155,7 +155,7 @@ def _folder(out: Path) -> Path:
 
 
 def _corpus(args: argparse.Namespace) -> Corpus:
-    from trainer.demo.corpus import class_folders, photo_tiles
+    from feedline.trainer.demo.corpus import class_folders, photo_tiles
 
     if args.directory is not None:
         return class_folders(args.directory, args.seed)
@@ -163,10 +163,10 @@ def _corpus(args: argparse.Namespace) -> Corpus:
 
 
 def _train(corpus: Corpus, args: argparse.Namespace) -> Outcome:
-    from trainer.demo.quiet import quiet_import
+    from feedline.trainer.console.quiet import quiet_import
 
     with quiet_import():
-        from trainer.demo.training import Settings, train
+        from feedline.trainer.demo.training import Settings, train
 
     shape = (args.epochs, args.batch_size, args.image_size, args.seed)
     settings = Settings(*shape, args.workers or WORKERS, args.endpoint, insecure=args.insecure)
@@ -174,7 +174,7 @@ def _train(corpus: Corpus, args: argparse.Namespace) -> Outcome:
 
 
 def _draw(outcome: Outcome, corpus: Corpus, out: Path) -> tuple[Path, Path]:
-    from trainer.demo.pictures import draw_batches, draw_training
+    from feedline.trainer.demo.pictures import draw_batches, draw_training
 
     training, batches = out / "training.png", out / "batches.png"
     draw_training(outcome, _headline(corpus), training)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.dataset import ImageDataset
-from trainer.demo.photos import TRAIN, VALIDATION, tiles_folder
+from feedline.trainer.datasets.dataset import ImageDataset
+from feedline.trainer.demo.photos import TRAIN, VALIDATION, tiles_folder
 
 VALIDATION_SPLIT = 0.2
 

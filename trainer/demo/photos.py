@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import ConfigurationError
-from trainer.demo.progress import Bar
+from feedline.common.errors import ConfigurationError
+from feedline.trainer.console.progress import Bar
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from common.errors import ConfigurationError
+from feedline.common.errors import ConfigurationError
 
 if TYPE_CHECKING:
     # Keras takes seconds to import, and nothing here needs it.
-    from trainer.demo.training import Outcome, Shown
+    from feedline.trainer.demo.training import Outcome, Shown
 
 Images = npt.NDArray[np.uint8]
 

@@ -14,8 +14,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import FeedlineError
-from common.transforms import (
+from feedline.common.declarations.catalogue import (
     RandomBrightness,
     RandomContrast,
     RandomFlip,
@@ -23,12 +22,13 @@ from common.transforms import (
     RandomTranslation,
     RandomZoom,
 )
-from trainer.dataset import ImageDataset
-from trainer.demo.corpus import Corpus
-from trainer.demo.model import small_cnn
-from trainer.demo.progress import EpochTimes, Progress
-from trainer.pool import ProducerPool
-from trainer.sequence import BatchSequence
+from feedline.common.errors import FeedlineError
+from feedline.trainer.console.progress import EpochTimes, Progress
+from feedline.trainer.datasets.dataset import ImageDataset
+from feedline.trainer.demo.corpus import Corpus
+from feedline.trainer.demo.model import small_cnn
+from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.sequences.batch_sequence import BatchSequence
 
 AUGMENTATION = (
     RandomFlip("horizontal"),

@@ -1,1 +1,1 @@
-"""The parts of the dispatcher: its books, leases, feeding and answers. `trainer.dispatcher` is the way in."""
+"""Who builds what next: events in, instructions out. `dispatcher` is the way in; all of it is pure."""

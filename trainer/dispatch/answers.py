@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from common.errors import BatchError, StarvedError
-from trainer.dispatch.books import Books, Demand, Work
-from trainer.dispatch.instructions import Deliver, Reject
-from trainer.ledger import StepEvent, StepState
-from trainer.plan import StepKey
-from trainer.slots import SlotEvent
+from feedline.common.errors import BatchError, StarvedError
+from feedline.trainer.dispatch.books import Books, Demand, Work
+from feedline.trainer.dispatch.instructions import Deliver, Reject
+from feedline.trainer.dispatch.ledger import StepEvent, StepState
+from feedline.trainer.dispatch.slots import SlotEvent
+from feedline.trainer.plan.epochs import StepKey
 
 NEXT_NOTE_S = 30.0
 """Seconds between two log lines about the same wait, after the first."""

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from trainer.dispatch.instructions import Instruction, Note
-from trainer.ledger import Ledger
-from trainer.plan import StepKey
-from trainer.slots import SlotId, SlotNeed, SlotTable
+from feedline.trainer.dispatch.instructions import Instruction, Note
+from feedline.trainer.dispatch.ledger import Ledger
+from feedline.trainer.dispatch.slots import SlotId, SlotNeed, SlotTable
+from feedline.trainer.plan.epochs import StepKey
 
 OVERDUE_AFTER_S = 10.0
 """A lease is never overdue before."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from trainer.dispatch.books import TICKETS_AHEAD, Books, Peer, Work
-from trainer.dispatch.leases import Leases
-from trainer.ledger import StepState
-from trainer.plan import StepKey
-from trainer.slots import SlotId
+from feedline.trainer.dispatch.books import TICKETS_AHEAD, Books, Peer, Work
+from feedline.trainer.dispatch.leases import Leases
+from feedline.trainer.dispatch.ledger import StepState
+from feedline.trainer.dispatch.slots import SlotId
+from feedline.trainer.plan.epochs import StepKey
 
 DEMANDED_AHEAD = 4
 """A producer may hold more than `TICKETS_AHEAD` leases, but no more than so many, when somebody waits."""

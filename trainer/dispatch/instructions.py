@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from common.errors import FeedlineError
-from trainer.plan import StepKey
-from trainer.slots import SlotId
+from feedline.common.errors import FeedlineError
+from feedline.trainer.dispatch.slots import SlotId
+from feedline.trainer.plan.epochs import StepKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from itertools import count
 
-from common.protocol import Failure
-from trainer.dispatch.answers import Answers
-from trainer.dispatch.books import OVERDUE_AFTER_S, Books, Lease, Peer, Work
-from trainer.dispatch.instructions import Discard, SendCancel, SendTicket
-from trainer.ledger import StepEvent, StepState
-from trainer.plan import StepKey
-from trainer.slots import SlotEvent, SlotId
+from feedline.common.wire.protocol import Failure
+from feedline.trainer.dispatch.answers import Answers
+from feedline.trainer.dispatch.books import OVERDUE_AFTER_S, Books, Lease, Peer, Work
+from feedline.trainer.dispatch.instructions import Discard, SendCancel, SendTicket
+from feedline.trainer.dispatch.ledger import StepEvent, StepState
+from feedline.trainer.dispatch.slots import SlotEvent, SlotId
+from feedline.trainer.plan.epochs import StepKey
 
 MAX_LOST = 3
 """A step that was in work when a producer died is tried so many times more."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from common.errors import ConfigurationError
-from trainer.dispatch.books import Books
-from trainer.slots import MIN_SLOTS, SlotNeed
+from feedline.common.errors import ConfigurationError
+from feedline.trainer.dispatch.books import Books
+from feedline.trainer.dispatch.slots import MIN_SLOTS, SlotNeed
 
 
 class Shares:

@@ -1,13 +1,13 @@
 """Old scripts: the usual ``DataGenerator``, and Keras 2's three methods for generators.
 
-``from trainer.legacy import DataGenerator, install`` in place of the script's own class, and
+``from feedline.legacy import DataGenerator, install`` in place of the script's own class, and
 ``install()`` before its ``model.fit_generator(...)``: see docs/migrating.md.
 """
 
-from trainer.legacy.calls import evaluate_generator, fit_generator, predict_generator
-from trainer.legacy.generator import DataGenerator
-from trainer.legacy.methods import install, uninstall
-from trainer.legacy.predictions import predictions_frame
+from feedline.trainer.legacy.calls import evaluate_generator, fit_generator, predict_generator
+from feedline.trainer.legacy.generator import DataGenerator
+from feedline.trainer.legacy.methods import install, uninstall
+from feedline.trainer.legacy.predictions import predictions_frame
 
 __all__ = [
     "DataGenerator",

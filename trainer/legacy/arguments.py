@@ -6,8 +6,8 @@ import math
 from collections.abc import Container, Mapping
 from typing import Any
 
-from common.arguments import whole
-from common.errors import ConfigurationError
+from feedline.common.arguments import whole
+from feedline.common.errors import ConfigurationError
 
 WORKERS, MAX_QUEUE_SIZE = 1, 10
 """Keras 2's defaults. They change nothing: a sequence keeps the numbers that it has."""

@@ -9,14 +9,9 @@ from collections.abc import Container, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from common.arguments import whole
-from trainer.legacy.arguments import (
-    MAX_QUEUE_SIZE,
-    WORKERS,
-    class_weights,
-    epochs_to_validate,
-)
-from trainer.legacy.feeds import Supply, judged, training, validation, warn_of_others
+from feedline.common.arguments import whole
+from feedline.trainer.legacy.arguments import MAX_QUEUE_SIZE, WORKERS, class_weights, epochs_to_validate
+from feedline.trainer.legacy.feeds import Supply, judged, training, validation, warn_of_others
 
 
 def fit_generator(

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from trainer.served import ServedSequence
+from feedline.trainer.sequences.served import ServedSequence
 
 
 class Endless(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types

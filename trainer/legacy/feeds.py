@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from types import GeneratorType
 from typing import Any
 
-from common.arguments import whole
-from common.errors import ConfigurationError
-from trainer.legacy.arguments import MAX_QUEUE_SIZE, WORKERS, steps_of
-from trainer.legacy.endless import Endless
-from trainer.sequence import BatchSequence
-from trainer.served import ServedSequence
-from trainer.slots import MIN_SLOTS
+from feedline.common.arguments import whole
+from feedline.common.errors import ConfigurationError
+from feedline.trainer.dispatch.slots import MIN_SLOTS
+from feedline.trainer.legacy.arguments import MAX_QUEUE_SIZE, WORKERS, steps_of
+from feedline.trainer.legacy.endless import Endless
+from feedline.trainer.sequences.batch_sequence import BatchSequence
+from feedline.trainer.sequences.served import ServedSequence
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common.arguments import pixels
-from common.errors import ConfigurationError
-from common.image import ColorMode
-from common.transforms import Rescaling, Transform
-from trainer.dataset import ImageDataset
-from trainer.legacy.labels import labels_in_order
-from trainer.sequence import BatchSequence
+from feedline.common.arguments import pixels
+from feedline.common.declarations.catalogue import Rescaling, Transform
+from feedline.common.errors import ConfigurationError
+from feedline.common.sample.image import ColorMode
+from feedline.trainer.datasets.dataset import ImageDataset
+from feedline.trainer.legacy.labels import labels_in_order
+from feedline.trainer.sequences.batch_sequence import BatchSequence
 
 _SCALES: dict[str | None, tuple[str, tuple[Transform, ...]]] = {
     "unit": ("uint8", (Rescaling(1 / 255),)),
@@ -62,7 +62,7 @@ class DataGenerator(BatchSequence):
         ``"uint8"`` or None: 0..255, a fourth of the bytes; begin the model with a ``Rescaling(1 / 255)``.
         ``"unit16"`` and ``"uint16"``: the same for files of 16 bits.
     transforms : sequence of Transform
-        From `common.transforms`, for pixels in 0..255: `scale` comes last.
+        From `feedline.transforms`, for pixels in 0..255: `scale` comes last.
     workers : int
         Producer processes, until `fit_generator` asks for another number.
     **options

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import ConfigurationError, DatasetError
-from trainer.columns import Array, Column, numbers_of
-from trainer.labels import class_targets
+from feedline.common.errors import ConfigurationError, DatasetError
+from feedline.trainer.datasets.columns import Array, Column, numbers_of
+from feedline.trainer.datasets.labels import class_targets
 
 NUM_QUOTED = 3
 """IDs that an error names."""

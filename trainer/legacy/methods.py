@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import keras
 
-from common.errors import ConfigurationError
-from trainer.legacy.calls import evaluate_generator, fit_generator, predict_generator
+from feedline.common.errors import ConfigurationError
+from feedline.trainer.legacy.calls import evaluate_generator, fit_generator, predict_generator
 
 _METHODS = {call.__name__: call for call in (fit_generator, evaluate_generator, predict_generator)}
 
@@ -23,7 +23,7 @@ def install() -> None:
     for name, call in _METHODS.items():
         if getattr(keras.Model, name, call) is not call:
             raise ConfigurationError(
-                f"keras.Model has a {name} that is not Feedline's: call trainer.legacy.{name}(model, ...)"
+                f"keras.Model has a {name} that is not Feedline's: call feedline.legacy.{name}(model, ...)"
                 " instead"
             )
     for name, call in _METHODS.items():

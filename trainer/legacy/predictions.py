@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import ConfigurationError
-from trainer.legacy.generator import DataGenerator
+from feedline.common.errors import ConfigurationError
+from feedline.trainer.legacy.generator import DataGenerator
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from common.draws import Purpose, UniformStream, raw, uniforms
+from feedline.common.draws import Purpose, UniformStream, raw, uniforms
 
 MASK = (1 << 64) - 1
 

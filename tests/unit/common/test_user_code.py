@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.errors import ConfigurationError
-from common.user_code import MAX_ARGUMENT_BYTES, Arguments, check_reference
+from feedline.common.user_code import MAX_ARGUMENT_BYTES, Arguments, check_reference
+from feedline.errors import ConfigurationError
 
 NUMBERS = st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.floats(allow_nan=False)
 KEYS = st.text() | st.integers(0, 9)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import user_code
 
-from common.errors import ConfigurationError, UserCodeError
-from producer.plugins import NO_PLUGINS, Plugins, add_import_paths
+from feedline.errors import ConfigurationError, UserCodeError
+from feedline.producer.plugins import NO_PLUGINS, Plugins, add_import_paths
 
 
 @pytest.fixture

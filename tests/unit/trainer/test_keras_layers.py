@@ -10,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from common.errors import ConfigurationError
-from common.transforms import (
-    DECLARATIONS,
+from feedline import from_keras_layers
+from feedline.common.declarations.catalogue import DECLARATIONS, num_draws
+from feedline.errors import ConfigurationError
+from feedline.producer.transforms import Pipeline
+from feedline.trainer.keras_layers import _MAKERS
+from feedline.transforms import (
     CenterCrop,
     CutMix,
     MixUp,
@@ -33,11 +36,7 @@ from common.transforms import (
     RandomZoom,
     Rescaling,
     Transform,
-    num_draws,
 )
-from producer.transforms import Pipeline
-from trainer import from_keras_layers
-from trainer.keras_layers import _MAKERS
 
 L = keras.layers
 
@@ -165,7 +164,7 @@ def test_noise_is_as_strong_as_in_its_place_in_the_stack_and_nothing_is_clipped(
 
 
 def test_seeds_are_dropped_with_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="trainer.keras_layers"):
+    with caplog.at_level(logging.INFO, logger="feedline.trainer.keras_layers"):
         from_keras_layers([L.RandomFlip(seed=1, name="a"), L.RandomZoom(0.1, name="b")])
         assert [record.message for record in caplog.records] == [
             "the seeds of a are not used: the BatchSequence's seed draws all"

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from common.errors import ConfigurationError
-from trainer.rsna import SUBTYPES, weighted_log_loss, write_submission
+from feedline.errors import ConfigurationError
+from feedline.rsna import SUBTYPES, weighted_log_loss, write_submission
 
 IDS = ["ID_12cadc6af", "ID_0007a3bce"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 from importlib.util import find_spec
 
-from trainer.bench.case import Case
-from trainer.bench.contenders.base import Contender
+from feedline.trainer.bench.case import Case
+from feedline.trainer.bench.contenders.base import Contender
 
 CONTENDERS: dict[str, tuple[str, str, str]] = {
     "limit": ("limit", "Limit", "cv2"),

@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 import numpy.typing as npt
 
-from trainer.bench.case import Case
-from trainer.bench.meter import Measured, Meter
-from trainer.bench.processes import cpu_s, descendants
+from feedline.trainer.bench.case import Case
+from feedline.trainer.bench.meter import Measured, Meter
+from feedline.trainer.bench.processes import cpu_s, descendants
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Contender(ABC):
 
     def _consume(self, meter: Meter) -> None:
         if self.case.through == "fit":
-            from trainer.bench.fitting import fit_until_done  # noqa: PLC0415 - only this way needs Keras
+            from feedline.trainer.bench.fitting import fit_until_done  # noqa: PLC0415 - only this way needs Keras
 
             fit_until_done(self.fit_source, self.case, meter)
             return

@@ -15,15 +15,15 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import ConfigurationError
-from common.transforms import RandomBrightness, RandomFlip
-from trainer.bench.case import DELTA, Case
-from trainer.bench.contenders.base import Contender
-from trainer.bench.processes import memory_mb
-from trainer.bench.slices import WINDOWS
-from trainer.dataset import ImageDataset
-from trainer.pool import ProducerPool
-from trainer.sequence import BatchSequence
+from feedline.common.declarations.catalogue import RandomBrightness, RandomFlip
+from feedline.common.errors import ConfigurationError
+from feedline.trainer.bench.case import DELTA, Case
+from feedline.trainer.bench.contenders.base import Contender
+from feedline.trainer.bench.processes import memory_mb
+from feedline.trainer.bench.slices import WINDOWS
+from feedline.trainer.datasets.dataset import ImageDataset
+from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.sequences.batch_sequence import BatchSequence
 
 TRANSFORMS = (RandomFlip("horizontal"), RandomBrightness(DELTA))
 MAX_QUEUE_SIZE = 6

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from absl import flags
 
-from trainer.bench import work
-from trainer.bench.case import Case
-from trainer.bench.contenders.base import Contender
+from feedline.trainer.bench import work
+from feedline.trainer.bench.case import Case
+from feedline.trainer.bench.contenders.base import Contender
 
 
 class GrainLoader(Contender):

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
-from trainer.bench import work
-from trainer.bench.case import Case
-from trainer.bench.contenders.base import Contender
+from feedline.trainer.bench import work
+from feedline.trainer.bench.case import Case
+from feedline.trainer.bench.contenders.base import Contender
 
 
 class Photos(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types

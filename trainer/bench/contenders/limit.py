@@ -3,7 +3,7 @@
 OpenCV makes an image anew for each file that it decodes. `Limit` has malloc keep their memory, `FreshLimit`
 leaves malloc as it comes.
 
-Run as ``python -P -m trainer.bench.contenders.limit CASE INDEX`` each reads lines from its standard
+Run as ``python -P -m feedline.trainer.bench.contenders.limit CASE INDEX`` each reads lines from its standard
 input, works for as many seconds as a line says, and answers with a line: images and seconds.
 """
 
@@ -21,12 +21,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import FeedlineError
-from common.processes import KEEP_MEMORY
-from trainer.bench import work
-from trainer.bench.case import Case
-from trainer.bench.contenders.base import Contender
-from trainer.bench.meter import Measured
+from feedline.common.errors import FeedlineError
+from feedline.common.processes.children import KEEP_MEMORY
+from feedline.trainer.bench import work
+from feedline.trainer.bench.case import Case
+from feedline.trainer.bench.contenders.base import Contender
+from feedline.trainer.bench.meter import Measured
 
 
 class Limit(Contender):
@@ -36,7 +36,7 @@ class Limit(Contender):
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        command = [sys.executable, "-P", "-m", "trainer.bench.contenders.limit", case.to_json()]
+        command = [sys.executable, "-P", "-m", "feedline.trainer.bench.contenders.limit", case.to_json()]
         self._workers = [
             subprocess.Popen(  # noqa: S603 - ours
                 [*command, str(i)],

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from trainer.bench.case import DELTA, Case
-from trainer.bench.contenders.base import Contender
+from feedline.trainer.bench.case import DELTA, Case
+from feedline.trainer.bench.contenders.base import Contender
 
 
 def decoded(path: Any, case: Case) -> Any:

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from trainer.bench.case import Case
-from trainer.bench.contenders.tfdata import TfData, pipeline
-from trainer.demo.quiet import quiet_import
+from feedline.trainer.bench.case import Case
+from feedline.trainer.bench.contenders.tfdata import TfData, pipeline
+from feedline.trainer.console.quiet import quiet_import
 
-WORKER = "trainer.bench.contenders.tfdata_service"
+WORKER = "feedline.trainer.bench.contenders.tfdata_service"
 
 
 class TfDataService(TfData):

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from trainer.bench import work
-from trainer.bench.case import Case
-from trainer.bench.contenders.base import Contender
+from feedline.trainer.bench import work
+from feedline.trainer.bench.case import Case
+from feedline.trainer.bench.contenders.base import Contender
 
 
 class Photos(Dataset):  # type: ignore[misc]  # not looked into: it may not be installed

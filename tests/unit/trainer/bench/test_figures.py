@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from trainer.bench.figures import (
+from feedline.trainer.bench.figures import (
     Figure,
     cpu_per_1000,
     first_wait_ms,

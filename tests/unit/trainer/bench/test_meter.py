@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainer.bench.meter import Meter
+from feedline.trainer.bench.meter import Meter
 
 
 class Clock:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from common.errors import ConfigurationError
-from trainer.bench.case import Case
-from trainer.bench.checks import at_least, at_most, case_checks, step_checks
-from trainer.bench.report import (
+from feedline.errors import ConfigurationError
+from feedline.trainer.bench.case import Case
+from feedline.trainer.bench.checks import at_least, at_most, case_checks, step_checks
+from feedline.trainer.bench.report import (
     HEADINGS,
     by_case,
     case_title,
@@ -19,7 +19,7 @@ from trainer.bench.report import (
     markdown_table,
     plain_table,
 )
-from trainer.commands.bench import _contenders, _numbers
+from feedline.trainer.commands.bench import _contenders, _numbers
 
 
 def result(name: str, *images_per_s: float, **case: Any) -> dict[str, Any]:

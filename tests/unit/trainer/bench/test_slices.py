@@ -7,8 +7,8 @@ from io import BytesIO
 import numpy as np
 import pydicom
 
-from producer.decode import decode
-from trainer.bench.slices import WINDOWS, BareWindows, slice_bytes
+from feedline.producer.reading.decoders import decode
+from feedline.trainer.bench.slices import WINDOWS, BareWindows, slice_bytes
 
 GREY = np.random.default_rng(0).integers(0, 256, (64, 48), np.uint8)
 

@@ -1,0 +1,1 @@
+"""What a batch is made of: where its arrays lie in its bytes."""

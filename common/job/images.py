@@ -1,0 +1,212 @@
+"""What a producer must know of a job to build any of its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from feedline.common.arguments import check_seed, whole
+from feedline.common.batch.layout import ArraySpec, BatchLayout
+from feedline.common.declarations.catalogue import (
+    Foreign,
+    Mixing,
+    MixUp,
+    Transform,
+    check_channels,
+    check_order,
+    from_wire,
+    is_framed,
+    num_sources,
+    output_dtype,
+    output_size,
+    to_wire,
+)
+from feedline.common.errors import ConfigurationError, FeedlineError, RemoteProtocolError
+from feedline.common.job.caching import CacheSpec
+from feedline.common.sample.boxes import BoxSpec
+from feedline.common.sample.companions import Companion, Role
+from feedline.common.sample.image import Fit, ImageSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One `BatchSequence`, as its producers see it.
+
+    Attributes
+    ----------
+    job_id : int
+        Unique within the pool.
+    seed : int
+        Seed of all random draws.
+    batch_size : int
+        Samples of a full batch, at least 1; slots are sized for it.
+    image : ImageSpec
+        What a file is decoded and resized to.
+    transforms : tuple of Transform
+        Applied in this order.
+    dtype : str
+        What the user asked for; `x` says what comes out.
+    targets : tuple of ArraySpec
+        Labels and weights. Their values travel in tickets and are copied into the batch; of samples that
+        are mixed, they are mixed.
+    cache : CacheSpec or None
+        Whether, and where, decoded samples are kept for the next epoch.
+    companions : tuple of Companion
+        Further images of each sample; in a ticket their paths come after that of ``x``, in this order.
+    boxes : BoxSpec or None
+        What is done with the boxes that tickets carry, if they do.
+
+    Raises
+    ------
+    ConfigurationError
+        A value that no job can have, quoted.
+    """
+
+    job_id: int
+    seed: int
+    batch_size: int
+    image: ImageSpec
+    transforms: tuple[Transform, ...]
+    dtype: str
+    targets: tuple[ArraySpec, ...]
+    cache: CacheSpec | None = None
+    companions: tuple[Companion, ...] = ()
+    boxes: BoxSpec | None = None
+
+    def __post_init__(self) -> None:
+        """Bring every value into one form, or refuse it."""
+        object.__setattr__(self, "job_id", whole("job_id", self.job_id))
+        object.__setattr__(self, "seed", whole("seed", self.seed))
+        object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, at_least=1))
+        check_seed(self.seed)
+        # Floats made of 16-bit pixels have their range, and are refused what those are.
+        output_dtype(self.transforms, self.image.dtype)
+        names = [spec.name for spec in self.arrays]
+        if len(set(names)) < len(names):
+            raise ConfigurationError(f"the arrays of a batch need names of their own, got {names}")
+        check_order(self.transforms)
+        check_channels(self.transforms, self.image.one_slice.channels)
+        self._check_framing()
+        self._check_mixing()
+        self._check_foreign()
+
+    def _check_framing(self) -> None:
+        if is_framed(self.transforms) != (self.image.fit == Fit.FRAMED):
+            raise ConfigurationError(
+                f"fit={str(self.image.fit)!r} does not go with transforms={self.transforms}"
+            )
+        if is_framed(self.transforms) and self.cache is not None:
+            raise ConfigurationError(
+                f"a cache holds images of one size, and {type(self.transforms[0]).__name__} begins with those"
+                " of the files: leave out cache="
+            )
+
+    def _check_foreign(self) -> None:
+        """What code from elsewhere does to places is not known, so nothing can follow it."""
+        follows = {str(companion.role) for companion in self.companions} - {str(Role.INPUT)}
+        follows |= set() if self.boxes is None else {"boxes"}
+        for transform in self.transforms:
+            if isinstance(transform, Foreign) and follows:
+                raise ConfigurationError(
+                    f"{transform.name} may move pixels, and {' and '.join(sorted(follows))} would not follow:"
+                    " leave it out"
+                )
+
+    def _check_mixing(self) -> None:
+        for mixing in (transform for transform in self.transforms if isinstance(transform, Mixing)):
+            name = type(mixing).__name__
+            whole = [spec.name for spec in self.targets if not spec.dtype.startswith("float")]
+            if whole:
+                raise ConfigurationError(
+                    f"{name} mixes labels in shares, so they must be floats, such as class_mode='categorical'"
+                    f" makes; {', '.join(whole)} holds whole numbers"
+                )
+            masks = [companion.name for companion in self.companions if companion.role is Role.MASK]
+            if masks and isinstance(mixing, MixUp):
+                raise ConfigurationError(
+                    f"{name} cannot blend class numbers ({', '.join(masks)}): use CutMix"
+                )
+
+    @property
+    def x(self) -> ArraySpec:
+        """The images of a batch: shape (height, width, channels) per sample, after all transforms."""
+        return self._images("x", self.image)
+
+    @property
+    def arrays(self) -> tuple[ArraySpec, ...]:
+        """All arrays of a batch: ``x`` and further inputs, `targets`, images and masks to predict, boxes."""
+        inputs = [self.companion_array(c) for c in self.companions if c.role is Role.INPUT]
+        outputs = [self.companion_array(c) for c in self.companions if c.role is not Role.INPUT]
+        boxes = [] if self.boxes is None else [self.boxes.array]
+        return (self.x, *inputs, *self.targets, *outputs, *boxes)
+
+    def companion_array(self, companion: Companion) -> ArraySpec:
+        """The array of a companion; a mask keeps the values of its files."""
+        return self._images(companion.name, companion.image(self.image), is_mask=companion.role is Role.MASK)
+
+    def _images(self, name: str, image: ImageSpec, *, is_mask: bool = False) -> ArraySpec:
+        height, width = output_size(self.transforms, image.size)
+        dtype = output_dtype(self.transforms, self.dtype)
+        return ArraySpec(name, (height, width, image.channels), image.dtype if is_mask else dtype)
+
+    @property
+    def num_sources(self) -> int:
+        """How many samples of a ticket become one of the batch; they stand together in it."""
+        return num_sources(self.transforms)
+
+    def renumbered(self, job_id: int) -> Job:
+        """The same under another number."""
+        return replace(self, job_id=job_id)
+
+    def layout(self, num_samples: int) -> BatchLayout:
+        """Where the arrays of a batch of `num_samples` samples lie."""
+        return BatchLayout(self.arrays, num_samples)
+
+    @property
+    def slot_bytes(self) -> int:
+        """Bytes of a full batch."""
+        return self.layout(self.batch_size).num_bytes
+
+    def to_wire(self) -> dict[str, Any]:
+        """Plain values for msgpack."""
+        return {
+            "job_id": self.job_id,
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "image": self.image.to_wire(),
+            "transforms": to_wire(self.transforms),
+            "dtype": self.dtype,
+            "targets": [spec.to_wire() for spec in self.targets],
+            "cache": None if self.cache is None else self.cache.to_wire(),
+            "companions": [companion.to_wire() for companion in self.companions],
+            "boxes": None if self.boxes is None else self.boxes.to_wire(),
+        }
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Job:
+        """Undo `to_wire`.
+
+        Raises
+        ------
+        RemoteProtocolError
+            A field is missing, unknown or has a value that no job can have.
+        """
+        try:
+            unknown = set(wire) - {field.name for field in fields(cls)}
+            if unknown:
+                raise ConfigurationError(f"unknown fields {sorted(map(str, unknown))}")
+            return cls(
+                job_id=wire["job_id"],
+                seed=wire["seed"],
+                batch_size=wire["batch_size"],
+                image=ImageSpec.from_wire(wire["image"]),
+                transforms=tuple(from_wire(wire["transforms"])),
+                dtype=wire["dtype"],
+                targets=tuple(ArraySpec.from_wire(spec) for spec in wire["targets"]),
+                cache=None if wire["cache"] is None else CacheSpec.from_wire(wire["cache"]),
+                companions=tuple(Companion.from_wire(companion) for companion in wire["companions"]),
+                boxes=None if wire["boxes"] is None else BoxSpec.from_wire(wire["boxes"]),
+            )
+        except (KeyError, TypeError, ValueError, FeedlineError) as error:
+            raise RemoteProtocolError(f"not a job this version can build: {error}") from error

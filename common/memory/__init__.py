@@ -1,0 +1,1 @@
+"""Memory that a producer and a trainer of one host both map."""

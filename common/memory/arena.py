@@ -1,0 +1,204 @@
+"""Shared-memory slots: a producer builds a batch where the trainer reads it, and no pixel is copied.
+
+An arena is a memory-mapped file of a producer for one job of one pool: a header page with a random
+nonce, then slots. Its maker offers it by name; the trainer maps it, if it can, and compares the nonce
+in memory with the one that came over the socket: only then is it the same memory, and only then are
+batches left in it instead of sent as frames. Then the file is unlinked, so that nothing is left
+behind by whoever is killed; what was killed before that is known by its free lock and swept.
+
+Not `multiprocessing.shared_memory`, which on Python 3.11 unlinks what a process only attached to when that
+process ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import logging
+import mmap
+import os
+import re
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from feedline.common.batch.layout import ALIGNMENT_BYTES
+from feedline.common.errors import LocalProtocolError, RemoteProtocolError
+
+logger = logging.getLogger(__name__)
+
+HEADER_BYTES = 4096
+NONCE_BYTES = 16
+PREFIX = "feedline-"
+CACHE_PREFIX = f"{PREFIX}cache-"
+"""... of caches of decoded samples, see `producer.cache.store`; one in memory has its user's number next."""
+
+_NAME = re.compile(PREFIX + r"[0-9a-f]{1,64}-[0-9a-f]{1,64}-\d{1,20}")
+_CACHE_NAME = re.compile(CACHE_PREFIX + r"\d{1,20}-[0-9a-f]{1,64}")
+
+
+def folders() -> list[Path]:
+    """Where arenas may lie, best first: ``$FEEDLINE_SHM``, else ``/run/feedline``, else ``/dev/shm``."""
+    chosen = os.environ.get("FEEDLINE_SHM")
+    candidates = [Path(chosen)] if chosen else [Path("/run/feedline"), Path("/dev/shm")]  # noqa: S108 - meant
+    return [folder for folder in candidates if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)]
+
+
+def arena_name(pool_id: bytes, producer_id: bytes, job_id: int) -> str:
+    """The file's name; `sweep` and `ArenaView` accept no others."""
+    return f"{PREFIX}{pool_id.hex()}-{producer_id.hex()}-{job_id}"
+
+
+class Arena:
+    """The maker's side. Made by the producer's talking thread, slots used by the one that builds.
+
+    Parameters
+    ----------
+    name : str
+        From `arena_name`.
+    slot_bytes : int
+        Bytes of a slot, a multiple of `ALIGNMENT_BYTES`.
+    num_slots : int
+        Slots at most. Memory is reserved for a slot when it is first used.
+
+    Raises
+    ------
+    OSError
+        There is no folder for it, or no room: batches go as frames.
+    """
+
+    def __init__(self, name: str, slot_bytes: int, num_slots: int) -> None:
+        if slot_bytes % ALIGNMENT_BYTES:
+            raise LocalProtocolError(f"slots of {slot_bytes} bytes would not be aligned to {ALIGNMENT_BYTES}")
+        where = folders()
+        if not where:
+            raise OSError(errno.ENOENT, "no folder for shared memory")
+        self.name = name
+        self.nonce = secrets.token_bytes(NONCE_BYTES)
+        self.slot_bytes, self.num_slots = slot_bytes, num_slots
+        self._path: Path | None = where[0] / name
+        self._reserved: set[int] = set()
+        self._full = False
+        self._fd = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._fd, HEADER_BYTES + slot_bytes * num_slots)
+            # Writing to a page that a full tmpfs cannot give is a SIGBUS; this is an error instead.
+            os.posix_fallocate(self._fd, 0, HEADER_BYTES)
+            self._map = mmap.mmap(self._fd, HEADER_BYTES + slot_bytes * num_slots)
+            self._map[:NONCE_BYTES] = self.nonce
+        except OSError:
+            self.unlink()
+            os.close(self._fd)
+            raise
+
+    def slot(self, index: int) -> npt.NDArray[np.uint8] | None:
+        """A slot's bytes, shape (slot_bytes,), or None when there is no memory for it."""
+        start = HEADER_BYTES + index * self.slot_bytes
+        if index not in self._reserved:
+            if self._full or index >= self.num_slots or not self._reserve(start):
+                return None
+            self._reserved.add(index)
+        return np.frombuffer(self._map, np.uint8, self.slot_bytes, start)
+
+    def unlink(self) -> None:
+        """Take the name away: the trainer has mapped it, or never will."""
+        if self._path is not None:
+            with suppress(FileNotFoundError):
+                self._path.unlink()
+            self._path = None
+
+    def __del__(self) -> None:
+        """The file and its lock go with the last reference; mapped slots stay good."""
+        if hasattr(self, "_map"):
+            self.unlink()
+            os.close(self._fd)
+
+    def _reserve(self, start: int) -> bool:
+        try:
+            os.posix_fallocate(self._fd, start, self.slot_bytes)
+        except OSError as error:
+            logger.warning(
+                f"no shared memory for {self.slot_bytes:,} bytes more ({error.strerror}):"
+                " some batches go as frames"
+            )
+            self._full = True
+            return False
+        return True
+
+
+class ArenaView:
+    """The trainer's side of an arena that was offered.
+
+    Parameters
+    ----------
+    name : str
+        As offered.
+    nonce : bytes
+        As it came over the socket.
+    slot_bytes, num_slots : int
+        As offered.
+
+    Raises
+    ------
+    OSError
+        No such file can be mapped here: the producer is on another machine, or in another container.
+    RemoteProtocolError
+        The file is not what was offered.
+    """
+
+    def __init__(self, name: str, nonce: bytes, slot_bytes: int, num_slots: int) -> None:
+        if not _NAME.fullmatch(name) or slot_bytes % ALIGNMENT_BYTES:
+            raise RemoteProtocolError(f"no arena of ours: {name!r:.100}")
+        self.slot_bytes, self._num_slots = slot_bytes, num_slots
+        size = HEADER_BYTES + slot_bytes * num_slots
+        fd = _open(name)
+        try:
+            if os.fstat(fd).st_size != size:
+                raise RemoteProtocolError(f"arena {name} has not the {size} bytes that were offered")
+            self._map = mmap.mmap(fd, size)
+        finally:
+            os.close(fd)
+        if self._map[:NONCE_BYTES] != nonce:
+            raise RemoteProtocolError(f"arena {name} is not the one that was offered")
+
+    def owner(self, index: int, num_bytes: int) -> Any:
+        """A ctypes array over the first bytes of a slot; keeps the memory mapped while it lives."""
+        if not 0 <= index < self._num_slots or num_bytes > self.slot_bytes:
+            raise RemoteProtocolError(f"slot {index} of {num_bytes} bytes is outside the arena")
+        return (ctypes.c_uint8 * num_bytes).from_buffer(self._map, HEADER_BYTES + index * self.slot_bytes)
+
+
+def sweep() -> None:
+    """Remove arenas and caches in memory whose users were killed: their locks are free.
+
+    Called when pools and producers start, and when a pool has ended its producers.
+    """
+    for folder in folders():
+        for path in folder.glob(f"{PREFIX}*"):
+            if _NAME.fullmatch(path.name) or _CACHE_NAME.fullmatch(path.name):
+                _remove_if_abandoned(path)
+
+
+def _remove_if_abandoned(path: Path) -> None:
+    # Another user's, one in use, or one that somebody else just swept: not ours to remove.
+    with suppress(OSError):
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+            logger.info(f"removed {path}, which a killed producer left behind")
+        finally:
+            os.close(fd)
+
+
+def _open(name: str) -> int:
+    for folder in folders():
+        with suppress(FileNotFoundError):
+            return os.open(folder / name, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    raise FileNotFoundError(errno.ENOENT, "no such arena here", name)

@@ -1,0 +1,1 @@
+"""What a sample is made of: images and their colours, companions, boxes."""

@@ -1,0 +1,237 @@
+"""What one image of a job looks like once it is decoded and fitted: its size, colours and depth.
+
+The names and meanings are those of ``keras.utils.image_dataset_from_directory``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from feedline.common.arguments import one_of, pixels
+from feedline.common.errors import ConfigurationError, RemoteProtocolError
+from feedline.common.sample.ct import AIR, CTWindows
+
+Size = tuple[int, int]
+"""(height, width) in pixels."""
+
+
+class ColorMode(StrEnum):
+    """Which channels an image has, in this order."""
+
+    GRAYSCALE = "grayscale"
+    RGB = "rgb"
+    RGBA = "rgba"
+    HOUNSFIELD = "hounsfield"
+    """Not colours but the Hounsfield units of a CT's DICOM files, in int16."""
+
+    CLASSES = "classes"
+    """Not colours but the class number of each pixel: a mask's."""
+
+
+class Interpolation(StrEnum):
+    """How a pixel between pixels gets its value."""
+
+    NEAREST = "nearest"
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+    AREA = "area"
+
+
+class Fit(StrEnum):
+    """What happens to an image whose sides have another ratio than the size asked for."""
+
+    STRETCH = "stretch"
+    """Height and width are resized independently: the whole image, distorted."""
+
+    CROP = "crop"
+    """The largest centred window of the right ratio is resized (``crop_to_aspect_ratio``)."""
+
+    PAD = "pad"
+    """Zeros are added evenly until the ratio is right (``pad_to_aspect_ratio``)."""
+
+    FRAMED = "framed"
+    """Left as it is: the first transform brings it to size."""
+
+    @classmethod
+    def of(cls, *, crop_to_aspect_ratio: bool, pad_to_aspect_ratio: bool, framed: bool = False) -> Fit:
+        """Translate Keras' two flags, which exclude each other, and a transform that does without them.
+
+        Raises
+        ------
+        ConfigurationError
+            If more than one is true.
+        """
+        if framed and (crop_to_aspect_ratio or pad_to_aspect_ratio):
+            raise ConfigurationError(
+                "the first transform brings images to their size itself: leave out crop_to_aspect_ratio and"
+                " pad_to_aspect_ratio"
+            )
+        if crop_to_aspect_ratio and pad_to_aspect_ratio:
+            raise ConfigurationError(
+                "crop_to_aspect_ratio=True and pad_to_aspect_ratio=True exclude each other: pass one of them"
+            )
+        if crop_to_aspect_ratio:
+            return cls.CROP
+        if framed:
+            return cls.FRAMED
+        return cls.PAD if pad_to_aspect_ratio else cls.STRETCH
+
+
+DECODED_DTYPES = ("uint8", "uint16", "int16")
+"""What a decoder can leave in an array; ``float32`` is made later, by the transforms."""
+
+_CHANNELS = {
+    ColorMode.GRAYSCALE: 1,
+    ColorMode.RGB: 3,
+    ColorMode.RGBA: 4,
+    ColorMode.HOUNSFIELD: 1,
+    ColorMode.CLASSES: 1,
+}
+
+
+def decoded_dtype(color_mode: str | CTWindows, dtype: str) -> str:
+    """Name what a job of `dtype` decodes to: Hounsfield units to int16, deep files to uint16, else uint8.
+
+    Raises
+    ------
+    ConfigurationError
+        If `dtype` does not hold what `color_mode` makes.
+    """
+    if color_mode == ColorMode.HOUNSFIELD:
+        if dtype not in {"int16", "float32"}:
+            raise ConfigurationError(f"Hounsfield units need dtype='int16' or 'float32', got {dtype!r}")
+        return "int16"
+    if dtype == "int16":
+        raise ConfigurationError("dtype='int16' is for Hounsfield units: pass color_mode='hounsfield', too")
+    return "uint16" if dtype == "uint16" else "uint8"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """One image of a sample once it is decoded and fitted: shape (height, width, channels).
+
+    Attributes
+    ----------
+    height, width : int
+        Pixels, at least 1.
+    color_mode : str or CTWindows
+        A `ColorMode`: ``"grayscale"``, ``"rgb"``, ``"rgba"`` or ``"hounsfield"``; or windows of a CT. Masks
+        alone have ``"classes"``.
+    interpolation : str
+        An `Interpolation`, for the resize.
+    fit : str
+        A `Fit`: ``"stretch"``, ``"crop"``, ``"pad"`` or ``"framed"``.
+    dtype : str
+        ``"uint8"``; ``"uint16"`` to keep the depth of 16-bit files; ``"int16"`` for Hounsfield units, and
+        only for them. A job that wants ``float32`` decodes to one of these and converts in its transforms.
+    jpeg_scaling : bool
+        Decode a JPEG at 1/2, 1/4 or 1/8 of its size where that still has as many pixels as are asked for.
+        Faster; the pixels differ from those of a full decode.
+    slices : int
+        Files that make one image, each the neighbour of the last, at least 1. All channels of the first
+        come first, then those of the second ...
+
+    Raises
+    ------
+    ConfigurationError
+        If a value cannot work; quotes it.
+    """
+
+    height: int
+    width: int
+    color_mode: str | CTWindows = ColorMode.RGB
+    interpolation: str = Interpolation.BILINEAR
+    fit: str = Fit.STRETCH
+    dtype: str = "uint8"
+    jpeg_scaling: bool = False
+    slices: int = 1
+
+    def __post_init__(self) -> None:
+        """Bring every value into one form, or refuse it."""
+        for side in ("height", "width", "slices"):
+            object.__setattr__(self, side, pixels(side, getattr(self, side)))
+        for argument, names in (("interpolation", Interpolation), ("fit", Fit)):
+            object.__setattr__(self, argument, one_of(names, argument, getattr(self, argument)))
+        if not isinstance(self.color_mode, CTWindows):
+            object.__setattr__(self, "color_mode", one_of(ColorMode, "color_mode", self.color_mode))
+        self._check_dtype()
+        if not isinstance(self.jpeg_scaling, bool):
+            raise ConfigurationError(f"jpeg_scaling must be True or False, got {self.jpeg_scaling!r}")
+
+    def _check_dtype(self) -> None:
+        if self.dtype not in DECODED_DTYPES:
+            raise ConfigurationError(
+                f"an image is decoded to one of {DECODED_DTYPES}, got dtype={self.dtype!r}: "
+                "floats are made from uint8 by the transforms"
+            )
+        if (self.color_mode == ColorMode.HOUNSFIELD) != (self.dtype == "int16"):
+            raise ConfigurationError(
+                f"Hounsfield units, and nothing else, are int16: got color_mode={str(self.color_mode)!r}"
+                f" with dtype={self.dtype!r}"
+            )
+        if isinstance(self.color_mode, CTWindows) and self.dtype != "uint8":
+            raise ConfigurationError(f"CTWindows make uint8 channels, got dtype={self.dtype!r}")
+
+    @property
+    def background(self) -> int:
+        """What lies around an image that is padded: black, or air."""
+        return AIR if self.color_mode == ColorMode.HOUNSFIELD else 0
+
+    @property
+    def one_slice(self) -> ImageSpec:
+        """What each file of a stack is decoded to."""
+        return self if self.slices == 1 else replace(self, slices=1)
+
+    @property
+    def channels(self) -> int:
+        """Of all slices: 1 to 4 times `slices`."""
+        if isinstance(self.color_mode, CTWindows):
+            return len(self.color_mode.windows) * self.slices
+        return _CHANNELS[ColorMode(self.color_mode)] * self.slices
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.height, self.width
+
+    def size_for(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) that an image of `size` has when the transforms get it."""
+        return size if self.fit == Fit.FRAMED else self.size
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+        return self.height, self.width, self.channels
+
+    def to_wire(self) -> list[Any]:
+        """Plain values for msgpack."""
+        return [
+            self.height,
+            self.width,
+            self.color_mode.to_wire() if isinstance(self.color_mode, CTWindows) else str(self.color_mode),
+            str(self.interpolation),
+            str(self.fit),
+            self.dtype,
+            self.jpeg_scaling,
+            self.slices,
+        ]
+
+    @classmethod
+    def from_wire(cls, wire: list[Any]) -> ImageSpec:
+        """Undo `to_wire`.
+
+        Raises
+        ------
+        RemoteProtocolError
+            If the values are not those of an image.
+        """
+        try:
+            height, width, color_mode, interpolation, fit, dtype, jpeg_scaling, slices = wire
+            windows = CTWindows(color_mode) if isinstance(color_mode, list | tuple) else color_mode
+            return cls(height, width, windows, interpolation, fit, dtype, jpeg_scaling, slices)
+        except (TypeError, ValueError) as error:
+            raise RemoteProtocolError(
+                f"expected the eight values of an image, got {wire!r}: {error}"
+            ) from error

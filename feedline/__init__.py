@@ -1,0 +1,55 @@
+"""Feedline keeps a Keras trainer fed with image batches from producer processes.
+
+What a training script uses is here and in the modules beside this one: `feedline.transforms`,
+`feedline.samplers`, `feedline.callbacks`, `feedline.legacy`, `feedline.rsna`, `feedline.yolo`,
+`feedline.errors`. The packages `common`, `producer` and `trainer` are how it is done; `docs/architecture.md`
+is their map. Names are loaded when they are first used, so that importing this loads neither Keras nor
+OpenCV.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from feedline.common.sample.ct import CTWindows
+    from feedline.trainer.datasets.dataset import ImageDataset
+    from feedline.trainer.datasets.dicom.index import build_index
+    from feedline.trainer.keras_layers import from_keras_layers
+    from feedline.trainer.pool.producer_pool import ProducerPool
+    from feedline.trainer.sequences.batch_sequence import BatchSequence
+    from feedline.trainer.sequences.remote_sequence import RemoteSequence
+
+__all__ = [
+    "BatchSequence",
+    "CTWindows",
+    "ImageDataset",
+    "ProducerPool",
+    "RemoteSequence",
+    "__version__",
+    "build_index",
+    "from_keras_layers",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BatchSequence": "feedline.trainer.sequences.batch_sequence",
+    "CTWindows": "feedline.common.sample.ct",
+    "ImageDataset": "feedline.trainer.datasets.dataset",
+    "ProducerPool": "feedline.trainer.pool.producer_pool",
+    "RemoteSequence": "feedline.trainer.sequences.remote_sequence",
+    "build_index": "feedline.trainer.datasets.dicom.index",
+    "from_keras_layers": "feedline.trainer.keras_layers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

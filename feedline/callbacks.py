@@ -1,0 +1,1 @@
+"""Keras callbacks of Feedline's own: see docs/architecture.md."""

@@ -1,0 +1,25 @@
+"""Old scripts: the usual ``DataGenerator``, and Keras 2's three methods for generators.
+
+``from feedline.legacy import DataGenerator, install`` in place of the script's own class, and
+``install()`` before its ``model.fit_generator(...)``: see docs/migrating.md.
+"""
+
+from feedline.trainer.legacy import (
+    DataGenerator,
+    evaluate_generator,
+    fit_generator,
+    install,
+    predict_generator,
+    predictions_frame,
+    uninstall,
+)
+
+__all__ = [
+    "DataGenerator",
+    "evaluate_generator",
+    "fit_generator",
+    "install",
+    "predict_generator",
+    "predictions_frame",
+    "uninstall",
+]

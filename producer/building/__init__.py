@@ -1,0 +1,1 @@
+"""Building: a ticket in, a batch out."""

@@ -1,0 +1,144 @@
+"""The images of one item of a batch: from its files to its places in the arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from feedline.common.batch.layout import ArraySpec
+from feedline.common.errors import TransformError, UserCodeError
+from feedline.common.job.images import Job
+from feedline.common.sample.companions import Role
+from feedline.common.sample.image import ImageSpec, Size
+from feedline.common.stages import Stage
+from feedline.common.wire.protocol import Sample
+from feedline.producer.arrays import Pixels
+from feedline.producer.building.samples import Samples
+from feedline.producer.building.stacks import Stack
+from feedline.producer.building.stage_clock import StageClock
+from feedline.producer.cache.folder import CacheSettings
+from feedline.producer.cache.store import open_cache
+from feedline.producer.plugins import Plugins
+from feedline.producer.reading.roots import DataRoots
+from feedline.producer.transforms import Composition, compose
+
+
+class ImageMaker:
+    """Makes one image of every item: ``x``, or that of a companion. Used by the building thread alone.
+
+    Parameters
+    ----------
+    array : ArraySpec
+        What the images of a batch are.
+    slices : sequence of Samples
+        The files, decoded: one for each slice of an image, usually one.
+    composition : Composition
+        What is done to each of them.
+    keeps_dtype : bool
+        Images have the dtype of the array before any transform.
+    clock : StageClock
+        Told what the time goes into.
+    """
+
+    def __init__(
+        self,
+        array: ArraySpec,
+        slices: Sequence[Samples],
+        composition: Composition,
+        clock: StageClock,
+        *,
+        keeps_dtype: bool,
+    ) -> None:
+        self.name = array.name
+        self.slices = slices
+        self.composition = composition
+        self._clock = clock
+        self._keeps_dtype = keeps_dtype
+        self._stack = Stack(array, len(slices)) if len(slices) > 1 else None
+
+    def make(self, recipe: Any, sources: Sequence[Sample], out: Pixels) -> list[Size]:
+        """Make one image.
+
+        Parameters
+        ----------
+        recipe : object
+            What `Composition.prepare` came to.
+        sources : sequence of Sample
+            What it is made of, `Composition.num_sources` of them.
+        out : ndarray
+            Its place in the batch.
+
+        Returns
+        -------
+        list of (int, int)
+            (height, width) of the image in the file of each source; of a stack, in that of its last slice.
+
+        Raises
+        ------
+        ReadError, DecodeError, TransformError
+            A sample cannot be used.
+        """
+        if self._stack is None:
+            return self._make_slice(self.slices[0], recipe, sources, out)
+        sizes: list[Size] = []
+        for samples, part in zip(self.slices, self._stack.parts, strict=True):
+            sizes = self._make_slice(samples, recipe, sources, part)
+        self._stack.put_together(out)
+        self._clock.lap(Stage.TRANSFORM)
+        return sizes
+
+    def expect(self, samples: Iterable[Sample]) -> None:
+        """Have files fetched that will soon be asked for."""
+        for one in self.slices:
+            one.expect(samples)
+
+    def forget(self) -> None:
+        """What was expected is not asked for any more."""
+        for one in self.slices:
+            one.forget()
+
+    def close(self) -> None:
+        """Leave the caches, if there are any."""
+        for one in self.slices:
+            one.close()
+
+    def _make_slice(
+        self, samples: Samples, recipe: Any, sources: Sequence[Sample], out: Pixels
+    ) -> list[Size]:
+        if not recipe and self._keeps_dtype:
+            return [samples.write(sources[0], out)]
+        sizes: list[Size] = []
+        try:
+            self.composition.run(recipe, self._decoded(samples, sources, sizes), out)
+        except UserCodeError as error:
+            raise TransformError(samples.path_of(sources[len(sizes) - 1]), str(error)) from error
+        self._clock.lap(Stage.TRANSFORM)
+        return sizes
+
+    def _decoded(self, samples: Samples, sources: Iterable[Sample], sizes: list[Size]) -> Iterator[Pixels]:
+        for sample in sources:
+            decoded = samples.decoded(sample)
+            sizes.append(decoded.size)
+            yield decoded.pixels
+            self._clock.lap(Stage.TRANSFORM)
+
+
+def image_makers(
+    job: Job, roots: DataRoots, cache: CacheSettings, clock: StageClock, plugins: Plugins
+) -> list[ImageMaker]:
+    """Make the makers of a job's images: ``x`` first, then its companions."""
+
+    def maker(image: ImageSpec, array: ArraySpec, role: Role, place: int) -> ImageMaker:
+        one = image.one_slice
+        slices = [
+            Samples(one, roots, clock, open_cache(job.cache, one, cache) if job.cache else None, place + nth)
+            for nth in range(image.slices)
+        ]
+        composition = compose(job.transforms, one.size, one.channels, one.dtype, array.dtype, role, plugins)
+        return ImageMaker(array, slices, composition, clock, keeps_dtype=array.dtype == one.dtype)
+
+    makers = [maker(job.image, job.x, Role.INPUT, 0)]
+    for place, companion in enumerate(job.companions, job.image.slices):
+        image, array = companion.image(job.image), job.companion_array(companion)
+        makers.append(maker(image, array, Role(companion.role), place))
+    return makers

@@ -1,0 +1,1 @@
+"""DICOM files: their header, their pixels, and what these become."""

@@ -1,0 +1,87 @@
+"""DICOM files -> pixels: windows or Hounsfield units of a CT, or the picture as the file wants to be seen.
+
+What lies uncompressed in a little endian file is taken from it without pydicom, which is imported when the
+first file comes that needs it.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from feedline.common.formats.dicom import NATIVE, RawHeader, UnreadableHeaderError, read_header
+from feedline.common.sample.ct import CTWindows
+from feedline.common.sample.image import ColorMode
+from feedline.producer.arrays import Pixels
+from feedline.producer.reading.dicom import with_pydicom
+from feedline.producer.reading.dicom.header import PIXEL_TAGS, DicomError, PixelHeader, pixel_header
+from feedline.producer.reading.dicom.tables import ct_table, grey_table, look_up
+
+_FROM_GREY = {ColorMode.RGB: cv2.COLOR_GRAY2RGB, ColorMode.RGBA: cv2.COLOR_GRAY2RGBA}
+_FROM_RGB = {ColorMode.GRAYSCALE: cv2.COLOR_RGB2GRAY, ColorMode.RGBA: cv2.COLOR_RGB2RGBA}
+
+
+def decode_dicom(data: bytes, color_mode: str | CTWindows, dtype: str, _: int = 1) -> Pixels:
+    """Decode a DICOM file of one picture.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the file.
+    color_mode : CTWindows or str
+        Windows, "hounsfield", or the colours of a picture.
+    dtype : str
+        "int16" for "hounsfield", else "uint8", or "uint16" of a grey picture.
+
+    Returns
+    -------
+    ndarray
+        Shape (rows, columns, channels), of `dtype`.
+
+    Raises
+    ------
+    DicomError
+        It is cut off or of a kind that cannot be used; or something is missing on this producer.
+    """
+    header, pixels = _read(data)
+    if isinstance(color_mode, CTWindows) or color_mode == ColorMode.HOUNSFIELD:
+        return _decode_ct(header, pixels, color_mode)
+    if header.is_grey:
+        grey = look_up(pixels, grey_table(header.words, header.display, dtype), 1)
+        return _converted(grey, _FROM_GREY.get(ColorMode(color_mode)))
+    if pixels.dtype != np.uint8:
+        raise DicomError("has colours of more than 8 bits, which cannot be used")
+    return _converted(pixels, _FROM_RGB.get(ColorMode(color_mode)))
+
+
+def _decode_ct(header: PixelHeader, words: Pixels, color_mode: str | CTWindows) -> Pixels:
+    if not header.is_grey:
+        raise DicomError(f"holds a picture of kind {header.photometric}: a CT has one value a pixel")
+    channels = len(color_mode.windows) if isinstance(color_mode, CTWindows) else 1
+    return look_up(words, ct_table(header.words, color_mode), channels)
+
+
+def _read(data: bytes) -> tuple[PixelHeader, Pixels]:
+    """The header, and the words of a grey picture, (rows, columns), or the RGB of others."""
+    try:
+        raw = read_header(data, PIXEL_TAGS)
+    except UnreadableHeaderError as error:
+        return with_pydicom.read(data, str(error))
+    header = pixel_header(raw.values)
+    if raw.syntax in NATIVE and header.is_grey:
+        return header, _native_words(data, raw, header)
+    return with_pydicom.read(data)
+
+
+def _native_words(data: bytes, raw: RawHeader, header: PixelHeader) -> Pixels:
+    kind = np.uint8 if header.words.bits_allocated == 8 else np.dtype("<u2")
+    count = header.rows * header.columns
+    wanted = count * np.dtype(kind).itemsize
+    found = min(raw.pixel_bytes, len(data) - raw.pixels_at)
+    if found < wanted:
+        raise DicomError(f"is cut off: {found:,} of {wanted:,} bytes of pixels are there")
+    return np.frombuffer(data, kind, count, raw.pixels_at).reshape(header.rows, header.columns)
+
+
+def _converted(pixels: Pixels, code: int | None) -> Pixels:
+    return pixels if code is None else cv2.cvtColor(pixels, code)

@@ -1,0 +1,93 @@
+"""What only pydicom reads: compressed pixels, colours, big endian and deflated files.
+
+pydicom is an extra, and slow to import: that is left until the first such file.
+"""
+
+from __future__ import annotations
+
+import importlib
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from feedline.producer.arrays import Pixels
+from feedline.producer.reading.dicom.header import PIXEL_TAGS, DicomError, PixelHeader, pixel_header
+
+REMEDY = "pip install 'feedline[dicom]' on the producer"
+
+_BINARY = ("US", "SS")
+
+
+def read(data: bytes, why: str = "") -> tuple[PixelHeader, Pixels]:
+    """Read a whole file.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the file.
+    why : str
+        What is unusual about it, in a clause, for an error.
+
+    Returns
+    -------
+    header : PixelHeader
+    pixels : ndarray
+        The words of a grey picture, shape (rows, columns), uint8 or uint16; or RGB, (rows, columns, 3).
+
+    Raises
+    ------
+    DicomError
+        pydicom is not installed, or cannot read it; a decoder for its compression is not.
+    """
+    _import("pydicom", why)
+    try:
+        dataset = _dataset(data)
+        header = pixel_header({tag: _bytes_of(dataset[tag]) for tag in PIXEL_TAGS if tag in dataset})
+        _check_decoder(dataset.file_meta.TransferSyntaxUID)
+        return header, _pixels(dataset, header)
+    except DicomError:
+        raise
+    except Exception as error:
+        # pydicom and the decoders under it raise whatever comes to pass.
+        raise DicomError(f"cannot be read by pydicom ({type(error).__name__}: {error})") from error
+
+
+def _import(name: str, why: str = "") -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        reason = why or "is compressed, or has colours"
+        raise DicomError(f"{reason}: reading it takes pydicom, which is not installed: {REMEDY}") from None
+
+
+def _dataset(data: bytes) -> Any:
+    return _import("pydicom").dcmread(BytesIO(data))
+
+
+def _bytes_of(element: Any) -> bytes:
+    """An element as it would lie in a little endian file."""
+    value = element.value if element.VM <= 1 else element.value[0]
+    if value is None:
+        return b""
+    if element.VR in _BINARY:
+        return (int(value) & 0xFFFF).to_bytes(2, "little")
+    return str(value).encode()
+
+
+def _check_decoder(syntax: Any) -> None:
+    if not syntax.is_compressed or syntax.is_deflated:
+        return
+    try:
+        is_available = _import("pydicom.pixels").get_decoder(syntax).is_available
+    except NotImplementedError:
+        raise DicomError(f"is compressed by {syntax.name}, which pydicom does not know") from None
+    if not is_available:
+        raise DicomError(f"is compressed by {syntax.name}, and no decoder for it is installed: {REMEDY}")
+
+
+def _pixels(dataset: Any, header: PixelHeader) -> Pixels:
+    pixels = _import("pydicom.pixels").pixel_array(dataset, raw=header.is_grey)
+    # Values below zero become the words that they are stored in.
+    kind = np.uint8 if header.words.bits_allocated == 8 else np.uint16
+    return np.ascontiguousarray(pixels.astype(kind, copy=False) if pixels.dtype.kind in "iu" else pixels)

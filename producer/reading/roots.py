@@ -1,0 +1,127 @@
+"""Where a producer may read, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from feedline.common.errors import ConfigurationError, ReadError
+
+# Whatever it has become since it was looked at must not stop a producer.
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class DataRoots:
+    """The folders under which a producer looks files up, in order.
+
+    Parameters
+    ----------
+    folders : iterable of str
+        Existing or not: a volume may be mounted later.
+
+    Raises
+    ------
+    ConfigurationError
+        No folder is given, or one is a file.
+    """
+
+    def __init__(self, folders: Iterable[str]) -> None:
+        self._folders = [os.path.realpath(folder) for folder in folders]
+        if not self._folders:
+            raise ConfigurationError("a producer reads only under its --data-root: give at least one")
+        for folder in self._folders:
+            if Path(folder).is_file():
+                raise ConfigurationError(f"--data-root must be a folder, {folder!r} is a file")
+
+    def open(self, path: str) -> int:
+        """Open a file that a ticket names for reading, and return its descriptor.
+
+        Raises
+        ------
+        ReadError
+            As `find`, or it cannot be opened.
+        """
+        file = self.open_at_once(path)
+        if file is not None:
+            return file
+        try:
+            return os.open(self.find(path), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise ReadError(path, f"cannot be read: {error.strerror or error}") from error
+
+    def open_at_once(self, path: str) -> int | None:
+        """Open a file, then ask the kernel where it really is: a third of the time of `find`.
+
+        None if there is anything unusual about it.
+        """
+        for folder in self._folders:
+            name = os.path.join(folder, path)  # noqa: PTH118 - ten times as fast as Path
+            if ".." in name or not self._is_under(folder, name):
+                return None
+            try:
+                # To open a pipe and close it again would be an end to whoever writes into it.
+                if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 - a str, as everywhere here
+                    return None
+                file = os.open(name, _FLAGS)
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError):
+                return None
+            if folder == os.sep or self._is_under(folder, _real_name(file)):
+                return file
+            os.close(file)
+            return None
+        return None
+
+    def find(self, path: str) -> str:
+        """The absolute, real path of a file that a ticket names.
+
+        Raises
+        ------
+        ReadError
+            The file is under no root, or leads out of the one it is under.
+        """
+        outside = False
+        for folder in self._folders:
+            real = self._real(folder, path)
+            if not self._is_under(folder, real):
+                outside = True
+            elif os.path.lexists(real):
+                return real
+        tried = ", ".join(self._folders)
+        if outside:
+            raise ReadError(path, f"leads out of the data roots ({tried})")
+        raise ReadError(path, f"not found under the data roots ({tried})")
+
+    def status(self, path: str) -> os.stat_result | None:
+        """What the first file of that name looks like, wherever it leads; None if there is none.
+
+        A tenth of the time of `find`. To compare with what was found before, not to read by.
+        """
+        for folder in self._folders:
+            try:
+                return os.stat(os.path.join(folder, path))  # noqa: PTH116, PTH118 - ten times as fast as Path
+            except (OSError, ValueError):
+                continue
+        return None
+
+    @staticmethod
+    def _real(folder: str, path: str) -> str:
+        try:
+            return os.path.realpath(os.path.join(folder, path))  # noqa: PTH118 - ten times as fast as Path
+        except ValueError as error:
+            raise ReadError(path, f"is not a file name ({error})") from error
+
+    @staticmethod
+    def _is_under(folder: str, real: str) -> bool:
+        return real.startswith(folder if folder.endswith(os.sep) else folder + os.sep)
+
+
+def _real_name(file: int) -> str:
+    """Where an open file is, all links followed; an empty string if the kernel does not tell."""
+    try:
+        return os.readlink(f"/proc/self/fd/{file}")  # noqa: PTH115 - three times as fast as Path
+    except OSError:
+        return ""

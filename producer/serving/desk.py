@@ -1,0 +1,130 @@
+"""What the two threads of a producer share, and the one that builds.
+
+The talking thread queues tasks and takes answers; the building thread, which is the main one, does
+the reverse.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+import weakref
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from feedline.common.errors import FeedlineError, RemoteProtocolError
+from feedline.common.processes.waker import Waker
+from feedline.common.stages import Stage
+from feedline.common.wire.protocol import Batch, Cancelled, FromProducer
+from feedline.producer.building.batches import CancelledBuildError, failure_of
+from feedline.producer.building.builders import TicketBuilder, Workshop
+from feedline.producer.serving.session import Task
+
+logger = logging.getLogger(__name__)
+
+Answer: TypeAlias = tuple[Task, FromProducer]
+
+
+@dataclass(slots=True)
+class Desk:
+    """What the two threads share.
+
+    Attributes
+    ----------
+    tasks : queue of Task or None
+        To the builder, in the order of the tickets; None ends it.
+    answers : deque of Answer
+        From the builder.
+    waker : Waker
+        Tells the talking thread of answers, and of the end.
+    stopping : bool
+        Tickets in the queue are not begun any more.
+    done : threading.Event
+        The builder has ended: say goodbye.
+    """
+
+    tasks: queue.SimpleQueue[Task | None] = field(default_factory=queue.SimpleQueue)
+    answers: deque[Answer] = field(default_factory=deque)
+    waker: Waker = field(default_factory=Waker)
+    stopping: bool = False
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def queue(self, task: Task) -> None:
+        """Have a batch built. Called by the talking thread."""
+        task.came_at = time.monotonic()
+        self.tasks.put(task)
+
+    def stop(self) -> None:
+        """End after the batch in hand. Called from a signal handler, in the main thread."""
+        self.stopping = True
+        self.tasks.put(None)
+
+
+class Builder:
+    """Builds what the talking thread queues. Runs in the main thread.
+
+    Parameters
+    ----------
+    desk : Desk
+        Shared with the talking thread.
+    workshop : Workshop
+        What builders work with.
+    """
+
+    def __init__(self, desk: Desk, workshop: Workshop) -> None:
+        self._desk = desk
+        self._workshop = workshop
+        self._clock = workshop.clock
+        self._builders: weakref.WeakSet[TicketBuilder] = weakref.WeakSet()
+
+    def run(self) -> None:
+        """Build until None comes, or the batch in hand when `stopping` was set."""
+        while (task := self._desk.tasks.get()) is not None and not self._desk.stopping:
+            self._clock.lap(Stage.IDLE)
+            self._clock.add(Stage.QUEUED, time.monotonic() - task.came_at)
+            self._desk.answers.append((task, self._answer(task)))
+            self._desk.waker.wake()
+            # While there is nothing to do, a job that was closed must not be kept, nor its cache.
+            del task
+        for builder in self._builders:
+            builder.close()
+
+    def _answer(self, task: Task) -> FromProducer:
+        ticket = task.ticket
+        try:
+            memory = self._shared_slot(task)
+            data = self._builder(task).build(ticket, lambda: task.cancelled, memory)
+        except CancelledBuildError:
+            return Cancelled(ticket.lease_id)
+        except (Exception, SystemExit) as error:
+            # Whatever it is, and though code of a user calls sys.exit, the trainer hears of it; a producer
+            # goes on with the next ticket.
+            if not isinstance(error, FeedlineError):
+                logger.exception(f"batch {ticket.step} of epoch {ticket.epoch} failed")
+            return failure_of(ticket, error)
+        stages = self._clock.take()
+        pixels = data if memory is None else None
+        return Batch(ticket.job_id, ticket.lease_id, stages.build_us, pixels, stages.to_wire())
+
+    @staticmethod
+    def _shared_slot(task: Task) -> npt.NDArray[np.uint8] | None:
+        """The ticket's slot in memory that the trainer sees too, if there is any."""
+        known = task.known
+        return known.arena.slot(task.ticket.slot) if known.shared and known.arena else None
+
+    def _builder(self, task: Task) -> TicketBuilder:
+        """The builder of a job, made at its first ticket and gone when the job is."""
+        known = task.known
+        if isinstance(known.job, str):
+            raise RemoteProtocolError(known.job)
+        builder: TicketBuilder | None = known.builder
+        if builder is None:
+            builder = known.builder = self._workshop.builder_of(known.job)
+            self._builders.add(builder)
+        return builder

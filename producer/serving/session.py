@@ -1,0 +1,284 @@
+"""What a producer and one trainer have told each other. Knows no socket, thread or clock.
+
+::
+
+    GREETING --welcome--> SERVING --goodbye--> ENDED
+       ^  |                  |
+       |  +--refuse(version)-|---------------> ENDED
+       +-------- silence, refuse(unknown-peer): a new session on a new socket
+
+A session that begins anew shares nothing with the one before: new id, no jobs, no leases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeAlias
+
+from feedline.common.errors import RemoteProtocolError
+from feedline.common.job.kinds import AnyJob, job_from_wire
+from feedline.common.memory.arena import Arena
+from feedline.common.wire.protocol import (
+    HEARTBEAT_S,
+    LOST_AFTER_S,
+    ArenaAnswer,
+    Cancel,
+    Cancelled,
+    CloseJob,
+    Failure,
+    FailureKind,
+    FromProducer,
+    Goodbye,
+    Heartbeat,
+    Hello,
+    JobUnknown,
+    Message,
+    OpenJob,
+    Refusal,
+    Refuse,
+    Session,
+    Ticket,
+    Welcome,
+    new_id,
+)
+
+GREETING_S = 5.0
+"""A hello that is not answered for so long is said anew: whoever got it may have died of it."""
+
+
+class Phase(Enum):
+    """Where a conversation stands."""
+
+    GREETING = "greeting"
+    SERVING = "serving"
+    ENDED = "ended"
+
+
+@dataclass(slots=True, eq=False)
+class KnownJob:
+    """A job as this session knows it; forgotten with the session, or when it is closed.
+
+    Attributes
+    ----------
+    job : AnyJob or str
+        What to build; a string says why that cannot be done here.
+    builder : TicketBuilder or None
+        Kept here by the thread that builds, from its first ticket on.
+    arena : Arena or None
+        Offered to the trainer, or about to be.
+    shared : bool
+        The trainer has mapped it.
+    """
+
+    job: AnyJob | str
+    builder: Any = None
+    arena: Arena | None = None
+    shared: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """A ticket in hand, queued or in work.
+
+    Attributes
+    ----------
+    session : Session
+        In which it was given: an answer to an earlier one is not sent.
+    cancelled : bool
+        Set by the thread that talks, read by the one that builds.
+    came_at : float
+        When the ticket was queued, in seconds of `time.monotonic`.
+    """
+
+    session: Session
+    known: KnownJob
+    ticket: Ticket
+    cancelled: bool = False
+    came_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Send a message in the present session."""
+
+    message: FromProducer
+
+
+@dataclass(frozen=True, slots=True)
+class MakeArena:
+    """Make an arena of `num_slots` for a job, if there is memory for one, and offer it."""
+
+    known: KnownJob
+    num_slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Queue a task."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Drop the socket and all that is in it, connect anew, then call `TrainerSession.restart`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The conversation is over; `error` says why, when it was not the trainer's goodbye."""
+
+    error: str = ""
+
+
+Action: TypeAlias = Say | MakeArena | Build | Restart | End
+
+
+@dataclass(slots=True)
+class TrainerSession:
+    """One producer's side of the conversation with one trainer.
+
+    Attributes
+    ----------
+    hello : Hello
+        What this producer is.
+    ids : Session
+        Its own id, and the pool's once welcomed.
+    jobs : dict of int to KnownJob
+        What the trainer told.
+    tasks : dict of int to Task
+        Leases not yet answered, by lease_id.
+    """
+
+    hello: Hello
+    ids: Session = field(default_factory=lambda: Session(new_id()))
+    phase: Phase = Phase.GREETING
+    jobs: dict[int, KnownJob] = field(default_factory=dict)
+    tasks: dict[int, Task] = field(default_factory=dict)
+    said_hello_at: float | None = None
+    heard_at: float = 0.0
+    beat_at: float = 0.0
+
+    def restart(self) -> None:
+        """Begin anew, on a new socket."""
+        for task in self.tasks.values():
+            task.cancelled = True
+        self.ids, self.phase, self.said_hello_at = Session(new_id()), Phase.GREETING, None
+        self.jobs, self.tasks = {}, {}
+
+    def tick(self, now: float) -> list[Action]:
+        """Time passed."""
+        match self.phase:
+            case Phase.GREETING:
+                return self._greet(now)
+            case Phase.SERVING if now - self.heard_at > LOST_AFTER_S:
+                return [Restart(f"the trainer was silent for {LOST_AFTER_S:g} s")]
+            case Phase.SERVING if now - self.beat_at >= HEARTBEAT_S:
+                self.beat_at = now
+                return [Say(Heartbeat(tuple(self.tasks)))]
+            case _:
+                return []
+
+    def _greet(self, now: float) -> list[Action]:
+        if self.said_hello_at is None:
+            self.said_hello_at = now
+            return [Say(self.hello)]
+        if now - self.said_hello_at > GREETING_S:
+            return [Restart("no answer to hello")]
+        return []
+
+    def heard(self, ids: Session, message: Message, now: float) -> Sequence[Action]:
+        """A message came; what belongs to another session is ignored.
+
+        Raises
+        ------
+        RemoteProtocolError
+            A trainer never says such a thing.
+        """
+        if ids.producer_id != self.ids.producer_id or self.phase is Phase.ENDED:
+            return []
+        self.heard_at = now
+        match message:
+            case Welcome():
+                self.ids, self.phase, self.beat_at = ids, Phase.SERVING, now
+            case Refuse(Refusal.UNKNOWN_PEER, text):
+                return [Restart(f"refused: {text}")]
+            case Refuse(_, text):
+                return self._end(f"refused: {text}")
+            case Goodbye():
+                return self._end("")
+            case Heartbeat():
+                pass
+            case _:
+                return self._order(message)
+        return []
+
+    def _end(self, error: str) -> Sequence[Action]:
+        self.restart()
+        self.phase = Phase.ENDED
+        return [End(error)]
+
+    def _order(self, message: Message) -> Sequence[Action]:
+        match message:
+            case OpenJob(wire, num_slots):
+                return self._open_job(wire, num_slots)
+            case ArenaAnswer(job_id, attached):
+                self._settle_arena(job_id, attached=attached)
+                return []
+            case CloseJob(job_id):
+                self.jobs.pop(job_id, None)
+                return []
+            case Ticket():
+                return [self._accept(message)]
+            case Cancel(lease_id):
+                return self._cancel(lease_id)
+            case _:
+                raise RemoteProtocolError(f"a trainer does not say {message.tag}")
+
+    def answered(self, task: Task) -> bool:
+        """A task is done; whether its answer may still be sent."""
+        return task.session == self.ids and self.tasks.pop(task.ticket.lease_id, None) is task
+
+    def _open_job(self, wire: Mapping[str, Any], num_slots: int) -> Sequence[Action]:
+        job_id = wire.get("job_id")
+        if not isinstance(job_id, int):
+            raise RemoteProtocolError("a job has no job_id")
+        try:
+            self.jobs[job_id] = KnownJob(job_from_wire(wire))
+        except RemoteProtocolError as error:
+            self.jobs[job_id] = KnownJob(str(error))
+            return []
+        return [MakeArena(self.jobs[job_id], num_slots)]
+
+    def _settle_arena(self, job_id: int, *, attached: bool) -> None:
+        """The trainer has mapped the arena, or cannot: either way its name is not needed any more."""
+        known = self.jobs.get(job_id)
+        if known is None or known.arena is None:
+            return
+        known.arena.unlink()
+        known.shared = attached
+        if not attached:
+            known.arena = None
+
+    def _accept(self, ticket: Ticket) -> Action:
+        known = self.jobs.get(ticket.job_id)
+        if known is None:
+            return Say(JobUnknown(ticket.job_id, ticket.lease_id))
+        if isinstance(known.job, str):
+            files = ", ".join(ticket.samples[0].paths) if ticket.samples else ""
+            return Say(Failure(ticket.job_id, ticket.lease_id, FailureKind.BUILD, files, known.job, ""))
+        task = Task(self.ids, known, ticket)
+        self.tasks[ticket.lease_id] = task
+        return Build(task)
+
+    def _cancel(self, lease_id: int) -> Sequence[Action]:
+        """A lease in hand is answered when its slot is left alone; an unknown one at once."""
+        task = self.tasks.get(lease_id)
+        if task is None:
+            return [Say(Cancelled(lease_id))]
+        task.cancelled = True
+        return []

@@ -1,0 +1,298 @@
+"""One producer: a thread that talks to trainers, and the main thread, which builds batches.
+
+Talking has a thread of its own so that heartbeats go out however long a batch takes. The only file
+of the producer that imports zmq.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import cv2
+import msgpack
+import numpy as np
+import zmq
+
+from feedline.common.errors import ProtocolError
+from feedline.common.memory.arena import Arena, arena_name, sweep
+from feedline.common.processes.clock import AwakeClock
+from feedline.common.wire.encoding import decode, encode
+from feedline.common.wire.endpoints import is_ipv6
+from feedline.common.wire.protocol import VERSION, ArenaOffer, FromProducer, Goodbye, Hello
+from feedline.producer.building.builders import Workshop
+from feedline.producer.cache.folder import DEFAULTS, CacheSettings
+from feedline.producer.plugins import NO_PLUGINS, Plugins
+from feedline.producer.reading.roots import DataRoots
+from feedline.producer.serving.desk import Builder, Desk
+from feedline.producer.serving.session import (
+    Build,
+    End,
+    KnownJob,
+    MakeArena,
+    Phase,
+    Restart,
+    Say,
+    TrainerSession,
+)
+
+logger = logging.getLogger(__name__)
+
+NICE = 5
+"""By so much the thread that builds gives way to others on its machine."""
+
+POLL_MS = 200
+"""The talking thread looks at the clock this often, if nothing else wakes it."""
+
+FLUSH_MS, ORPHANS_FLUSH_MS = 2000, 500
+"""How long a goodbye, and the batches before it, may take to leave; an orphan's trainer may be gone, too."""
+
+REJOIN_S = 0.5
+"""Pause between a trainer's goodbye and the next hello: until then the old one may still listen."""
+
+RECONNECT_MS, LONGEST_RECONNECT_MS = 100, 2000
+"""Pauses between attempts to connect: the first, and the longest they grow to."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What `python -m feedline.producer` was told.
+
+    Attributes
+    ----------
+    endpoints : tuple of str
+        Trainers to serve, each over a socket of its own.
+    data_roots : tuple of str
+        Folders to read from.
+    name : str
+        For log lines and errors.
+    exit_with_trainer : bool
+        End when the last trainer says goodbye.
+    parent_pid : int or None
+        End when this process is not the parent any more.
+    cache : CacheSettings
+        Where and how much caches of decoded samples may be.
+    plugins : Plugins
+        Which modules of its users it may import.
+    """
+
+    endpoints: tuple[str, ...]
+    data_roots: tuple[str, ...]
+    name: str
+    exit_with_trainer: bool = False
+    parent_pid: int | None = None
+    cache: CacheSettings = DEFAULTS
+    plugins: Plugins = NO_PLUGINS
+
+
+def libraries() -> dict[str, str]:
+    """Whatever the bytes of a batch may depend on, by name."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "msgpack": ".".join(map(str, msgpack.version)),
+        "machine": platform.machine(),
+    }
+
+
+class Link:
+    """The socket of one conversation. Used by the talking thread alone.
+
+    Parameters
+    ----------
+    context : zmq.Context
+        Of the process.
+    endpoint : str
+        Where the trainer listens, now or later.
+    name : str
+        Of this producer.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, name: str) -> None:
+        self.endpoint = endpoint
+        self.refusal = ""
+        self.rejoin_at = 0.0
+        self.session = TrainerSession(Hello(VERSION, name, platform.node(), os.getpid(), libraries()))
+        self._context = context
+        self.socket = self._connect()
+
+    def say(self, message: FromProducer) -> None:
+        """Send, or drop it when the queue is full: then the session is about to begin anew anyway."""
+        with suppress(zmq.Again):
+            self.socket.send_multipart(encode(self.session.ids, message), zmq.NOBLOCK, copy=False)
+
+    def offer_arena(self, known: KnownJob, num_slots: int) -> None:
+        """Offer the trainer memory to share; without any, batches go as frames."""
+        ids = self.session.ids
+        if isinstance(known.job, str):
+            return
+        name = arena_name(ids.pool_id, ids.producer_id, known.job.job_id)
+        try:
+            arena = known.arena = Arena(name, known.job.slot_bytes, num_slots)
+        except OSError as error:
+            logger.warning(f"no shared memory ({error}): batches go as frames")
+            return
+        self.say(ArenaOffer(known.job.job_id, name, arena.nonce, arena.slot_bytes, arena.num_slots))
+
+    def restart(self, reason: str) -> None:
+        """Begin the conversation anew, with a new id on a new socket."""
+        logger.log(
+            logging.INFO if self.session.phase is Phase.SERVING else logging.DEBUG,
+            f"connecting anew to {self.endpoint}: {reason}",
+        )
+        self.socket.close(linger=0)
+        self.session.restart()
+        self.socket = self._connect()
+
+    def close(self, farewell: str, flush_ms: int) -> None:
+        """Say goodbye, let what was said leave if somebody is there to hear it, and close."""
+        is_heard = self.session.phase is Phase.SERVING
+        if is_heard:
+            self.say(Goodbye(farewell))
+        self.socket.close(linger=flush_ms if is_heard else 0)
+
+    def _connect(self) -> zmq.Socket[bytes]:
+        socket = self._context.socket(zmq.DEALER)
+        socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+        socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
+        socket.setsockopt(zmq.IPV6, is_ipv6(self.endpoint))
+        socket.connect(self.endpoint)
+        return socket
+
+
+class Talker(threading.Thread):
+    """Keeps the conversations going.
+
+    Parameters
+    ----------
+    settings : WorkerSettings
+        Whom to talk to.
+    desk : Desk
+        Shared with the builder.
+    """
+
+    def __init__(self, settings: WorkerSettings, desk: Desk) -> None:
+        super().__init__(name="feedline-talker")
+        self.error = ""
+        self._is_orphan = False
+        self._settings = settings
+        self._desk = desk
+        self._clock = AwakeClock()
+
+    def run(self) -> None:
+        """Talk until the builder is done."""
+        links: list[Link] = []
+        with zmq.Context() as context:
+            try:
+                links.extend(Link(context, end, self._settings.name) for end in self._settings.endpoints)
+                while not (self._desk.done.is_set() or self._is_orphan):
+                    self._round(links)
+                self._send_answers(links)
+            except Exception:
+                logger.exception("the talking thread failed")
+                self.error = "the talking thread failed"
+                self._desk.tasks.put(None)
+            finally:
+                for link in links:
+                    link.close("stopped", ORPHANS_FLUSH_MS if self._is_orphan else FLUSH_MS)
+        if self._is_orphan:
+            # Nobody wants the batch in hand, and its file may be on a disk that never answers.
+            os._exit(1)
+
+    def _round(self, links: list[Link]) -> None:
+        poller = zmq.Poller()
+        poller.register(self._desk.waker.fileno(), zmq.POLLIN)
+        now = self._clock()
+        for link in links:
+            self._act(link, link.session.tick(now))
+            poller.register(link.socket, zmq.POLLIN)
+        poller.poll(POLL_MS)
+        self._desk.waker.clear()
+        self._send_answers(links)
+        for link in links:
+            self._hear(link)
+        if self._is_over(links):
+            self._desk.tasks.put(None)
+
+    def _hear(self, link: Link) -> None:
+        """Take in all there is from one trainer."""
+        with suppress(zmq.Again):
+            while True:
+                frames = link.socket.recv_multipart(zmq.NOBLOCK)
+                try:
+                    actions = link.session.heard(*decode(frames), self._clock())
+                except ProtocolError as error:
+                    actions = [Restart(f"{link.endpoint} is no trainer of this version: {error}")]
+                self._act(link, actions)
+
+    def _act(self, link: Link, actions: Sequence[object]) -> None:
+        for action in actions:
+            match action:
+                case Say(message):
+                    link.say(message)
+                case MakeArena(known, num_slots):
+                    link.offer_arena(known, num_slots)
+                case Build(task):
+                    self._desk.queue(task)
+                case Restart(reason):
+                    link.restart(reason)
+                case End(error):
+                    link.refusal, link.rejoin_at = error, self._clock() + REJOIN_S
+                    logger.log(
+                        logging.ERROR if error else logging.INFO, f"{link.endpoint}: {error or 'goodbye'}"
+                    )
+
+    def _send_answers(self, links: list[Link]) -> None:
+        while self._desk.answers:
+            task, answer = self._desk.answers.popleft()
+            for link in links:
+                if link.session.answered(task):
+                    link.say(answer)
+
+    def _is_over(self, links: list[Link]) -> bool:
+        """Whether there is nothing left to live for; else trainers that left are waited for anew."""
+        parent = self._settings.parent_pid
+        if parent is not None and os.getppid() != parent:
+            logger.info("the process that started this producer is gone")
+            self._is_orphan = True
+            return True
+        ended = [link for link in links if link.session.phase is Phase.ENDED]
+        final = [link for link in ended if link.refusal or self._settings.exit_with_trainer]
+        for link in ended:
+            if link not in final and self._clock() > link.rejoin_at:
+                link.restart("waiting for the next trainer")
+        self.error = "; ".join(f"{link.endpoint}: {link.refusal}" for link in links if link.refusal)
+        return len(final) == len(links)
+
+
+def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]) -> str:
+    """Serve trainers until told to stop; returns why it ended, empty when all is well.
+
+    Parameters
+    ----------
+    settings : WorkerSettings
+        Whom to serve with what.
+    on_start : callable
+        Called once with a function that stops the producer after the batch in hand; that function
+        may be called from a signal handler.
+    """
+    cv2.setNumThreads(0)
+    sweep()
+    desk = Desk()
+    builder = Builder(desk, Workshop(DataRoots(settings.data_roots), settings.cache, settings.plugins))
+    talker = Talker(settings, desk)
+    on_start(desk.stop)
+    talker.start()
+    # Linux means this thread alone: whoever waits for batches goes first, and so does the talking thread.
+    os.nice(NICE)
+    builder.run()
+    desk.done.set()
+    desk.waker.wake()
+    talker.join()
+    return talker.error

@@ -1,0 +1,129 @@
+"""Files are read as they are, ahead of time, and from nowhere but the data roots."""
+
+from __future__ import annotations
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from feedline.errors import ReadError
+from feedline.producer.reading.files import FileReader
+from feedline.producer.reading.roots import DataRoots
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "root"
+    (folder / "train").mkdir(parents=True)
+    (folder / "train" / "a.png").write_bytes(b"pixels of a")
+    (folder / "train" / "b.png").write_bytes(b"pixels of b")
+    (tmp_path / "secret").write_bytes(b"secret")
+    return folder
+
+
+@pytest.fixture
+def reader(root: Path) -> FileReader:
+    return FileReader(DataRoots([str(root)]))
+
+
+def content(reader: FileReader, path: str) -> bytes:
+    data, status = reader.read(path)
+    assert stat.S_ISFIFO(status.st_mode) or status.st_size <= len(data)
+    return data
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("num_expected", [0, 1, 2])
+def test_the_bytes_of_a_file_are_read_as_they_are_expected_or_not(
+    reader: FileReader, num_expected: int
+) -> None:
+    before = open_files()
+    for path in ("train/a.png", "train/b.png")[:num_expected]:
+        reader.expect(path)
+        reader.expect(path)
+    assert open_files() == before + num_expected
+    for _ in range(2):
+        assert content(reader, "train/a.png") == b"pixels of a"
+        assert content(reader, "train/b.png") == b"pixels of b"
+    assert open_files() == before
+
+
+def test_what_was_expected_and_is_not_read_is_closed(reader: FileReader) -> None:
+    before = open_files()
+    reader.expect("train/a.png")
+    reader.expect("train/b.png")
+    reader.forget()
+    assert open_files() == before
+    assert content(reader, "train/a.png") == b"pixels of a"
+
+
+def test_a_file_that_grew_after_it_was_expected_is_read_to_its_end(reader: FileReader, root: Path) -> None:
+    reader.expect("train/a.png")
+    with (root / "train" / "a.png").open("ab") as file:
+        file.write(bytes(100_000))
+    assert content(reader, "train/a.png") == b"pixels of a" + bytes(100_000)
+
+
+def test_a_missing_an_empty_and_an_impossible_file_are_read_errors(reader: FileReader, root: Path) -> None:
+    (root / "empty.png").touch()
+    for path, reason in {
+        "empty.png": r"^empty\.png: is empty \(0 bytes\)",
+        "train/none.png": r"^train/none\.png: not found under the data roots",
+        "train": "^train: cannot be read: Is a directory",
+        "a\0b": "is not a file name",
+    }.items():
+        reader.expect(path)
+        with pytest.raises(ReadError, match=reason):
+            reader.read(path)
+
+
+def test_a_pipe_is_waited_for_when_it_is_read_and_not_before(reader: FileReader, root: Path) -> None:
+    os.mkfifo(root / "pipe")
+    reader.expect("pipe")
+    written = bytes(range(256)) * 1000
+    with ThreadPoolExecutor() as writer:
+        writing = writer.submit((root / "pipe").write_bytes, written)
+        assert content(reader, "pipe") == written
+        assert writing.result() == len(written)
+
+
+@pytest.mark.parametrize(
+    "path", ["../secret", "train/../../secret", "{tmp}/secret", "link", "folder/secret", ""]
+)
+def test_nothing_is_read_outside_the_data_roots(
+    reader: FileReader, root: Path, tmp_path: Path, path: str
+) -> None:
+    (root / "link").symlink_to(tmp_path / "secret")
+    (root / "folder").symlink_to(tmp_path)
+    before = open_files()
+    path = path.format(tmp=tmp_path)
+    reader.expect(path)
+    with pytest.raises(ReadError, match="leads out of the data roots"):
+        reader.read(path)
+    assert open_files() == before
+
+
+def test_links_and_dots_that_stay_inside_are_followed(reader: FileReader, root: Path, tmp_path: Path) -> None:
+    (root / "link").symlink_to("train/a.png")
+    (root / "folder").symlink_to(root / "train")
+    (tmp_path / "other name").symlink_to(root)
+    for path in ("link", "folder/a.png", "train/../train/a.png", f"{root}/train/a.png"):
+        assert content(reader, path) == b"pixels of a"
+    assert content(FileReader(DataRoots([str(tmp_path / "other name")])), "train/a.png") == b"pixels of a"
+
+
+def test_roots_are_looked_through_in_order(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "second" / "train").mkdir(parents=True)
+    (tmp_path / "second" / "train" / "a.png").write_bytes(b"second a")
+    (tmp_path / "second" / "train" / "c.png").write_bytes(b"second c")
+    reader = FileReader(DataRoots([str(tmp_path / "none"), str(root), str(tmp_path / "second")]))
+    assert content(reader, "train/a.png") == b"pixels of a"
+    assert content(reader, "train/c.png") == b"second c"
+    everywhere = FileReader(DataRoots(["/"]))
+    assert content(everywhere, str(root / "train" / "b.png")) == b"pixels of b"

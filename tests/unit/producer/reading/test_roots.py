@@ -1,0 +1,132 @@
+"""A producer reads under its data roots and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from feedline.errors import ConfigurationError, ReadError
+from feedline.producer.reading.files import FileReader
+from feedline.producer.reading.roots import DataRoots
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    """Two roots and a secret beside them."""
+    for file in (
+        "first/a.png",
+        "first/sub/b.png",
+        "second/a.png",
+        "second/c.png",
+        "secret.txt",
+        "first-too/x",
+    ):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(file)
+    return tmp_path
+
+
+@pytest.fixture
+def roots(disk: Path) -> DataRoots:
+    return DataRoots([str(disk / "first"), str(disk / "second")])
+
+
+def refusal(roots: DataRoots, path: str) -> str:
+    with pytest.raises(ReadError) as caught:
+        roots.find(path)
+    assert caught.value.path == path
+    return caught.value.reason
+
+
+def test_roots_are_searched_in_order(roots: DataRoots, disk: Path) -> None:
+    assert roots.find("a.png") == str(disk / "first/a.png")
+    assert roots.find("c.png") == str(disk / "second/c.png")
+    assert roots.find("sub/b.png") == str(disk / "first/sub/b.png")
+
+
+def test_a_missing_file_is_told_apart_from_one_outside(roots: DataRoots, disk: Path) -> None:
+    reason = refusal(roots, "nowhere.png")
+    assert "not found" in reason
+    assert str(disk / "first") in reason
+    assert str(disk / "second") in reason
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../secret.txt", "sub/../../secret.txt", "../first-too/x", "..", ".", "", "../first", "sub/../.."],
+)
+def test_a_path_cannot_climb_out(roots: DataRoots, path: str) -> None:
+    assert "leads out" in refusal(roots, path)
+
+
+def test_dots_that_stay_inside_are_fine(roots: DataRoots, disk: Path) -> None:
+    assert roots.find("sub/../a.png") == str(disk / "first/a.png")
+    assert roots.find("../first/a.png") == str(disk / "first/a.png")
+
+
+def test_an_absolute_path_must_lie_under_a_root(roots: DataRoots, disk: Path) -> None:
+    assert roots.find(str(disk / "second/a.png")) == str(disk / "second/a.png")
+    assert "leads out" in refusal(roots, str(disk / "secret.txt"))
+    assert "leads out" in refusal(roots, str(disk / "first-too/x"))
+    assert "leads out" in refusal(roots, "/etc/passwd")
+
+
+def test_a_symlink_may_lead_to_another_place_in_the_root_but_not_out(roots: DataRoots, disk: Path) -> None:
+    (disk / "first/inside.png").symlink_to("sub/b.png")
+    (disk / "first/outside.png").symlink_to(disk / "secret.txt")
+    (disk / "first/folder").symlink_to(disk)
+    assert roots.find("inside.png") == str(disk / "first/sub/b.png")
+    assert "leads out" in refusal(roots, "outside.png")
+    assert "leads out" in refusal(roots, "folder/secret.txt")
+
+
+def test_a_symlink_out_of_one_root_does_not_hide_the_file_of_another(roots: DataRoots, disk: Path) -> None:
+    (disk / "first/c.png").symlink_to(disk / "secret.txt")
+    assert roots.find("c.png") == str(disk / "second/c.png")
+
+
+def test_a_root_may_be_a_symlink_itself(disk: Path) -> None:
+    (disk / "link").symlink_to(disk / "second")
+    assert DataRoots([str(disk / "link")]).find("c.png") == str(disk / "second/c.png")
+
+
+def test_a_symlink_in_a_circle_is_a_read_error(roots: DataRoots, disk: Path) -> None:
+    (disk / "first/ring").symlink_to("ring")
+    with pytest.raises(ReadError, match="symbolic links"):
+        FileReader(roots).read("ring")
+
+
+def test_a_null_byte_is_a_read_error(roots: DataRoots) -> None:
+    assert "not a file name" in refusal(roots, "a\0.png")
+
+
+def test_an_endless_name_is_a_read_error(roots: DataRoots) -> None:
+    assert "not found under the data roots" in refusal(roots, "x" * 5000)
+
+
+def test_a_name_that_is_not_utf8_is_found(roots: DataRoots, disk: Path) -> None:
+    name = b"\xe4\xff.png".decode(errors="surrogateescape")
+    (disk / "second" / name).write_text("odd")
+    assert roots.find(name) == str(disk / "second" / name)
+
+
+def test_the_root_of_all_gives_everything(disk: Path) -> None:
+    everything = DataRoots(["/"])
+    assert everything.find(str(disk / "secret.txt")) == str(disk / "secret.txt")
+    assert everything.find(str(disk)[1:] + "/secret.txt") == str(disk / "secret.txt")
+
+
+def test_a_root_that_is_not_there_yet_is_searched_later(disk: Path) -> None:
+    roots = DataRoots([str(disk / "mounted-later"), str(disk / "second")])
+    assert roots.find("c.png") == str(disk / "second/c.png")
+    (disk / "mounted-later").mkdir()
+    (disk / "mounted-later/c.png").write_text("new")
+    assert roots.find("c.png") == str(disk / "mounted-later/c.png")
+
+
+def test_no_root_at_all_and_a_file_as_root_are_refused(disk: Path) -> None:
+    with pytest.raises(ConfigurationError, match="at least one"):
+        DataRoots([])
+    with pytest.raises(ConfigurationError, match="is a file"):
+        DataRoots([str(disk / "secret.txt")])

@@ -1,0 +1,160 @@
+"""`ImageDataset.from_dataframe`: what becomes of rows, labels and weights, and what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from keras.src.legacy.preprocessing.image import DataFrameIterator
+
+from feedline.common.batch.layout import DTYPES
+from feedline.errors import DatasetError
+from feedline.trainer.datasets.dataset import ImageDataset
+
+ANIMALS = pd.DataFrame({"filename": list("abcde"), "class": ["dog", "cat", "dog", "ape", "cat"]})
+
+
+def of_frame(frame: pd.DataFrame, **arguments: Any) -> ImageDataset:
+    return ImageDataset.from_dataframe(frame, **{"validate_filenames": False, **arguments})
+
+
+def of_column(values: Any, **arguments: Any) -> ImageDataset:
+    """One label column, ``class_mode="raw"`` unless told otherwise."""
+    frame = pd.DataFrame({"filename": [f"{row}.png" for row in range(len(values))], "class": values})
+    return of_frame(frame, **{"class_mode": "raw", **arguments})
+
+
+def test_importing_the_dataset_imports_neither_pandas_nor_keras_nor_tensorflow() -> None:
+    code = (
+        "import sys, feedline as f; f.ImageDataset; "
+        "print({'pandas', 'keras', 'tensorflow'} & set(sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("classes", [None, ["dog", "cat"]])
+@pytest.mark.parametrize("class_mode", ["categorical", "sparse"])
+def test_class_names_become_what_keras_makes_of_them(class_mode: str, classes: list[str] | None) -> None:
+    keras = DataFrameIterator(
+        ANIMALS, class_mode=class_mode, classes=classes, validate_filenames=False, shuffle=False
+    )
+    ours = of_frame(ANIMALS, class_mode=class_mode, classes=classes)
+    assert ours.class_indices == keras.class_indices
+    assert list(ours.filenames) == keras.filenames
+    expected = np.eye(len(keras.class_indices))[keras.labels] if class_mode == "categorical" else keras.labels
+    np.testing.assert_array_equal(ours.labels, expected)
+
+
+def test_rows_with_several_classes_become_what_keras_makes_of_them() -> None:
+    frame = pd.DataFrame({"filename": list("abcd"), "class": [["x", "z"], "y", ("z",), []]})
+    keras = DataFrameIterator(frame, validate_filenames=False, shuffle=False)
+    ours = of_frame(frame)
+    assert ours.class_indices == keras.class_indices
+    assert [np.flatnonzero(row).tolist() for row in ours.targets[0]] == [[0, 2], [1], [2], []]
+    assert [np.ravel(codes).tolist() for codes in keras.labels] == [[0, 2], [1], [2], []]
+
+
+def test_a_row_keeps_the_chosen_ones_of_its_classes_and_goes_when_none_is_left() -> None:
+    frame = pd.DataFrame({"filename": list("abcd"), "class": [["x", "z"], "y", ("z",), []]})
+    data = of_frame(frame, classes=["z", "x"])
+    assert data.paths == ("a", "c")
+    assert data.targets[0].tolist() == [[1, 1], [1, 0]]
+
+
+def test_binary_gives_zeros_and_ones_of_float32() -> None:
+    data = of_column(["yes", "no", "yes"], class_mode="binary")
+    assert data.class_names == ["no", "yes"]
+    assert data.targets[0].dtype == np.float32
+    assert data.targets[0].tolist() == [1, 0, 1]
+
+
+def test_sparse_gives_int32_and_categorical_float32() -> None:
+    assert of_frame(ANIMALS, class_mode="sparse").targets[0].dtype == np.int32
+    assert of_frame(ANIMALS).targets[0].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("y_col", "shape"), [("a", (3,)), (["a"], (3,)), (["a", "b"], (3, 2)), (("b", "a"), (3, 2))]
+)
+def test_one_raw_column_gives_one_axis_and_several_give_two(y_col: Any, shape: tuple[int, ...]) -> None:
+    frame = pd.DataFrame({"filename": list("xyz"), "a": [1, 2, 3], "b": [4, 5, 6]})
+    target = of_frame(frame, y_col=y_col, class_mode="raw").targets[0]
+    assert target.shape == shape
+    np.testing.assert_array_equal(target, frame[list(y_col)].to_numpy().reshape(shape))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_raw_numbers_keep_a_dtype_that_a_batch_can_hold(dtype: str) -> None:
+    assert of_column(np.array([0, 1], dtype)).targets[0].dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        (np.array([-1, 5], np.int8), "int16"),
+        (np.array([2**32 - 1], np.uint32), "int64"),
+        (np.array([7], np.uint64), "int64"),
+        (np.array([7], ">i4"), "int32"),
+        (pd.array([1, 2], dtype="Int64"), "int64"),
+        (pd.array([True, False], dtype="boolean"), "bool"),
+        (np.array([1, 2.5], object), "float64"),
+    ],
+)
+def test_other_raw_numbers_get_the_smallest_dtype_that_holds_them(values: Any, dtype: str) -> None:
+    target = of_column(values).targets[0]
+    assert target.dtype == dtype
+    assert target.dtype.isnative
+    assert target.tolist() == list(values)
+
+
+def test_a_raw_number_that_no_batch_can_hold_is_refused_with_its_row() -> None:
+    with pytest.raises(
+        DatasetError, match=r"row 1 .* 18446744073709551615 \(int\): expected at most 2\*\*63 - 1"
+    ):
+        of_column(np.array([1, 2**64 - 1], np.uint64))
+
+
+def test_multi_output_gives_one_array_per_column_of_numbers_or_lists() -> None:
+    frame = pd.DataFrame({"filename": list("xy"), "age": [3, 4], "box": [[0.5, 1.0], [2.0, 3.0]]})
+    data = of_frame(frame, y_col=["age", "box"], class_mode="multi_output")
+    assert [target.tolist() for target in data.targets] == [[3, 4], [[0.5, 1.0], [2.0, 3.0]]]
+    assert data.labels is data.targets
+
+
+def test_lists_of_different_length_are_refused_with_the_first_that_differs() -> None:
+    with pytest.raises(DatasetError, match=r"row 1 .* of 'class' is \[1\] \(list\): expected .* \(2,\)"):
+        of_column([[1, 2], [1], [3, 4]])
+
+
+@pytest.mark.parametrize(("class_mode", "is_input"), [("input", True), (None, False)])
+def test_modes_without_labels_read_no_label_column(class_mode: str | None, is_input: bool) -> None:
+    data = of_frame(ANIMALS[["filename"]], class_mode=class_mode)
+    assert data.targets == ()
+    assert data.labels is None
+    assert data.class_names is None
+    assert data.target_is_input is is_input
+
+
+def test_weights_become_float32() -> None:
+    data = of_frame(ANIMALS.assign(w=[0, 1, 2, 3, 4]), weight_col="w")
+    assert data.weights is not None
+    assert data.weights.dtype == np.float32
+    assert data.weights.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_changing_the_frame_later_changes_nothing() -> None:
+    numbers = np.array([1.0, 2.0])
+    frame = pd.DataFrame({"filename": list("ab"), "class": numbers, "w": numbers}, copy=False)
+    data = of_frame(frame, class_mode="raw", weight_col="w")
+    numbers[:] = 9
+    frame.loc[0, "filename"] = "z"
+    assert frame["class"].tolist() == [9, 9]
+    assert data.paths == ("a", "b")
+    assert data.weights is not None
+    held = [data.targets[0], data.weights, data.columns["class"]]
+    assert [array.tolist() for array in held] == [[1, 2]] * 3

@@ -1,0 +1,105 @@
+"""Who is let in, who is known, and who is sent away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from feedline.common.wire.protocol import VERSION, Hello, Refusal, Refuse, Session, new_id
+from feedline.trainer.pool.roster import Connection, Roster
+
+POOL = b"p" * 16
+HELLO = Hello(VERSION, "here/0", "here", 42, {"numpy": "2.0", "opencv": "4.11"})
+OTHER = replace(HELLO, name="there/0", host="there", libraries={"numpy": "1.26", "opencv": "4.11"})
+
+
+@pytest.fixture
+def roster() -> Roster:
+    return Roster(POOL)
+
+
+def let_in(roster: Roster, hello: Hello = HELLO, routing_id: bytes = b"r") -> bytes:
+    """Greet a producer with an id of its own; returns the id."""
+    producer_id = new_id()
+    assert isinstance(roster.greet(Session(producer_id), hello, routing_id), Connection)
+    return producer_id
+
+
+def test_a_producer_of_the_same_version_is_let_in_under_both_ids(roster: Roster) -> None:
+    answer = roster.greet(Session(b"a" * 16), HELLO, b"route")
+    assert answer == Connection(Session(b"a" * 16, POOL), b"route", HELLO)
+    assert roster.connections == {b"a" * 16: answer}
+
+
+@pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
+def test_another_version_is_refused_with_both_versions_and_the_remedy(roster: Roster, version: int) -> None:
+    answer = roster.greet(Session(new_id()), replace(HELLO, version=version), b"r")
+    assert isinstance(answer, Refuse)
+    assert answer.reason is Refusal.VERSION
+    for part in (f"version {VERSION}", f"the producer {version}", "install the same version"):
+        assert part in answer.text
+    assert roster.connections == {}
+    assert roster.libraries == {}, "who is refused does not decide which libraries are right"
+
+
+# --- library versions ---------------------------------------------------------------------------
+
+
+def test_other_libraries_are_let_in_and_the_difference_is_named(roster: Roster) -> None:
+    let_in(roster)
+    let_in(roster, OTHER)
+    assert roster.difference(HELLO) == ""
+    assert roster.difference(OTHER) == "producer there/0 has numpy 1.26 instead of 2.0"
+
+
+def test_a_library_that_one_side_lacks_is_a_difference(roster: Roster) -> None:
+    let_in(roster)
+    text = roster.difference(replace(HELLO, libraries={"numpy": "2.0", "turbo": "3"}))
+    assert text == "producer here/0 has opencv None instead of 4.11, turbo 3 instead of None"
+
+
+def test_strict_versions_refuses_whoever_differs_from_the_first() -> None:
+    roster = Roster(POOL, strict_versions=True)
+    first = let_in(roster)
+    answer = roster.greet(Session(new_id()), OTHER, b"r")
+    assert answer == Refuse(Refusal.MIXED_VERSIONS, "producer there/0 has numpy 1.26 instead of 2.0")
+    assert list(roster.connections) == [first]
+    let_in(roster, replace(HELLO, name="equal"))
+
+
+def test_strict_versions_goes_by_the_first_producer_even_after_it_left() -> None:
+    roster = Roster(POOL, strict_versions=True)
+    roster.connections.pop(let_in(roster))
+    assert isinstance(roster.greet(Session(new_id()), OTHER, b"r"), Refuse)
+
+
+# --- finding ------------------------------------------------------------------------------------
+
+
+def test_a_message_is_from_a_known_producer_only_under_both_ids(roster: Roster) -> None:
+    producer_id = let_in(roster)
+    found = roster.find(Session(producer_id, POOL), b"r")
+    assert found is roster.connections[producer_id]
+    for ids in (
+        Session(producer_id),
+        Session(producer_id, b"q" * 16),
+        Session(new_id(), POOL),
+        Session(b"", POOL),
+    ):
+        assert roster.find(ids, b"r") is None
+
+
+def test_a_producer_whose_connection_was_cut_is_found_where_it_speaks_from(roster: Roster) -> None:
+    producer_id = let_in(roster, routing_id=b"old")
+    roster.find(Session(producer_id, POOL), b"new")
+    assert roster.connections[producer_id].routing_id == b"new"
+    roster.find(Session(producer_id, b"q" * 16), b"stranger")
+    assert roster.connections[producer_id].routing_id == b"new"
+
+
+def test_producers_are_found_by_their_process(roster: Roster) -> None:
+    first, again = let_in(roster), let_in(roster)
+    let_in(roster, replace(HELLO, pid=43))
+    assert roster.with_pid(42) == [first, again]
+    assert roster.with_pid(44) == []

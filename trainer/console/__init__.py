@@ -1,0 +1,1 @@
+"""What commands share: progress bars, quiet imports, where things are kept."""

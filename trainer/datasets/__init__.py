@@ -1,0 +1,1 @@
+"""Tables of samples, and what they are made of: frames, folders, lists, annotations."""

@@ -1,0 +1,354 @@
+"""`ImageDataset`: a table of samples, and all ways to make one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from feedline.common.errors import DatasetError
+from feedline.common.sample.companions import Role
+from feedline.trainer.datasets import folders, frames, rsna_csv, splits
+from feedline.trainer.datasets.annotations import coco, voc, yolo3, yolo_txt
+from feedline.trainer.datasets.annotations.voc import VOC_CLASSES
+from feedline.trainer.datasets.dicom import neighbours
+from feedline.trainer.datasets.keras_split import KerasSplit
+from feedline.trainer.datasets.lists import read_lists
+from feedline.trainer.datasets.table import SampleTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ImageDataset(SampleTable):
+    """Samples that a `BatchSequence` delivers; made by one of the ``from_`` constructors.
+
+    Its attributes are those of `SampleTable`.
+
+    Examples
+    --------
+    >>> ImageDataset.from_lists(["a.png", "b.png", "c.png"], labels=[0, 1, 0])
+    ImageDataset(3 samples, targets=[() int64])
+    """
+
+    @classmethod
+    def from_dataframe(
+        cls,
+        frame: pd.DataFrame,
+        directory: str | os.PathLike[str] | None = None,
+        x_col: str | Sequence[str] = "filename",
+        y_col: str | Sequence[str] = "class",
+        *,
+        class_mode: str | None = "categorical",
+        weight_col: str | None = None,
+        classes: Sequence[str] | None = None,
+        validate_filenames: bool = True,
+    ) -> Self:
+        """Make a dataset of a frame's rows, with the arguments of Keras' ``flow_from_dataframe``.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            One row per sample.
+        directory : path, optional
+            What the file names are relative to.
+        x_col : str or sequence of str
+            Column of file names; several for models of several inputs.
+        y_col : str or sequence of str
+            Column of labels; several for "raw" and "multi_output", and of file names for "mask" and "image".
+            Not read by "input" and None.
+        class_mode : str or None
+            "categorical", "binary", "sparse", "raw", "multi_output", "mask", "image", "input", None: see the
+            table in `feedline.trainer.datasets.labels`.
+        weight_col : str, optional
+            Column of sample weights, 0 or more.
+        classes : sequence of str, optional
+            Classes in the order of their indices; rows of others are left out. Default: those found, sorted.
+        validate_filenames : bool
+            Leave out rows without a file, with one warning. False: only producers see the images.
+
+        Raises
+        ------
+        DatasetError, ConfigurationError
+            If a column or a cell cannot be used or no file exists; if the arguments do not go together.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"filename": ["a.png", "b.png"], "class": ["cat", "dog"]})
+        >>> ImageDataset.from_dataframe(frame, "images", validate_filenames=False)
+        ImageDataset(2 samples, 2 classes, targets=[(2,) float32], directory='images')
+        """
+        directory = None if directory is None else os.fspath(directory)
+        request = frames.FrameRequest(directory, x_col, y_col, weight_col, class_mode, classes)
+        table = frames.read_frame(frame, request, validate_filenames=validate_filenames)
+        return replace(cls.of_parts(table), target_is_input=class_mode == "input")
+
+    @classmethod
+    def from_lists(
+        cls,
+        paths: Sequence[str],
+        labels: Any = None,
+        *,
+        weights: Any = None,
+        inputs: Sequence[Sequence[str]] = (),
+        target_images: Sequence[str] | None = None,
+        masks: Sequence[str] | None = None,
+        boxes: Sequence[Any] | None = None,
+        directory: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Make a dataset of file names, labels and boxes as they are.
+
+        Parameters
+        ----------
+        paths : sequence of str
+            File names; whether they exist is not asked.
+        labels : array-like, optional
+            Shape (N,) or (N, K), numbers.
+        weights : array-like, optional
+            Shape (N,), 0 or more.
+        inputs : sequence of sequences of str
+            File names of further inputs, each one for each path.
+        target_images, masks : sequence of str, optional
+            File names of images to predict, and of images whose pixels are class numbers.
+        boxes : sequence of array-like, optional
+            One for each path, of shape (num_boxes, 5) as in the attribute; ``[]`` where there is none.
+        directory : path, optional
+            What the file names are relative to.
+
+        Raises
+        ------
+        DatasetError
+            If lengths differ, or a cell cannot be used.
+
+        Examples
+        --------
+        >>> ImageDataset.from_lists(["a.png", "b.png"], labels=[[0.0, 1.0], [1.0, 0.0]])
+        ImageDataset(2 samples, targets=[(2,) float64])
+        """
+        directory = None if directory is None else os.fspath(directory)
+        if isinstance(inputs, str) or not isinstance(inputs, Iterable) or any(one is None for one in inputs):
+            raise DatasetError(f"inputs must be a list of lists of file names, got {inputs!r}")
+        given = [*((Role.INPUT, names) for names in inputs), (Role.TARGET, target_images), (Role.MASK, masks)]
+        table = read_lists(paths, labels, weights, given, directory)
+        return cls.of_parts(replace(table, boxes=boxes))
+
+    @classmethod
+    def from_directory(
+        cls,
+        directory: str | os.PathLike[str],
+        *,
+        labels: str | None = "inferred",
+        label_mode: str | None = "int",
+        class_names: Sequence[str] | None = None,
+        follow_links: bool = False,
+        validation_split: float | None = None,
+        subset: str | None = None,
+        seed: int | None = None,
+        shuffle: bool = True,
+    ) -> Any:  # one dataset, or two of them
+        """Make a dataset of the images in a folder, as Keras' ``image_dataset_from_directory`` does.
+
+        Files ending in .bmp, .gif, .jpeg, .jpg or .png, in upper or lower case, are taken, in the
+        class folders and in folders inside them: class by class, then sorted by folder and name.
+
+        Parameters
+        ----------
+        directory : path
+            Holds one folder per class, or images if there are no labels.
+        labels : {"inferred", None}
+            "inferred": the sorted folder names are the classes. None: all images below, no labels.
+        label_mode : {"int", "categorical", "binary", None}
+            Targets of shape (N,) int32, (N, num_classes) float32 or (N, 1) float32; None: as `labels`.
+        class_names : sequence of str, optional
+            Folders to take, in the order of their class indices.
+        follow_links : bool
+            Follow symbolic links to folders inside class folders.
+        validation_split : float, optional
+            Share of the files to hold out, strictly between 0 and 1; goes together with `subset`.
+        subset : {"training", "validation", "both"}, optional
+            Which side to take: the same files as Keras takes for the same arguments, in Keras' order.
+        seed : int, optional
+            Of the order in which files are drawn; needed for a split, unless `shuffle` is False.
+        shuffle : bool
+            Of a split: False holds out the last files of the sorted list, which are of the last classes.
+
+        Returns
+        -------
+        ImageDataset
+            Or, of "both", a tuple of two: training, validation.
+
+        Raises
+        ------
+        DatasetError, ConfigurationError
+            If there are no images, saying what there is; if the arguments do not go together.
+        """
+        split = KerasSplit.of(validation_split, subset, seed, shuffle=shuffle)
+        request = folders.FolderRequest(os.fspath(directory), labels, label_mode, class_names, follow_links)
+        data = cls.of_parts(folders.read_folder(request))
+        if split is None:
+            return data
+        sides = tuple(data.subset(rows) for rows in split.sides(len(data)))
+        return sides if len(sides) > 1 else sides[0]
+
+    @classmethod
+    def from_coco(
+        cls,
+        path: str | os.PathLike[str],
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        crowds: bool = False,
+    ) -> Self:
+        """Make a dataset of COCO's object detection annotations.
+
+        Parameters
+        ----------
+        path : path
+            Such as ``instances_train2017.json``. Images come in its order, also those without annotations.
+        directory : path, optional
+            What the images' file names are relative to.
+        crowds : bool
+            Take boxes around crowds (``iscrowd``), too.
+
+        Returns
+        -------
+        ImageDataset
+            Classes are counted from 0 in the order of the categories' ids: COCO's own ids have gaps.
+
+        Raises
+        ------
+        DatasetError
+            If something cannot be used; names the file and the id of the annotation.
+        """
+        return cls.of_parts(coco.read_coco(path, directory, crowds=crowds))
+
+    @classmethod
+    def from_voc(
+        cls,
+        directory: str | os.PathLike[str],
+        image_set: str | None = "trainval",
+        *,
+        class_names: Sequence[str] = VOC_CLASSES,
+        difficult: bool = False,
+    ) -> Self:
+        """Make a dataset of annotations in Pascal VOC's form.
+
+        Parameters
+        ----------
+        directory : path
+            Such as ``VOCdevkit/VOC2007``: holds ``Annotations/<name>.xml`` and ``JPEGImages/<filename>``.
+        image_set : str or None
+            Which images: those that ``ImageSets/Main/<image_set>.txt`` lists; None: all with an annotation.
+        class_names : sequence of str
+            In the order of their indices.
+        difficult : bool
+            Take objects that are marked as difficult, too.
+
+        Raises
+        ------
+        DatasetError
+            If a file cannot be used; names it and the line.
+        """
+        return cls.of_parts(voc.read_voc(directory, image_set, class_names=class_names, difficult=difficult))
+
+    @classmethod
+    def from_yolo3_annotations(
+        cls,
+        path: str | os.PathLike[str],
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        class_names: Sequence[str] | None = None,
+    ) -> Self:
+        """Make a dataset of an annotation file of the Keras YOLOv3 (qqwweee/keras-yolo3).
+
+        Parameters
+        ----------
+        path : path
+            The file: ``path x1,y1,x2,y2,class ...`` in each line, in pixels, whole or not. A line may have no
+            box, and empty lines are skipped.
+        directory : path, optional
+            What the images' paths are relative to; by default the current directory.
+        class_names : sequence of str, optional
+            In the order of their indices.
+
+        Raises
+        ------
+        DatasetError
+            If a line cannot be used; names the file and the line.
+        """
+        return cls.of_parts(yolo3.read_yolo3(path, directory, class_names=class_names))
+
+    @classmethod
+    def from_yolo_txt(
+        cls,
+        images: str | os.PathLike[str],
+        labels: str | os.PathLike[str] | None = None,
+        *,
+        class_names: Sequence[str] | None = None,
+    ) -> Self:
+        """Make a dataset of images and text files with a line ``class x y width height`` for each box.
+
+        Parameters
+        ----------
+        images : path
+            A folder of images, in folders or not. Their headers are read here: this process must see them.
+        labels : path, optional
+            The folder of ``<same path>.txt``; by default that of `images` with its last ``images``
+            replaced by ``labels``. An image without a file has no boxes.
+        class_names : sequence of str, optional
+            In the order of their indices.
+
+        Raises
+        ------
+        DatasetError
+            If something cannot be used; names the file and the line.
+        """
+        return cls.of_parts(yolo_txt.read_yolo_txt(images, labels, class_names=class_names))
+
+    @classmethod
+    def from_rsna_csv(
+        cls,
+        csv: str | os.PathLike[str],
+        directory: str | os.PathLike[str],
+        extension: str = "dcm",
+        *,
+        validate_filenames: bool = True,
+    ) -> Self:
+        """Make a dataset of the RSNA haemorrhage competition's label file and image folder.
+
+        Images come in the order in which the file first names them. Rows that repeat an earlier one are
+        dropped.
+
+        Parameters
+        ----------
+        csv : path
+            ``stage_2_train.csv``: the header ``ID,Label``, then rows ``ID_<hex>_<subtype>,<0 or 1>``.
+        directory : path
+            Holds the images, ``ID_<hex>.<extension>``.
+        extension : {"dcm", "png"}
+            What the images' names end in.
+        validate_filenames : bool
+            Leave out images without a file, with one warning. False: only producers see the images.
+
+        Returns
+        -------
+        ImageDataset
+            Labels of shape (N, 6) float32, in the order of `SUBTYPES`, which is `class_names`. `columns` has
+            each label under its name, ``"image"`` (``ID_<hex>``) and ``"filename"``.
+
+        Raises
+        ------
+        DatasetError
+            If a row cannot be read, rows contradict each other or an image lacks a label; names it. If no
+            file exists.
+        ConfigurationError
+            If `extension` is another one.
+        """
+        return cls.of_parts(
+            rsna_csv.read_rsna_csv(csv, directory, extension, validate_filenames=validate_filenames)
+        )
+
+    split = splits.split
+    with_dicom_index = neighbours.with_dicom_index

@@ -1,0 +1,234 @@
+"""A pandas DataFrame in, the parts of a dataset out.
+
+pandas is never imported here: whoever hands a frame over has imported it.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from feedline.common.errors import ConfigurationError, DatasetError
+from feedline.common.sample.companions import Role
+from feedline.trainer.datasets import files
+from feedline.trainer.datasets.columns import (
+    Array,
+    Column,
+    Parts,
+    file_names,
+    no_such_column,
+    refuse_first,
+    weights_of,
+)
+from feedline.trainer.datasets.further import FurtherImages
+from feedline.trainer.datasets.labels import (
+    CLASS_MODES,
+    FILE_MODES,
+    NAMED_MODES,
+    UNLABELLED_MODES,
+    Targets,
+    targets_from_columns,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRequest:
+    """Which columns mean what: the arguments of ``from_dataframe``, checked.
+
+    Attributes
+    ----------
+    directory : str or None
+        What file names are relative to.
+    x_col, y_col, weight_col
+        Columns of file names, labels and weights; one, or several, of each of the first two.
+    class_mode : str or None
+        One of `labels.CLASS_MODES`.
+    classes : sequence of str or None
+        Classes to keep, in the order of their indices.
+    """
+
+    directory: str | None
+    x_col: str | Sequence[str]
+    y_col: str | Sequence[str]
+    weight_col: str | None
+    class_mode: str | None
+    classes: Sequence[str] | None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work, and arguments that do not go together."""
+        if self.class_mode not in CLASS_MODES:
+            raise ConfigurationError(f"class_mode must be one of {CLASS_MODES}, got {self.class_mode!r}")
+        if not self.x_col:
+            raise ConfigurationError(f"x_col must be the name of a column, or several, got {self.x_col!r}")
+        self._check_label_columns()
+        self._check_classes()
+
+    def _check_label_columns(self) -> None:
+        if not self.label_columns and self.class_mode not in UNLABELLED_MODES:
+            raise ConfigurationError(
+                f'class_mode="{self.class_mode}" takes at least one label column, got y_col={self.y_col!r}'
+            )
+        if self.class_mode in NAMED_MODES and len(self.label_columns) != 1:
+            raise ConfigurationError(
+                f'class_mode="{self.class_mode}" takes one label column, got y_col={self.y_col!r}. '
+                'Use "raw" for one array of several columns, "multi_output" for several arrays'
+            )
+        if self.class_mode == "multi_output" and isinstance(self.y_col, str):
+            raise ConfigurationError(f'class_mode="multi_output" takes a list, got y_col={self.y_col!r}')
+
+    def _check_classes(self) -> None:
+        if self.classes is None:
+            return
+        if self.class_mode not in NAMED_MODES:
+            raise ConfigurationError(
+                f"classes has no meaning with class_mode={self.class_mode!r}: leave it out"
+            )
+        is_list = not isinstance(self.classes, str) and len(self.classes)
+        if not is_list or not all(isinstance(name, str) for name in self.classes):
+            raise ConfigurationError(f"classes must be a list of class names, got {self.classes!r}")
+
+    @property
+    def label_columns(self) -> list[str]:
+        """Names of the label columns, none if the mode reads none."""
+        if self.class_mode in UNLABELLED_MODES:
+            return []
+        return _listed(self.y_col)
+
+    @property
+    def further(self) -> list[tuple[Role, str]]:
+        """Columns that name files beside the first, and what those are for."""
+        role = FILE_MODES.get(str(self.class_mode))
+        inputs = [(Role.INPUT, name) for name in _listed(self.x_col)[1:]]
+        return inputs + ([] if role is None else [(role, name) for name in self.label_columns])
+
+    @property
+    def file_columns(self) -> list[str]:
+        """Columns that name files, that of ``x`` first."""
+        return [_listed(self.x_col)[0], *(name for _, name in self.further)]
+
+    @property
+    def used(self) -> list[str]:
+        """Every column that is read for something."""
+        labels = [] if self.class_mode in FILE_MODES else self.label_columns
+        weight = [] if self.weight_col is None else [self.weight_col]
+        return [*self.file_columns, *labels, *weight]
+
+
+def read_frame(frame: pd.DataFrame, request: FrameRequest, *, validate_filenames: bool) -> Parts:
+    """Turn a frame into the parts of a dataset."""
+    _check_frame(frame)
+    _check_columns(frame, request)
+    names = {column: file_names(Column.of(column, frame[column].tolist())) for column in request.file_columns}
+    found = np.ones(len(frame), np.bool_)
+    for column, paths in names.items() if validate_filenames else ():
+        found &= _present(column, paths, request.directory)
+    rows = np.flatnonzero(found)
+    targets = _targets(frame, request, rows)
+    rows = rows[targets.keep]
+
+    def paths_in(column: str) -> list[str]:
+        return files.relative([names[column][row] for row in rows.tolist()], request.directory)
+
+    return Parts(
+        paths_in(request.file_columns[0]),
+        targets.arrays,
+        targets.class_names,
+        _weights(frame, request, rows),
+        _all_columns(frame, rows),
+        tuple(FurtherImages(role, paths_in(column)) for role, column in request.further),
+        directory=request.directory,
+    )
+
+
+def _listed(columns: str | Sequence[str]) -> list[str]:
+    return [columns] if isinstance(columns, str) else list(columns)
+
+
+def _targets(frame: pd.DataFrame, request: FrameRequest, rows: npt.NDArray[np.intp]) -> Targets:
+    named = [] if request.class_mode in FILE_MODES else request.label_columns
+    columns = [_column(frame, name, rows) for name in named]
+    return targets_from_columns(columns, request.class_mode, request.classes, len(rows))
+
+
+def _weights(
+    frame: pd.DataFrame, request: FrameRequest, rows: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float32] | None:
+    if request.weight_col is None:
+        return None
+    return weights_of(_column(frame, request.weight_col, rows))
+
+
+def _column(frame: pd.DataFrame, name: str, rows: npt.NDArray[np.intp]) -> Column:
+    """Take one column without missing cells."""
+    column = replace(Column.of(name, frame[name].to_numpy()[rows]), rows=rows)
+    refuse_first(column, frame[name].isna().to_numpy()[rows], "a value: drop the row or fill it in")
+    return column
+
+
+def _all_columns(frame: pd.DataFrame, rows: npt.NDArray[np.intp]) -> dict[str, Array]:
+    """Keep what a later split may group by; a column whose name occurs twice cannot be named."""
+    names = [name for name in frame.columns[~frame.columns.duplicated(keep=False)] if isinstance(name, str)]
+    return {name: _without_na(frame[name])[rows] for name in names}
+
+
+def _without_na(series: pd.Series[Any]) -> Array:
+    """Say None for every missing cell of an object column: pandas has four ways to."""
+    values = series.to_numpy()
+    if values.dtype == object and series.hasnans:
+        values = values.copy()
+        values[series.isna().to_numpy()] = None
+    return values
+
+
+def _present(column: str, names: list[str], directory: str | None) -> npt.NDArray[np.bool_]:
+    """Mark files that exist; warn of a few that do not, refuse if none does."""
+    found = files.existing(names, directory)
+    where = f"column {column!r} exists under directory={directory!r}"
+    if not found.any():
+        tried = str(Path(directory or "", names[0]))
+        hint = files.hint_for_missing(names[0], directory)
+        raise DatasetError(
+            f"none of the {len(names):,} files in {where}; the first one tried was {tried!r}{hint}. "
+            "If only producers can see the images, pass validate_filenames=False"
+        )
+    if not found.all():
+        missing = [names[place] for place in np.flatnonzero(~found)]
+        warnings.warn(
+            f"left out {len(missing):,} of {len(names):,} rows because no file of that name in {where}; "
+            f"the first are {missing[:3]}",
+            stacklevel=4,
+        )
+    return found
+
+
+def _check_frame(frame: Any) -> None:
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(frame, pandas.DataFrame):
+        raise ConfigurationError(
+            f"from_dataframe takes a pandas.DataFrame, got {type(frame).__name__}; for lists use from_lists"
+        )
+    if not len(frame):
+        raise DatasetError("the frame has no rows")
+
+
+def _check_columns(frame: pd.DataFrame, request: FrameRequest) -> None:
+    """Raise a DatasetError unless every column is there once and used once."""
+    for name in request.used:
+        if name not in frame.columns:
+            raise DatasetError(no_such_column(name, list(frame.columns)))
+        if not frame.columns.is_unique and list(frame.columns).count(name) > 1:
+            raise DatasetError(f"the frame has several columns named {name!r}: rename them")
+        if request.used.count(name) > 1:
+            raise DatasetError(
+                f"column {name!r} is used twice: x_col, y_col and weight_col are {request.used}"
+            )

@@ -1,0 +1,173 @@
+"""Columns of labels in, target arrays out: what Keras' ``class_mode`` and ``label_mode`` mean.
+
+==============  ====================================  ==============================================
+class_mode      cells                                 targets
+==============  ====================================  ==============================================
+categorical     class name, or list of them           (N, num_classes) float32 of zeros and ones
+binary          one of two class names                (N,) float32, 0 or 1
+sparse          class name                            (N,) int32
+raw             number, one column or several         (N,) or (N, K), dtype as it is
+multi_output    number or list of numbers             one array per column
+mask            file name, one column or several      (N, height, width, 1): class numbers, moved as ``x`` is
+image           file name, one column or several      (N, height, width, channels), moved as ``x`` is
+input           none                                  none: the target is the image
+None            none                                  none
+==============  ====================================  ==============================================
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from feedline.common.errors import DatasetError
+from feedline.common.sample.companions import Role
+from feedline.trainer.datasets.columns import Array, Column, numbers_of, refuse_first, stacked
+
+CLASS_MODES = ("categorical", "binary", "sparse", "raw", "multi_output", "mask", "image", "input", None)
+NAMED_MODES = ("categorical", "binary", "sparse")
+"""Modes whose cells are class names."""
+
+FILE_MODES = {"mask": Role.MASK, "image": Role.TARGET}
+"""Modes whose cells name files."""
+
+UNLABELLED_MODES = ("input", None)
+"""Modes that read no label column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What label columns became.
+
+    Attributes
+    ----------
+    arrays : tuple of ndarray
+        Each of shape (num_kept, ...).
+    class_names : list of str or None
+        In the order of their indices.
+    keep : ndarray of bool
+        Shape (num_rows,): False for rows whose label is not among the chosen classes.
+    """
+
+    arrays: tuple[Array, ...]
+    class_names: list[str] | None
+    keep: npt.NDArray[np.bool_]
+
+
+def targets_from_columns(
+    columns: Sequence[Column], class_mode: str | None, classes: Sequence[str] | None, num_rows: int
+) -> Targets:
+    """Make the targets of a table with `num_rows` rows from its label columns."""
+    everything = np.ones(num_rows, np.bool_)
+    if class_mode in UNLABELLED_MODES or class_mode in FILE_MODES:
+        return Targets((), None, everything)
+    if class_mode == "multi_output":
+        return Targets(tuple(numbers_of(column) for column in columns), None, everything)
+    if class_mode == "raw":
+        return Targets((stacked([numbers_of(column) for column in columns]),), None, everything)
+    return _named_targets(columns[0], str(class_mode), classes)
+
+
+def class_targets(codes: npt.NDArray[np.intp], class_mode: str, class_names: Sequence[str]) -> Array:
+    """Targets of samples that have one class each.
+
+    Parameters
+    ----------
+    codes : ndarray of int
+        Shape (N,), places in `class_names`.
+    class_mode : {"categorical", "binary", "sparse"}
+        As in the table above.
+    class_names : sequence of str
+        All classes.
+    """
+    if class_mode == "categorical":
+        return _hot(np.arange(len(codes)), codes, (len(codes), len(class_names)))
+    if class_mode == "binary":
+        _check_two(class_names)
+        return codes.astype(np.float32)
+    return codes.astype(np.int32)
+
+
+def _named_targets(column: Column, class_mode: str, classes: Sequence[str] | None) -> Targets:
+    """Targets of class names; rows of classes that were not chosen are left out, as Keras does."""
+    owners, labels = _flat_labels(column, class_mode)
+    names = sorted(set(labels)) if classes is None else list(dict.fromkeys(classes))
+    places = {name: place for place, name in enumerate(names)}
+    codes = np.fromiter((places.get(label, -1) for label in labels), np.intp, len(labels))
+    keep = _kept(owners, codes, len(column.cells), classes)
+    if classes is not None:
+        _report_choice(column, labels, names, keep)
+    if class_mode == "categorical":
+        hot = _hot(owners[codes >= 0], codes[codes >= 0], (len(keep), len(names)))
+        return Targets((hot[keep],), names, keep)
+    return Targets((class_targets(codes[keep], class_mode, names),), names, keep)
+
+
+def _flat_labels(column: Column, class_mode: str) -> tuple[npt.NDArray[np.intp], list[str]]:
+    """Every label of every row with the row it belongs to; a row of a list has several, or none."""
+    cells = column.cells.tolist()
+    may_be_list = class_mode == "categorical"
+    kind = "a class name, or a list of them" if may_be_list else "a class name"
+    expected = f'{kind} (str), as class_mode="{class_mode}" takes. For numbers as they are use "raw"'
+    if all(isinstance(cell, str) for cell in cells):
+        return np.arange(len(cells)), cells
+    refuse_first(column, _not_names(cells, may_be_list), expected)
+    lists = [[cell] if isinstance(cell, str) else list(cell) for cell in cells]
+    owners = np.repeat(np.arange(len(lists)), [len(names) for names in lists])
+    return owners, list(chain.from_iterable(lists))
+
+
+def _not_names(cells: list[Any], may_be_list: bool) -> Iterator[bool]:
+    for cell in cells:
+        names = cell if may_be_list and isinstance(cell, list | tuple) else [cell]
+        yield not all(isinstance(name, str) for name in names)
+
+
+def _kept(
+    owners: npt.NDArray[np.intp],
+    codes: npt.NDArray[np.intp],
+    num_rows: int,
+    classes: Sequence[str] | None,
+) -> npt.NDArray[np.bool_]:
+    """Mark rows with a chosen class; without a choice even an empty list stays, a row of zeros."""
+    if classes is None:
+        return np.ones(num_rows, np.bool_)
+    return np.bincount(owners[codes >= 0], minlength=num_rows) > 0
+
+
+def _report_choice(column: Column, labels: list[str], names: list[str], keep: npt.NDArray[np.bool_]) -> None:
+    """Warn of what looks like a misspelt class: one without samples, while other rows are left out."""
+    seen = Counter(labels)
+    others = [label for label in seen if label not in names]
+    unused = [name for name in names if name not in seen]
+    if not keep.any():
+        raise DatasetError(f"no row of {column.name!r} has one of classes={names}; it has {others[:5]}")
+    if others and unused:
+        warnings.warn(
+            f"no sample has the classes {unused[:5]} of classes=, while {int((~keep).sum())} rows are "
+            f"left out whose classes are not in it, such as {others[:5]}",
+            stacklevel=7,
+        )
+
+
+def _hot(rows: Array, codes: Array, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Zeros with a one at each (row, code)."""
+    hot = np.zeros(shape, np.float32)
+    hot[rows, codes] = 1.0
+    return hot
+
+
+def _check_two(class_names: Sequence[str]) -> None:
+    if len(class_names) != 2:
+        shown = list(class_names[:5])
+        raise DatasetError(
+            f'"binary" needs exactly 2 classes, got {len(class_names)}: {shown}. '
+            'Use "categorical" for more, or choose two with classes= or class_names='
+        )

@@ -1,0 +1,300 @@
+"""Events in, instructions out: who builds what next.
+
+The dispatcher knows no socket, thread or clock. Every public method is an event, told by the pool's
+thread with the time in seconds (any clock that only goes forward), and returns the instructions
+that follow from it. What it promises, for any order of events:
+
+- a step is delivered as often as it was asked for, and its samples never get lost or doubled;
+- no request stays unanswered while a producer lives and has its files;
+- slots never take more than the budget, and a slot is never in two hands.
+
+How it chooses: steps somebody waits for come first, in the order asked; then, of the jobs that may
+prefetch, the one with the least in hand. A producer has at most `TICKETS_AHEAD` tickets beside
+those that somebody waits for: enough never to idle, and little to lose when it dies.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+
+from feedline.common.wire.protocol import LOST_AFTER_S, Failure, FailureKind
+from feedline.trainer.dispatch.answers import Answers
+from feedline.trainer.dispatch.books import Books, Demand, Peer, Work
+from feedline.trainer.dispatch.feeder import Feeder
+from feedline.trainer.dispatch.instructions import Instruction, Keep, SendCloseJob, SendJob
+from feedline.trainer.dispatch.leases import Leases
+from feedline.trainer.dispatch.ledger import Ledger, StepEvent, StepState
+from feedline.trainer.dispatch.shares import Shares
+from feedline.trainer.dispatch.slots import SlotEvent, SlotId, SlotNeed, SlotTable
+from feedline.trainer.plan.epochs import StepKey
+
+
+class Dispatcher:
+    """Leases steps to producers and answers the consumer's demands.
+
+    Parameters
+    ----------
+    budget_bytes : int
+        Bound on all slots of all producers and jobs.
+    advice : str
+        How to start a producer, for whoever reads that one is missing.
+    read_grace_s : float
+        How long a demanded step that no producer can read waits for another producer to come.
+    """
+
+    def __init__(self, budget_bytes: int, advice: str, read_grace_s: float = 0.0) -> None:
+        self._books = Books(SlotTable(budget_bytes))
+        self._answers = Answers(self._books, advice, read_grace_s)
+        self._leases = Leases(self._books, self._answers)
+        self._feeder = Feeder(self._books, self._leases)
+        self._shares = Shares(self._books)
+        self._numbers = count()
+
+    # --- jobs ---------------------------------------------------------------------------------
+
+    def job_opened(
+        self,
+        job_id: int,
+        name: str,
+        num_steps: int,
+        need: SlotNeed,
+        samples_of: Callable[[StepKey], Sequence[str]],
+        now: float,
+    ) -> list[Instruction]:
+        """A sequence was made.
+
+        Raises
+        ------
+        ConfigurationError
+            The budget has no room for `MIN_SLOTS` batches of every job.
+        """
+        self._shares.check_room(need)
+        self._books.works[job_id] = Work(job_id, name, Ledger(num_steps), need, samples_of)
+        self._books.out += [SendJob(peer.producer_id, job_id) for peer in self._books.peers.values()]
+        self._shares.divide()
+        return self._feed(now)
+
+    def job_closed(self, job_id: int, now: float) -> list[Instruction]:
+        """A sequence was closed: its leases are cancelled, its ready batches dropped."""
+        work = self._books.works.pop(job_id, None)
+        if work is None:
+            return []
+        self._leases.drop_all(work)
+        self._books.out += [SendCloseJob(peer.producer_id, job_id) for peer in self._books.peers.values()]
+        self._shares.divide()
+        return self._feed(now)
+
+    def budget_changed(self, budget_bytes: int, now: float) -> list[Instruction]:
+        """There is more or less room, but never less than open jobs need.
+
+        Slots above the new shares go when they become free.
+        """
+        self._shares.change_budget(budget_bytes)
+        return self._feed(now)
+
+    # --- producers ----------------------------------------------------------------------------
+
+    def producer_joined(self, producer_id: bytes, name: str, now: float) -> list[Instruction]:
+        """A producer was welcomed."""
+        peer = self._books.peers[producer_id] = Peer(producer_id, name, now, next(self._numbers))
+        self._books.count_leases(peer)
+        self._books.out += [SendJob(producer_id, job_id) for job_id in self._books.works]
+        self._shares.divide()
+        return self._feed(now)
+
+    def producer_left(
+        self, producer_id: bytes, last_words: str, now: float, *, by_itself: bool = False
+    ) -> list[Instruction]:
+        """A producer said goodbye (`by_itself`), died or fell silent; its leases are void."""
+        peer = self._books.peers.get(producer_id)
+        if peer is None:
+            return []
+        self._remove(peer, last_words, by_itself=by_itself)
+        return self._feed(now)
+
+    def heard(self, producer_id: bytes, now: float) -> None:
+        """Anything came from a producer."""
+        if producer_id in self._books.peers:
+            self._books.peers[producer_id].last_heard = now
+
+    def heartbeat(self, producer_id: bytes, leases: Iterable[int], now: float) -> list[Instruction]:
+        """A producer lists its leases."""
+        self.heard(producer_id, now)
+        if producer_id in self._books.peers:
+            self._leases.expire_unlisted(self._books.peers[producer_id], set(leases))
+        return self._feed(now)
+
+    # --- answers to tickets -------------------------------------------------------------------
+
+    def batch_came(self, producer_id: bytes, lease_id: int, now: float) -> list[Instruction]:
+        """A batch was built. The first answer for a step counts, whichever lease it is for."""
+        peer, lease = self._leases.answered(producer_id, lease_id)
+        if peer is None or lease is None:
+            return []
+        peer.num_unread = 0
+        work = self._leases.wanting(lease)
+        if work is None:
+            self._books.slots.apply(lease.slot, SlotEvent.FREE)
+            return self._feed(now, peer)
+        answer_s = now - lease.leased_at
+        work.answer_s.append(answer_s)
+        self._leases.end(work, lease)
+        self._books.slots.apply(lease.slot, SlotEvent.FILL)
+        work.ledger.apply(lease.key, StepEvent.ANSWER)
+        work.ready[lease.key] = lease.slot
+        self._books.out.append(Keep(lease.slot, answer_s))
+        if lease.key in work.demands:
+            self._answers.deliver(work, lease.key)
+        elif lease.key.epoch < work.ledger.first_epoch:
+            self._leases.drop_ready(work, lease.key)
+        return self._feed(now, peer)
+
+    def batch_failed(
+        self, producer_id: bytes, lease_id: int, failure: Failure, now: float
+    ) -> list[Instruction]:
+        """A batch cannot be built. A failed read is tried elsewhere; anything else counts at once."""
+        peer, lease = self._leases.answered(producer_id, lease_id)
+        if peer is None or lease is None:
+            return []
+        self._books.slots.apply(lease.slot, SlotEvent.FREE)
+        work = self._leases.wanting(lease)
+        if failure.kind is FailureKind.READ:
+            self._leases.count_unread(peer, failure)
+            if peer.barred:
+                self._shares.divide()
+        if work is None or (lease.void and lease.key in work.leased):
+            return self._feed(now)
+        self._leases.end(work, lease)
+        text = f"{failure.path}: {failure.text} (producer {peer.name})\n{failure.traceback}".rstrip()
+        if failure.kind is FailureKind.READ:
+            self._leases.plan_again(work, lease.key)
+            record = work.ledger.record(lease.key)
+            record.unread_by.add(producer_id)
+            record.error = text
+        else:
+            self._answers.fail(work, lease.key, f"{lease.key} failed: {text}")
+        return self._feed(now)
+
+    def lease_cancelled(self, producer_id: bytes, lease_id: int, now: float) -> list[Instruction]:
+        """A producer does not hold the lease any more."""
+        peer, lease = self._leases.answered(producer_id, lease_id)
+        if peer is None or lease is None:
+            return []
+        self._books.slots.apply(lease.slot, SlotEvent.FREE)
+        work = self._books.works.get(lease.slot.job_id)
+        if work is not None and work.leased.get(lease.key) is lease:
+            self._leases.end(work, lease)
+            self._leases.plan_again(work, lease.key)
+        return self._feed(now)
+
+    def job_unknown(self, producer_id: bytes, job_id: int, lease_id: int, now: float) -> list[Instruction]:
+        """A producer was not told of a job, or has forgotten it: tell it again."""
+        if producer_id in self._books.peers and job_id in self._books.works:
+            self._books.out.append(SendJob(producer_id, job_id))
+        return self.lease_cancelled(producer_id, lease_id, now)
+
+    # --- the consumer -------------------------------------------------------------------------
+
+    def demanded(self, job_id: int, key: StepKey, timeout_s: float, now: float) -> list[Instruction]:
+        """Somebody waits for a step, at most `timeout_s`. Asking for a later epoch ends the earlier."""
+        work = self._books.works[job_id]
+        work.asked = True
+        work.demands.setdefault(key, Demand.begun(now, timeout_s))
+        if key.epoch > work.ledger.first_epoch:
+            self._leases.retire_before(work, key.epoch)
+        match work.ledger.state(key):
+            case StepState.READY:
+                self._answers.deliver(work, key)
+            case StepState.FAILED:
+                self._answers.tell_error(work, key)
+            case StepState.DELIVERED:
+                work.ledger.ask_again(key)
+            case _:
+                pass
+        return self._feed(now)
+
+    def withdrawn(self, job_id: int, key: StepKey, now: float) -> list[Instruction]:
+        """Nobody waits for the step any more."""
+        if job_id in self._books.works:
+            self._books.works[job_id].demands.pop(key, None)
+        return self._feed(now)
+
+    def expected(self, job_id: int, keys: Iterable[StepKey], now: float) -> list[Instruction]:
+        """Delivered steps that will be asked for again: prefetch builds them anew."""
+        work = self._books.works.get(job_id)
+        for key in keys:
+            if work is not None and work.ledger.state(key) is StepState.DELIVERED:
+                work.ledger.ask_again(key)
+        return self._feed(now)
+
+    def offered(self, job_id: int, keys: Iterable[StepKey]) -> list[Instruction]:
+        """Steps that will be asked for next: those that are ready are delivered, if they can lie there."""
+        work = self._books.works[job_id]
+        for key in keys:
+            if key in work.ready and self._books.slots.can_lie(work.ready[key]):
+                self._answers.deliver(work, key)
+        return self._books.take_out()
+
+    def is_leased(self, job_id: int, key: StepKey) -> bool:
+        """Whether a producer works on a step, so that its answer will come. May be asked by any thread."""
+        work = self._books.works.get(job_id)
+        return work is not None and key in work.leased
+
+    def slot_released(self, slot: SlotId, now: float) -> list[Instruction]:
+        """The last array that read the slot is gone, or its bytes were copied."""
+        self._books.slots.apply(slot, SlotEvent.FREE)
+        return self._feed(now, self._books.peers.get(slot.producer_id))
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> list[Instruction]:
+        """Time passed: look for silent producers, overdue leases and long waits.
+
+        The caller's clock leaves out its own pauses (`feedline.common.processes.clock`): nobody is judged for
+        what could not be heard.
+        """
+        for peer in list(self._books.peers.values()):
+            if now - peer.last_heard > LOST_AFTER_S:
+                self._books.note(
+                    logging.WARNING, f"producer {peer.name} fell silent; its batches go to others"
+                )
+                self._remove(peer, f"silent for {LOST_AFTER_S:g} s")
+        for peer in self._books.peers.values():
+            for lease in peer.leases.values():
+                self._leases.expire_if_overdue(peer, lease, now)
+        for work in self._books.works.values():
+            for key, demand in list(work.demands.items()):
+                self._answers.review(work, key, demand, now)
+        if self._shares.leave_some_idle:
+            self._shares.divide()
+        return self._feed(now)
+
+    @property
+    def producer_ids(self) -> set[bytes]:
+        """The producers that count as there."""
+        return set(self._books.peers)
+
+    @property
+    def wants_slots(self) -> bool:
+        """Whether a slot that comes back could be put to use at once."""
+        books = self._books
+        return bool(books.short) or books.slots.is_starving or self._feeder.has_unleased_demand
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _feed(self, now: float, only: Peer | None = None) -> list[Instruction]:
+        """Give tickets to whoever can take some, then hand out all instructions."""
+        for work in self._books.works.values():
+            for key in list(work.demands):
+                self._answers.fail_if_unreadable(work, key, now)
+        self._feeder.feed(now, only)
+        return self._books.take_out()
+
+    def _remove(self, peer: Peer, last_words: str, *, by_itself: bool = False) -> None:
+        """A producer is gone."""
+        del self._books.peers[peer.producer_id]
+        self._books.short.pop(peer.producer_id, None)
+        self._shares.divide()
+        self._leases.lose_all(peer, last_words, by_itself=by_itself)

@@ -1,0 +1,132 @@
+"""(seed, epoch) -> which samples form which step. A pure function: nothing is remembered but a cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from feedline.common.arguments import whole
+from feedline.common.draws import Purpose, raw
+from feedline.common.errors import ConfigurationError
+from feedline.common.job.sizes import planned_step
+from feedline.trainer.plan.samplers import Drawing, Rows, occurrences_of
+
+
+class StepKey(NamedTuple):
+    """A place in the whole training: step `step` of epoch `epoch`, or beside it; see `common.job.sizes`."""
+
+    epoch: int
+    step: int
+
+    def __str__(self) -> str:
+        return f"batch {self.planned.step} of epoch {self.epoch}"
+
+    @property
+    def planned(self) -> StepKey:
+        """The step of the epoch whose samples it has: another one only if it is a peek."""
+        return StepKey(self.epoch, planned_step(self.step))
+
+
+@dataclass(frozen=True, slots=True)
+class EpochPlan:
+    """The order of samples in every epoch of a sequence.
+
+    Attributes
+    ----------
+    num_samples : int
+        Rows of the dataset, at least 1.
+    batch_size : int
+        Samples of a step; the last step of an epoch has what is left.
+    shuffle : bool
+        A new order each epoch; else the order of the dataset.
+    seed : int
+        Seed of the orders.
+    drop_remainder : bool
+        Leave out the last step when it would be short.
+    shard_index, shard_count : int
+        Take every `shard_count`-th sample of the order, from `shard_index` on. Shards of one
+        (seed, epoch) are disjoint and together complete.
+    drawing : Drawing, optional
+        What a sampler made of the dataset: an epoch then has the rows that it draws, some of them
+        repeatedly or not at all. Without `shuffle` they come in the order of the dataset, a repeated
+        one several times in a row.
+    """
+
+    num_samples: int
+    batch_size: int
+    shuffle: bool = False
+    seed: int = 0
+    drop_remainder: bool = False
+    shard_index: int = 0
+    shard_count: int = 1
+    drawing: Drawing | None = None
+
+    def __post_init__(self) -> None:
+        whole("batch_size", self.batch_size, at_least=1)
+        if not 0 <= self.shard_index < self.shard_count:
+            raise ConfigurationError(
+                "shard_index must lie in [0, shard_count), got"
+                f" shard_index={self.shard_index}, shard_count={self.shard_count}"
+            )
+        if self.num_steps < 1:
+            raise ConfigurationError(
+                f"{self.shard_samples} samples give no batch of {self.batch_size}"
+                + (" with drop_remainder=True" if self.drop_remainder else "")
+            )
+
+    @property
+    def shard_samples(self) -> int:
+        """Samples of one epoch of this shard, before a remainder is dropped."""
+        num_drawn = self.num_samples if self.drawing is None else self.drawing.num_samples
+        return len(range(self.shard_index, num_drawn, self.shard_count))
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of one epoch, the same in all epochs."""
+        if self.drop_remainder:
+            return self.shard_samples // self.batch_size
+        return -(-self.shard_samples // self.batch_size)
+
+    def order(self, epoch: int) -> Rows:
+        """Rows in the order of delivery, shape (samples of an epoch,); read-only."""
+        return _order(self, epoch)[0]
+
+    def batch_size_of(self, step: int) -> int:
+        """Samples of one step: fewer in the last one, if it is short."""
+        return min(self.batch_size, self.shard_samples - step * self.batch_size)
+
+    def rows(self, epoch: int, step: int) -> Rows:
+        """Rows of one step, shape (batch size,) or shorter for the last."""
+        return self.order(epoch)[self._places(step)]
+
+    def occurrences(self, epoch: int, step: int) -> Rows:
+        """How often each of `rows` came before in the epoch, in whatever shard; shape as `rows`."""
+        return _order(self, epoch)[1][self._places(step)]
+
+    def _places(self, step: int) -> slice:
+        if not 0 <= step < self.num_steps:
+            raise IndexError(f"step {step} of an epoch of {self.num_steps}")
+        return slice(step * self.batch_size, (step + 1) * self.batch_size)
+
+
+@lru_cache(maxsize=8)
+def _order(plan: EpochPlan, epoch: int) -> tuple[Rows, Rows]:
+    """Rows and their occurrences, in the order of delivery.
+
+    Sorts rows by random 64-bit words: stable for ever, unlike `Generator.permutation` (NEP 19).
+    """
+    rows = np.arange(plan.num_samples) if plan.drawing is None else plan.drawing.rows(plan.seed, epoch)
+    if plan.shuffle:
+        rows = rows[np.argsort(raw(Purpose.ORDER, plan.seed, epoch, len(rows)), kind="stable")]
+    occurrences = np.zeros_like(rows) if plan.drawing is None else occurrences_of(rows)
+    return _share(plan, rows), _share(plan, occurrences)
+
+
+def _share(plan: EpochPlan, values: Rows) -> Rows:
+    """What is the shard's own of `values`, less the remainder if that is dropped; read-only."""
+    share = values[plan.shard_index :: plan.shard_count][: plan.num_steps * plan.batch_size]
+    share.flags.writeable = False
+    return share

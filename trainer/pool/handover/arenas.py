@@ -1,0 +1,60 @@
+"""The arenas that producers offered and this trainer has mapped. Used by the pool's thread alone."""
+
+from __future__ import annotations
+
+import logging
+
+from feedline.common.errors import RemoteProtocolError
+from feedline.common.memory.arena import ArenaView
+from feedline.common.processes.children import keep_memory
+from feedline.common.wire.protocol import ArenaOffer, Buffer
+from feedline.trainer.dispatch.slots import Owner, SlotId
+from feedline.trainer.pool.handover.delivery import Frame, Payload, SharedSlot
+
+logger = logging.getLogger(__name__)
+
+
+class Arenas:
+    """By producer and job.
+
+    Parameters
+    ----------
+    share_memory : bool
+        False declines all offers: batches travel as frames.
+    """
+
+    def __init__(self, *, share_memory: bool) -> None:
+        self._share_memory = share_memory
+        self._views: dict[Owner, ArenaView] = {}
+
+    def attach(self, producer_id: bytes, offer: ArenaOffer) -> bool:
+        """Map an arena; whether it is memory that both sides see."""
+        if not self._share_memory:
+            return False
+        try:
+            view = ArenaView(offer.name, offer.nonce, offer.slot_bytes, offer.num_slots)
+        except (OSError, RemoteProtocolError) as error:
+            logger.info(f"no shared memory with a producer ({error}): batches come as frames")
+            return False
+        self._views[producer_id, offer.job_id] = view
+        return True
+
+    def has(self, producer_id: bytes, job_id: int) -> bool:
+        """Whether memory is shared with a producer for a job."""
+        return (producer_id, job_id) in self._views
+
+    def payload(self, slot: SlotId, frame: Buffer | None) -> Payload:
+        """Where the bytes of a batch that came are: in its frame, or in its shared slot."""
+        if frame is None:
+            return SharedSlot(self._views[slot.owner], slot.index)
+        # ZeroMQ makes new memory for each: that its pages have to be mapped takes half as long as its bytes.
+        keep_memory()
+        return Frame(frame)
+
+    def drop_producer(self, producer_id: bytes) -> None:
+        """A producer is gone; memory that is still read stays mapped."""
+        self._views = {owner: view for owner, view in self._views.items() if owner[0] != producer_id}
+
+    def drop_job(self, job_id: int) -> None:
+        """A job was closed; memory that is still read stays mapped."""
+        self._views = {owner: view for owner, view in self._views.items() if owner[1] != job_id}

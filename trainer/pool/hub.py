@@ -1,0 +1,299 @@
+"""The socket that producers connect to, and the thread that serves it.
+
+The thread owns the socket, the exchange behind it and the embedded producers. Everybody else posts
+calls, which it makes one after another. The only file of the trainer that imports zmq.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import platform
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import zmq
+
+from feedline.common.errors import ClosedError, ConfigurationError, FeedlineError, ProducerCrashError
+from feedline.common.memory.arena import sweep
+from feedline.common.processes.clock import AwakeClock
+from feedline.common.processes.waker import Waker
+from feedline.common.wire.endpoints import check_free, is_ipv6, leaves_machine
+from feedline.common.wire.protocol import MAX_HEADER_BYTES, Buffer, new_id
+from feedline.trainer.dispatch.dispatcher import Dispatcher
+from feedline.trainer.pool.embedded import EmbeddedProducers, PrivateFolder
+from feedline.trainer.pool.exchange import Exchange
+from feedline.trainer.pool.handover.arenas import Arenas
+from feedline.trainer.pool.handover.delivery import Releases
+from feedline.trainer.pool.roster import Roster
+from feedline.trainer.pool.settings import PoolSettings
+
+logger = logging.getLogger(__name__)
+
+POLL_MS = 250
+"""The thread looks at the clock this often, if nothing else wakes it."""
+
+READ_GRACE_S = 5.0
+"""A file that no producer has waits so long for another producer to connect."""
+
+FLUSH_MS = 1000
+"""How long the last messages may take to leave."""
+
+LEAVE_S = 2.0
+"""At the interpreter's exit, threads of others that are in Python may take so long to leave it."""
+
+LOOK_AGAIN_S = 0.005
+"""Pause between two looks at them."""
+
+
+_MORE, _LAST = int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.NOBLOCK)
+"""Flags of a message's frames. pyzmq combines its own anew for each, which takes as long as to send one."""
+
+
+class PoolThread(threading.Thread):
+    """Owns the socket and all that is behind it.
+
+    Parameters
+    ----------
+    settings : PoolSettings
+        Where to listen, and with what limits.
+
+    Attributes
+    ----------
+    waker : Waker
+        Has it look at what was posted.
+    says_goodbye : bool
+        Whether producers are told when it ends, and those that end with their trainer do.
+    """
+
+    def __init__(self, settings: PoolSettings) -> None:
+        super().__init__(name="feedline-pool", daemon=True)
+        sweep()
+        endpoint, budget_bytes = settings.endpoint, settings.memory_budget
+        self._pid = os.getpid()
+        self._folder = PrivateFolder() if endpoint is None else None
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        try:
+            self._socket = self._bind(endpoint, budget_bytes)
+        except BaseException:
+            self._context.term()
+            if self._folder is not None:
+                self._folder.remove()
+            raise
+        self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._producers = EmbeddedProducers(self.endpoint)
+        self.waker, self._clock = Waker(), AwakeClock()
+        # A pool or sequence that is collected as garbage posts from wherever the collector runs.
+        self._lock = threading.RLock()
+        self._calls: deque[Callable[[float], object]] = deque()
+        self.says_goodbye = True
+        self._stopping, self._watch_at = False, 0.0
+        self._poller, self._polled_children = self._make_poller([]), list[int]()
+        self._error: FeedlineError | None = None
+        grace_s = READ_GRACE_S if self._folder is None else 0.0
+        self.exchange = Exchange(
+            Dispatcher(budget_bytes, self._advice(), grace_s),
+            Roster(new_id(), settings.strict_versions),
+            self._send,
+            Releases(self.waker),
+            self._producers.welcomed,
+            Arenas(share_memory=settings.transport == "auto"),
+        )
+
+    def post(self, call: Callable[[float], object], *, wakes: bool = True) -> None:
+        """Have the thread make a call, with the time as its argument. From any thread.
+
+        Without `wakes` that may be as late as `POLL_MS`, unless `waker` is told.
+
+        Raises
+        ------
+        FeedlineError
+            The thread has ended; says why.
+        """
+        with self._lock:
+            error = self._error
+            if error is None:
+                self._calls.append(call)
+        if error is not None:
+            raise type(error)(str(error))
+        if wakes:
+            self.waker.wake()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether calls are not made any more."""
+        return self._error is not None
+
+    def interrupt(self) -> None:
+        """Ctrl-C: end all waits. From the thread that watches for signals."""
+        with suppress(FeedlineError):
+            self.post(self.exchange.interrupt)
+
+    def resize(self, workers: int, now: float) -> None:
+        """Have so many embedded producers."""
+        self.exchange.doom = None
+        self._producers.resize(workers, now)
+
+    def stop(self) -> None:
+        """Begin to end. From any thread; never waits, because the garbage collector calls it, too."""
+        self._stopping = True
+        self.waker.wake()
+
+    def close(self) -> None:
+        """End, and wait until everything is given back. Does nothing in a forked child."""
+        if os.getpid() == self._pid:
+            self.stop()
+            if threading.current_thread() is not self:
+                self.join()
+
+    def close_at_exit(self) -> None:
+        """`close`, and let TensorFlow's threads, whose waits that ended, out of Python.
+
+        From the exit on, a thread that wants to go on in Python is ended instead: its caller in C++
+        never hears of it, and the interpreter waits for that caller for ever.
+        """
+        self.close()
+        until = time.monotonic() + LEAVE_S
+        while _foreign_threads() and time.monotonic() < until:
+            time.sleep(LOOK_AGAIN_S)
+
+    def run(self) -> None:
+        """Serve until `stop`."""
+        error: FeedlineError = ClosedError("the producer pool was closed")
+        try:
+            while not self._stopping:
+                self._round()
+        except Exception as cause:
+            logger.exception("the pool's thread failed")
+            error = FeedlineError(f"the pool's thread failed: {type(cause).__name__}: {cause}")
+        finally:
+            self._shut(error)
+
+    def _round(self) -> None:
+        """One turn: wait for something to happen, take everything in, then look at the clock."""
+        ready = self._wait()
+        if self.waker.fileno() in ready:
+            self.waker.clear()
+        now = self._clock()
+        if self._socket in ready:
+            self._receive(now)
+        # Behind what was received: who got a batch has asked for the next one in the meantime.
+        self._make_calls(now)
+        self.exchange.take_releases(now)
+        if now >= self._watch_at or not ready <= {self._socket, self.waker.fileno()}:
+            self._watch_at = now + POLL_MS / 1000
+            self._watch_producers(now)
+        # Last, so that nobody is judged by what has come but was not read yet.
+        self.exchange.tick(self._clock())
+
+    def _wait(self) -> set[Any]:
+        """Wait until something happens; returns the sockets and descriptors that have something to say."""
+        children = [child.stderr.fileno() for child in self._producers.children]
+        if children != self._polled_children:
+            self._poller, self._polled_children = self._make_poller(children), children
+        # Calls that wake nobody may have come since they were made last.
+        timeout_ms = 0 if self.exchange.wants_releases() or self._calls else POLL_MS
+        return {source for source, _ in self._poller.poll(timeout_ms)}
+
+    def _make_poller(self, children: list[int]) -> zmq.Poller:
+        poller = zmq.Poller()
+        for source in (self._socket, self.waker.fileno(), *children):
+            poller.register(source, zmq.POLLIN)
+        return poller
+
+    def _make_calls(self, now: float) -> None:
+        while self._calls:
+            self._calls.popleft()(now)
+
+    def _receive(self, now: float) -> None:
+        with suppress(zmq.Again):
+            while True:
+                frames = [self._socket.recv(_LAST, copy=False)]
+                while frames[-1].more:
+                    frames.append(self._socket.recv(_LAST, copy=False))
+                routing_id, *buffers = [frame.buffer for frame in frames]
+                self.exchange.hear(bytes(routing_id), buffers, now)
+
+    def _watch_producers(self, now: float) -> None:
+        try:
+            for child in self._producers.watch(now):
+                self.exchange.lost_process(child.process.pid, child.epitaph, now)
+        except ProducerCrashError as error:
+            logger.error(str(error))  # noqa: TRY400 - the child's last words say more than our traceback
+            self.exchange.doom = error
+            self.exchange.withdraw_all(error, now)
+
+    def _send(self, routing_id: bytes, frames: list[Buffer]) -> bool:
+        try:
+            for frame in (routing_id, *frames[:-1]):
+                self._socket.send(frame, _MORE, copy=False)
+            self._socket.send(frames[-1], _LAST, copy=False)
+        except zmq.ZMQError as error:
+            if error.errno in {zmq.EHOSTUNREACH, zmq.EAGAIN}:
+                # Of an embedded producer its process tells that it is gone, and its last words.
+                return self._folder is not None
+            raise
+        return True
+
+    def _shut(self, error: FeedlineError) -> None:
+        self._stopping = True
+        with self._lock:
+            self._error = self.exchange.doom = error
+        now = self._clock()
+        try:
+            self._make_calls(now)
+            self.exchange.withdraw_all(error, now)
+            if self.says_goodbye:
+                self.exchange.say_goodbye()
+        except Exception:
+            logger.exception("the pool could not say goodbye")
+        self._socket.close(linger=FLUSH_MS)
+        self._producers.stop()
+        # What those of its producers left behind that were killed.
+        sweep()
+        self._context.term()
+        if self._folder is not None:
+            self._folder.remove()
+        self.waker.close()
+        atexit.unregister(self.close_at_exit)
+
+    def _bind(self, endpoint: str | None, budget_bytes: int) -> zmq.Socket[bytes]:
+        if endpoint is not None:
+            check_free(endpoint)
+            if leaves_machine(endpoint):
+                logger.warning(f"{endpoint} is open to the network: nothing is encrypted or authenticated")
+        socket = self._context.socket(zmq.ROUTER)
+        # A message to a producer whose connection is gone is an error, not silence.
+        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        socket.setsockopt(zmq.MAXMSGSIZE, max(budget_bytes, MAX_HEADER_BYTES))
+        address = endpoint or (self._folder.endpoint if self._folder else "")
+        socket.setsockopt(zmq.IPV6, is_ipv6(address))
+        try:
+            socket.bind(address.replace("tcp://localhost", "tcp://127.0.0.1"))
+        except zmq.ZMQError as error:
+            socket.close()
+            raise ConfigurationError(f"cannot listen on {address}: {error.strerror}") from error
+        return socket
+
+    def _advice(self) -> str:
+        """How to start a producer for this pool."""
+        if self._folder is not None:
+            return "The pool starts them itself; the log says what became of them"
+        address = self.endpoint.replace("0.0.0.0", platform.node())  # noqa: S104 - to be told, not bound
+        insecure = " --insecure" if leaves_machine(address) else ""
+        return (
+            f"The trainer listens on {self.endpoint}; start a producer where the images are:"
+            f" feedline-producer --connect {address} --data-root DIR{insecure}"
+        )
+
+
+def _foreign_threads() -> set[int]:
+    """Threads that run Python and were not started by it."""
+    ours = {thread.ident for thread in threading.enumerate() if not thread.name.startswith("Dummy-")}
+    return set(sys._current_frames()) - ours  # noqa: SLF001 - its own documentation is for uses like this

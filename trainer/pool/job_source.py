@@ -1,0 +1,156 @@
+"""A sequence as the pool sees it: the job its producers are told, and the tickets for its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from feedline.common.batch.layout import BatchLayout
+from feedline.common.draws import Purpose, uniforms
+from feedline.common.errors import ConfigurationError
+from feedline.common.job.kinds import AnyJob
+from feedline.common.job.sizes import SizesJob
+from feedline.common.sample.boxes import Boxes, pack
+from feedline.common.sample.image import Size
+from feedline.common.wire.protocol import Ticket, as_sample
+from feedline.trainer.datasets.stacks import Stacks
+from feedline.trainer.dispatch.slots import SlotNeed
+from feedline.trainer.plan.epochs import EpochPlan, StepKey
+from feedline.trainer.plan.samplers import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class JobSource:
+    """Everything a ticket of one job is made of.
+
+    Attributes
+    ----------
+    name : str
+        For log lines and errors.
+    job : AnyJob
+        What producers are told.
+    plan : EpochPlan
+        Which rows form which step.
+    paths : sequence of str
+        One file for each row, as the producers know it: see `ticket_paths`. Of a Sequence's batches, which
+        are no files, what they are called in errors.
+    targets : tuple of ndarray
+        One array for each `Job.targets`, of shape (rows, ...) and its dtype.
+    max_slots : int
+        Slots of one producer at most.
+    further_paths : tuple of sequence of str
+        As `paths`, for each of `Job.companions`.
+    boxes : sequence of ndarray or None
+        One for each row, see `feedline.common.sample.boxes`; there if `Job.boxes` is.
+    stacks : Stacks or None
+        The files of each row where it has several, as the producers know them.
+    """
+
+    name: str
+    job: AnyJob
+    plan: EpochPlan
+    paths: Sequence[str]
+    targets: tuple[npt.NDArray[Any], ...]
+    max_slots: int
+    further_paths: tuple[Sequence[str], ...] = ()
+    boxes: Sequence[Boxes] | None = None
+    stacks: Stacks | None = None
+    _layouts: dict[tuple[int, Size | None], BatchLayout] = field(
+        default_factory=dict, init=False, compare=False
+    )
+
+    @property
+    def need(self) -> SlotNeed:
+        """What the job wants of every producer."""
+        return SlotNeed(self.job.slot_bytes, self.max_slots)
+
+    def anew(self, job_id: int, max_slots: int) -> JobSource:
+        """The same under another number, with other slots."""
+        return replace(self, job=self.job.renumbered(job_id), max_slots=max_slots)
+
+    def layout(self, key: StepKey) -> BatchLayout:
+        """Where the arrays of a step lie."""
+        num_samples = self.plan.batch_size_of(key.planned.step)
+        size = self.job.size_of(*key) if isinstance(self.job, SizesJob) else None
+        if (num_samples, size) not in self._layouts:
+            job = self.job.of_step(*key) if isinstance(self.job, SizesJob) else self.job
+            self._layouts[num_samples, size] = job.layout(num_samples)
+        return self._layouts[num_samples, size]
+
+    def samples_of(self, key: StepKey) -> list[str]:
+        """The files of a step."""
+        return [self.paths[row] for row in self.plan.rows(*key.planned)]
+
+    def ticket(self, lease_id: int, key: StepKey, slot: int) -> Ticket:
+        """Order a step into a slot."""
+        rows, occurrences = self.plan.rows(*key.planned), self.plan.occurrences(*key.planned)
+        if self.job.num_sources > 1:
+            rows, occurrences = self._with_partners(key.epoch, rows, occurrences)
+        listed = rows.tolist()
+        # Thousands are made in a second, so what goes through the samples one by one are C's loops.
+        samples = tuple(map(as_sample, zip(self._files(listed), listed, occurrences.tolist(), strict=True)))
+        buffers = [np.ascontiguousarray(values[rows]) for values in self.targets]
+        if self.boxes is not None:
+            buffers += pack([self.boxes[row] for row in listed])
+        return Ticket(self.job.job_id, key.epoch, key.step, lease_id, slot, samples, tuple(buffers))
+
+    def _with_partners(self, epoch: int, rows: Rows, occurrences: Rows) -> tuple[Rows, Rows]:
+        """Put behind each sample those it is mixed with, drawn from the whole data set, not the shard."""
+        num = self.job.num_sources - 1
+        drawn = [
+            uniforms(Purpose.PARTNER, self.job.seed, epoch, num, row=row, occurrence=occurrence)
+            for row, occurrence in zip(rows.tolist(), occurrences.tolist(), strict=True)
+        ]
+        partners = (np.array(drawn) * self.plan.num_samples).astype(rows.dtype)
+        together = np.column_stack([rows, partners]).ravel()
+        return together, np.column_stack([occurrences, np.zeros_like(partners)]).ravel()
+
+    def _files(self, rows: Sequence[int]) -> Iterable[tuple[str, ...]]:
+        """The files of each row: its own, then those of its companions."""
+        further = [map(paths.__getitem__, rows) for paths in self.further_paths]
+        if self.stacks is None:
+            return zip(map(self.paths.__getitem__, rows), *further, strict=True)
+        return (self.stacks[row] + tuple(others) for row, *others in zip(rows, *further, strict=True))
+
+
+def ticket_paths(paths: Sequence[str], directory: str | None, *, embedded: bool) -> Sequence[str]:
+    """The paths of a dataset as its producers are to read them.
+
+    Embedded producers are the same user on the same machine: they get absolute paths. Others look
+    up paths relative to the dataset's directory under their own data roots.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Relative to `directory`, or to the current one if that is None; or absolute.
+    directory : str or None
+        The dataset's.
+    embedded : bool
+        Whose tickets they are for.
+
+    Raises
+    ------
+    ConfigurationError
+        A path that is for others lies outside `directory`.
+    """
+    if embedded:
+        base = str(Path(directory or ".").absolute()).rstrip("/")
+        return [path if path.startswith("/") else f"{base}/{path}" for path in paths]
+    return [_relative(path, directory) for path in paths]
+
+
+def _relative(path: str, directory: str | None) -> str:
+    if not path.startswith("/"):
+        return path
+    try:
+        return str(PurePosixPath(path).relative_to(directory or ""))
+    except ValueError:
+        raise ConfigurationError(
+            f"producers elsewhere look files up under their own --data-root, so paths must be relative to"
+            f" the dataset's directory ({directory!r}); got {path!r}"
+        ) from None

@@ -1,0 +1,160 @@
+"""What the dispatcher decides is done here: messages go out, batches are kept and handed over.
+
+Used by the pool's thread alone. What cannot be done is an event in turn, and the dispatcher is told.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from feedline.common.errors import LocalProtocolError, RemoteProtocolError
+from feedline.common.job.kinds import job_to_wire
+from feedline.common.stages import Stages
+from feedline.common.wire.protocol import Batch, Cancel, CloseJob, Failure, FailureKind, OpenJob
+from feedline.trainer.dispatch.dispatcher import Dispatcher
+from feedline.trainer.dispatch.instructions import (
+    Deliver,
+    Discard,
+    Instruction,
+    Keep,
+    Note,
+    Reject,
+    SendCancel,
+    SendCloseJob,
+    SendJob,
+    SendTicket,
+)
+from feedline.trainer.dispatch.slots import SlotId
+from feedline.trainer.plan.epochs import StepKey
+from feedline.trainer.pool.handover.arenas import Arenas
+from feedline.trainer.pool.handover.delivery import Delivery, Payload, Releases
+from feedline.trainer.pool.handover.shelf import Shelves
+from feedline.trainer.pool.job_source import JobSource
+from feedline.trainer.pool.post import Post
+from feedline.trainer.pool.waiters import Waiter, Waiters
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Performer:
+    """Carries out instructions.
+
+    Attributes
+    ----------
+    dispatcher : Dispatcher
+        Gives the instructions.
+    post : Post
+        Speaks to producers.
+    releases : Releases
+        Where consumers give slots back.
+    arenas : Arenas
+        Memory that producers share.
+    jobs : dict of int to JobSource
+        The open ones, by job_id: what tickets are made of.
+    waiters : Waiters
+        Who gets what is delivered.
+    shelves : Shelves
+        Where what is delivered waits for somebody.
+    """
+
+    dispatcher: Dispatcher
+    post: Post
+    releases: Releases
+    arenas: Arenas
+    jobs: dict[int, JobSource] = field(default_factory=dict)
+    waiters: Waiters = field(default_factory=Waiters)
+    shelves: Shelves = field(default_factory=Shelves)
+    _kept: dict[SlotId, Payload] = field(default_factory=dict)
+
+    def wait(self, job_id: int, key: StepKey, waiter: Waiter, now: float) -> None:
+        """Have a step built or delivered for somebody."""
+        shelf = self.shelves[job_id]
+        shelf.clear(before_epoch=key.epoch)
+        laid_down = shelf.take(key)
+        if laid_down is not None:
+            # It was put there after it was looked for.
+            waiter.give(laid_down)
+            shelf.taken(key)
+            return
+        self.waiters.add(job_id, key, waiter)
+        self.perform(self.dispatcher.demanded(job_id, key, waiter.timeout_s, now), now)
+
+    def lay_ahead(self, now: float) -> None:
+        """Hand over what will be asked for next, as far as it is ready."""
+        for job_id, shelf in self.shelves.items():
+            if wanted := shelf.wanted():
+                self.perform(self.dispatcher.offered(job_id, wanted), now)
+
+    def perform(self, instructions: Iterable[Instruction], now: float, arrived: Batch | None = None) -> None:
+        """Do what is asked, in order; `arrived` is the batch that just came, where one did."""
+        for instruction in instructions:
+            match instruction:
+                case Keep(slot, answer_s):
+                    self._keep(arrived, slot, answer_s)
+                case Discard(slot):
+                    del self._kept[slot]
+                case Deliver():
+                    self._deliver(instruction, now)
+                case Reject(job_id, key, error):
+                    self.waiters.refuse(job_id, key, error)
+                case Note(level, text):
+                    logger.log(level, text)
+                case SendTicket():
+                    self._send_ticket(instruction, now)
+                case _:
+                    self._write(instruction)
+
+    def _keep(self, batch: Batch | None, slot: SlotId, answer_s: float) -> None:
+        """Note where the bytes of the batch that just came are."""
+        if batch is None:
+            raise LocalProtocolError(f"nothing came that could be kept under {slot}")
+        self._kept[slot] = self.arenas.payload(slot, batch.data)
+        count = self.post.roster.connections[slot.producer_id].count
+        count.batch(Stages.from_wire(batch.stages_us), answer_s)
+
+    def _send_ticket(self, order: SendTicket, now: float) -> None:
+        """Order a batch; a ticket that cannot be sent, for its paths' sake, fails as the batch would."""
+        slot = order.slot
+        source = self.jobs[slot.job_id]
+        try:
+            self.post.tell(slot.producer_id, source.ticket(order.lease_id, order.key, slot.index))
+        except LocalProtocolError as error:
+            files = ", ".join(source.samples_of(order.key)[:8])
+            failure = Failure(slot.job_id, order.lease_id, FailureKind.BUILD, files, str(error), "")
+            self.perform(self.dispatcher.batch_failed(slot.producer_id, order.lease_id, failure, now), now)
+
+    def _write(self, instruction: SendCancel | SendJob | SendCloseJob) -> None:
+        """Turn an instruction to send something into the message."""
+        match instruction:
+            case SendCancel(producer_id, lease_id):
+                self.post.tell(producer_id, Cancel(lease_id))
+            case SendJob(producer_id, job_id):
+                source = self.jobs[job_id]
+                self.post.tell(producer_id, OpenJob(job_to_wire(source.job), source.max_slots))
+            case SendCloseJob(producer_id, job_id):
+                self.post.tell(producer_id, CloseJob(job_id))
+
+    def _deliver(self, order: Deliver, now: float) -> None:
+        """Hand a batch over to who waits for it or soon will, unless it is too short to be one."""
+        layout = self.jobs[order.job_id].layout(order.key)
+        release = partial(self.releases.release, order.slot)
+        payload = self._kept.pop(order.slot)
+        if payload.num_bytes < layout.num_bytes:
+            release()
+            text = f"{order.key} has {payload.num_bytes} bytes instead of {layout.num_bytes}"
+            self.waiters.refuse(order.job_id, order.key, RemoteProtocolError(text))
+            return
+        delivery = Delivery(layout, payload, order.copy, release)
+        waiters = self.waiters.take(order.job_id, order.key)
+        if not waiters:
+            self.shelves[order.job_id].put(order.key, delivery)
+            return
+        waiters[0].give(delivery)
+        self.shelves[order.job_id].taken(order.key)
+        for other in waiters[1:]:
+            # Two threads asked for the same step. Each gets arrays of its own, so it is built again.
+            self.wait(order.job_id, order.key, other, now)

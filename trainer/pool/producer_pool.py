@@ -1,0 +1,295 @@
+"""`ProducerPool`: the way to the producers, for sequences and for users.
+
+What it promises is done by a thread, see `feedline.trainer.pool.hub`; here calls are posted to it and waited
+for.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import numpy.typing as npt
+
+from feedline.common.arguments import whole
+from feedline.common.errors import ClosedError, ConfigurationError
+from feedline.common.processes.children import usable_cores
+from feedline.trainer.plan.epochs import StepKey
+from feedline.trainer.pool.handover.delivery import Delivery, HandOver
+from feedline.trainer.pool.hub import PoolThread
+from feedline.trainer.pool.interrupts import WATCH
+from feedline.trainer.pool.job_source import JobSource
+from feedline.trainer.pool.settings import PoolSettings, check_source
+from feedline.trainer.pool.stats import PoolStats
+from feedline.trainer.pool.waiters import Waiter
+
+MEMORY_BUDGET_BYTES = 1 << 30
+"""Default bound on the batches that a pool has in hand."""
+
+SAFETY_S = 30.0
+"""The pool's thread ends waits at their timeout; a wait ends by itself only if that thread hangs."""
+
+T = TypeVar("T")
+
+
+class ProducerPool:
+    """Serves any number of sequences with batches from any number of producers.
+
+    Parameters
+    ----------
+    endpoint : str, optional
+        Where producers connect: ``tcp://HOST:PORT`` (port ``*`` takes a free one) or ``ipc://PATH``.
+        Without it the pool starts embedded producers of its own, over a private socket.
+    workers : int, optional
+        Number of embedded producers, by default the usable cores. Not together with `endpoint`.
+    insecure : bool
+        Allow an endpoint that other machines can reach: nothing is encrypted or authenticated.
+    memory_budget : int
+        Bytes that all batches in hand may take, at the trainer and at the producers each.
+    strict_versions : bool
+        Refuse producers whose libraries differ from the first one's, instead of logging it once.
+    transport : {"auto", "frames"}
+        Batches come in shared memory where there is any, or always over the socket.
+
+    Attributes
+    ----------
+    endpoint : str
+        Where producers connect, with the port that was taken.
+    embedded : bool
+        Whether the producers are child processes of this one.
+
+    Raises
+    ------
+    ConfigurationError
+        Arguments that cannot work, or an endpoint that is taken.
+
+    Notes
+    -----
+    All methods may be called from any thread. Close it, or use ``with``; losing the last reference
+    and the interpreter's exit close it too. In a forked child it belongs to the parent, and raises
+    `ClosedError`. When an exception leaves the ``with`` block, producers elsewhere are not told goodbye:
+    they wait for the trainer that is started next, also with ``--exit-with-trainer``.
+
+    Examples
+    --------
+    >>> with ProducerPool("tcp://0.0.0.0:5555", insecure=True) as pool:  # doctest: +SKIP
+    ...     model.fit(BatchSequence(data, pool=pool))
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        *,
+        workers: int | None = None,
+        insecure: bool = False,
+        memory_budget: int = MEMORY_BUDGET_BYTES,
+        strict_versions: bool = False,
+        transport: str = "auto",
+    ) -> None:
+        check_source(endpoint, workers)
+        self.embedded = endpoint is None
+        self._job_ids = itertools.count(1)
+        self._pid = os.getpid()
+        self._hand_over = HandOver()
+        settings = PoolSettings(endpoint, memory_budget, insecure, strict_versions, transport)
+        self._thread = PoolThread(settings)
+        self._thread.start()
+        self._end = weakref.finalize(self, _end, self._thread, self._pid)
+        self._end.atexit = False
+        # Not left to `weakref`: what was registered last runs first, so before TensorFlow's own.
+        atexit.register(self._thread.close_at_exit)
+        WATCH.subscribe(id(self._thread), self._thread.interrupt)
+        if self.embedded:
+            self.resize(workers or usable_cores())
+
+    @property
+    def endpoint(self) -> str:
+        """Where producers connect, with the port that was taken."""
+        return self._thread.endpoint
+
+    @property
+    def producers(self) -> list[str]:
+        """Names of the producers that are connected."""
+        return self._call(lambda _: self._thread.exchange.producer_names)
+
+    def resize(self, workers: int) -> None:
+        """Have so many embedded producers from now on."""
+        if not self.embedded:
+            raise ConfigurationError(f"producers of {self.endpoint} are started elsewhere, not by the pool")
+        self._call(partial(self._thread.resize, whole("workers", workers, at_least=1)))
+
+    def shrink(self, workers: int, memory_budget: int) -> None:
+        """`resize` and `set_memory_budget` without waiting for it: for finalizers."""
+        self._post(partial(self._thread.resize, workers))
+        self._post(partial(self._thread.exchange.set_budget, memory_budget))
+
+    def set_memory_budget(self, memory_budget: int) -> None:
+        """Allow so many bytes from now on; slots above it go when they become free."""
+        budget = whole("memory_budget", memory_budget, at_least=1, unit=" of bytes")
+        self._call(partial(self._thread.exchange.set_budget, budget))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed, and belongs to this process."""
+        return self._end.alive and os.getpid() == self._pid
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its thread ended by an error; everything that is asked of it raises that."""
+        return self._thread.has_ended and self._end.alive
+
+    def new_job_id(self) -> int:
+        """A number that no other job of this pool has."""
+        return next(self._job_ids)
+
+    def open_job(self, source: JobSource) -> None:
+        """Begin to serve a sequence: producers are told, and may prefetch two batches.
+
+        Raises
+        ------
+        ConfigurationError
+            The memory budget has no room for it.
+        """
+        self._call(partial(self._thread.exchange.open_job, source))
+
+    def close_job(self, job_id: int) -> None:
+        """End it. Waits for its batches raise `ClosedError`; arrays already delivered stay good."""
+        if self.is_open:
+            error = ClosedError("the sequence was closed")
+            self._post(partial(self._thread.exchange.close_job, job_id, error))
+
+    def fetch(self, job_id: int, key: StepKey, timeout_s: float) -> dict[str, npt.NDArray[Any]]:
+        """Wait for a batch and take it.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The arrays of `Job.layout`, by name.
+
+        Raises
+        ------
+        BatchError
+            It cannot be built.
+        StarvedError
+            `timeout_s` seconds went by.
+        InterruptedWaitError
+            Ctrl-C.
+        ClosedError
+            The pool or the sequence was closed.
+        """
+        self._check_open()
+        began = time.monotonic()
+        shelves = self._thread.exchange.shelves
+        found = shelves.take(job_id, key)
+        delivery = found or self._wait_for(job_id, key, timeout_s)
+        try:
+            if found:
+                # Nothing hangs on it: the thread hears of it when something else wakes it.
+                self._thread.post(partial(shelves.taken, job_id, key), wakes=False)
+            arrays = delivery.arrays()
+        except BaseException:
+            delivery.release()
+            raise
+        self._hand_over.count(time.monotonic() - max(began, delivery.since))
+        return arrays
+
+    def expect(self, job_id: int, keys: Iterable[StepKey]) -> None:
+        """Steps that were delivered will be asked for again: have them ready."""
+        self._post(partial(self._thread.exchange.expect, job_id, list(keys)))
+
+    def stats(self) -> PoolStats:
+        """Where the time of batches went so far, by producer."""
+        done = self._hand_over
+        return self._call(
+            lambda _: PoolStats(
+                self._thread.exchange.producer_stats, done.num_delivered, done.seconds, time.thread_time()
+            )
+        )
+
+    def close(self) -> None:
+        """Say goodbye to all producers, end embedded ones, and give everything back. May be repeated."""
+        self.leave()
+        self._thread.close()
+
+    def leave(self) -> None:
+        """Begin to close, without waiting for it: for finalizers, which run inside whatever goes on."""
+        self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Producers that end with their trainer are to stay for the one that is started after a failure.
+        self._thread.says_goodbye = error is None or self.embedded
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "" if self._end.alive else ", closed"
+        return f"ProducerPool({self.endpoint!r}{state})"
+
+    def _wait_for(self, job_id: int, key: StepKey, timeout_s: float) -> Delivery:
+        """Ask for a step and wait for it."""
+        exchange = self._thread.exchange
+        if threading.current_thread() is threading.main_thread():
+            # Python runs its signal handlers here: whatever Ctrl-C there was has been dealt with.
+            exchange.interrupted_until = 0.0
+            WATCH.arm()
+        future: Future[Delivery] = Future()
+        self._thread.post(partial(exchange.demand, job_id, key, Waiter(future, timeout_s)), wakes=False)
+        if not exchange.comes_by_itself(job_id, key):
+            self._thread.waker.wake()
+        try:
+            return future.result(timeout_s + SAFETY_S)
+        except BaseException:
+            self._abandon(job_id, key, future)
+            raise
+
+    def _abandon(self, job_id: int, key: StepKey, future: Future[Delivery]) -> None:
+        """A wait ended early: neither the request nor a batch on its way must be left over."""
+        if future.cancel():
+            with suppress(ClosedError):
+                self._post(partial(self._thread.exchange.withdraw, job_id, key, future))
+        elif future.exception() is None:
+            future.result().release()
+
+    def _call(self, call: Callable[[float], T]) -> T:
+        """Have the pool's thread make a call, and wait for its result."""
+        future: Future[T] = Future()
+
+        def answer(now: float) -> None:
+            try:
+                future.set_result(call(now))
+            except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
+                future.set_exception(error)
+
+        self._post(answer)
+        return future.result(SAFETY_S)
+
+    def _post(self, call: Callable[[float], object]) -> None:
+        self._check_open()
+        self._thread.post(call)
+
+    def _check_open(self) -> None:
+        if not self._end.alive:
+            raise ClosedError("the producer pool is closed")
+        if os.getpid() != self._pid:
+            raise ClosedError("this producer pool belongs to the process that was forked; make one here")
+
+
+def _end(thread: PoolThread, pid: int) -> None:
+    """Begin to close a pool; in a forked child, where its thread does not exist, leave it to the parent."""
+    if os.getpid() == pid:
+        WATCH.unsubscribe(id(thread))
+        thread.stop()

@@ -1,0 +1,100 @@
+"""Which producer is behind which connection, and what it runs on. Knows no socket."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from feedline.common.wire.protocol import VERSION, Hello, Refusal, Refuse, Session
+from feedline.trainer.pool.stats import ProducerCount, ProducerStats
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Connection:
+    """One welcomed producer.
+
+    Attributes
+    ----------
+    routing_id : bytes
+        Where the ROUTER finds it; changes when its connection was cut and is back.
+    count : ProducerCount
+        What it has done.
+    """
+
+    session: Session
+    routing_id: bytes
+    hello: Hello
+    count: ProducerCount = field(default_factory=ProducerCount, compare=False)
+
+    @property
+    def stats(self) -> ProducerStats:
+        """What it has done so far."""
+        return self.count.shown(self.hello.name, self.hello.pid)
+
+
+@dataclass(slots=True)
+class Roster:
+    """All welcomed producers of a pool.
+
+    Attributes
+    ----------
+    pool_id : bytes
+        Of this run of this pool: messages to an earlier one are refused.
+    strict_versions : bool
+        Refuse producers whose libraries differ from the first one's.
+    libraries : mapping of str to str
+        The first one's.
+    """
+
+    pool_id: bytes
+    strict_versions: bool = False
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    connections: dict[bytes, Connection] = field(default_factory=dict)
+    mixed: bool = False
+
+    def greet(self, ids: Session, hello: Hello, routing_id: bytes) -> Connection | Refuse:
+        """Let a producer in, or say why not."""
+        if hello.version != VERSION:
+            return Refuse(
+                Refusal.VERSION,
+                f"the trainer speaks version {VERSION} of the protocol, the producer {hello.version}:"
+                " install the same version of feedline on both sides",
+            )
+        self.libraries = self.libraries or hello.libraries
+        if self.strict_versions and hello.libraries != self.libraries:
+            return Refuse(Refusal.MIXED_VERSIONS, self.difference(hello))
+        connection = Connection(Session(ids.producer_id, self.pool_id), routing_id, hello)
+        self.connections[ids.producer_id] = connection
+        return connection
+
+    def difference(self, hello: Hello) -> str:
+        """What a producer runs on that the first one does not; empty when all is equal."""
+        names = sorted(set(hello.libraries) | set(self.libraries))
+        differences = [
+            f"{name} {hello.libraries.get(name)} instead of {self.libraries.get(name)}"
+            for name in names
+            if hello.libraries.get(name) != self.libraries.get(name)
+        ]
+        return f"producer {hello.name} has {', '.join(differences)}" if differences else ""
+
+    def warn_of_mixture(self, hello: Hello) -> None:
+        """Log once that not all run on the same."""
+        difference = self.difference(hello)
+        if difference and not self.mixed:
+            self.mixed = True
+            logger.warning(f"{difference}: equal bytes are promised among equal versions only")
+
+    def find(self, ids: Session, routing_id: bytes) -> Connection | None:
+        """The producer a message is from; None for a stranger, or one of an earlier run."""
+        connection = self.connections.get(ids.producer_id)
+        if connection is None or ids.pool_id != self.pool_id:
+            return None
+        connection.routing_id = routing_id
+        return connection
+
+    def with_pid(self, pid: int) -> list[bytes]:
+        """Producers that run as this process; only told apart from others' on the same machine."""
+        return [i for i, connection in self.connections.items() if connection.hello.pid == pid]

@@ -1,0 +1,94 @@
+"""The embedded pool that all sequences made with ``workers=`` share.
+
+It is as large as the largest request among the open sequences, shrinks when that one closes, and
+ends with the last.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+
+from feedline.common.errors import FeedlineError
+from feedline.trainer.pool.producer_pool import ProducerPool
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one sequence wants of the pool.
+
+    Attributes
+    ----------
+    workers : int
+        Producer processes, at least 1.
+    budget_bytes : int
+        Its ``memory_budget``, at least 1.
+    """
+
+    workers: int
+    budget_bytes: int
+
+
+class SharedPool:
+    """Counts requests. Thread-safe."""
+
+    def __init__(self) -> None:
+        # A sequence that is collected as garbage releases from wherever the collector runs: also in here.
+        self._lock = threading.RLock()
+        self._tickets = itertools.count()
+        self._requests: dict[int, Request] = {}
+        self._pool: ProducerPool | None = None
+        self._pid = os.getpid()
+
+    def acquire(self, request: Request) -> tuple[int, ProducerPool]:
+        """Take part: a number for `release`, and the pool."""
+        with self._lock:
+            if self._pid != os.getpid():
+                # A forked child has its own: its parent's threads are not here.
+                self._pid, self._pool, self._requests = os.getpid(), None, {}
+            if self._pool is not None and self._pool.has_failed:
+                # Who is left of it gets errors; others begin anew.
+                self._pool, self._requests = None, {}
+            number = next(self._tickets)
+            self._requests[number] = request
+            try:
+                return number, self._fitted()
+            except BaseException:
+                del self._requests[number]
+                raise
+
+    def release(self, number: int) -> None:
+        """Take part no more. Waits for nothing: a finalizer may call it."""
+        with self._lock:
+            if self._requests.pop(number, None) is None or self._pool is None or not self._pool.is_open:
+                return
+            if self._requests:
+                # At the interpreter's exit the pool may have ended before the sequences that are left open.
+                with suppress(FeedlineError):
+                    self._pool.shrink(*self._largest)
+            else:
+                self._pool.leave()
+                self._pool = None
+
+    def _fitted(self) -> ProducerPool:
+        """The pool, in the size and with the budget that the requests ask for."""
+        workers, budget = self._largest
+        if self._pool is None or not self._pool.is_open:
+            self._pool = ProducerPool(workers=workers, memory_budget=budget)
+        else:
+            self._pool.resize(workers)
+            self._pool.set_memory_budget(budget)
+        return self._pool
+
+    @property
+    def _largest(self) -> tuple[int, int]:
+        """The workers and the budget that are enough for every request."""
+        requests = self._requests.values()
+        return max(r.workers for r in requests), max(r.budget_bytes for r in requests)
+
+
+SHARED = SharedPool()
+"""The one of this process."""

@@ -1,0 +1,1 @@
+"""What Keras sees: sequences, whose indices become steps, whose steps become batches."""

@@ -1,0 +1,226 @@
+"""`BatchSequence`: what Keras sees."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from functools import partial
+from typing import Any
+
+import numpy.typing as npt
+
+from feedline.common.declarations.catalogue import Transform
+from feedline.common.sample.ct import CTWindows
+from feedline.trainer.datasets.dataset import ImageDataset
+from feedline.trainer.plan.samplers import Sampler
+from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.sequences.options import SequenceOptions
+from feedline.trainer.sequences.served import ServedSequence
+from feedline.trainer.sequences.service import Service
+from feedline.trainer.targets.encoding import put_targets
+from feedline.trainer.targets.yolo import YoloTargets
+
+logger = logging.getLogger(__name__)
+
+
+class BatchSequence(ServedSequence):
+    """Batches of an `ImageDataset`, decoded and augmented by producer processes.
+
+    A `keras.utils.Sequence` for ``fit``, ``evaluate`` and ``predict``, or to index and iterate by
+    hand. Each epoch delivers every sample exactly once, in an order and with random draws that
+    depend on `seed` and the epoch alone.
+
+    Parameters
+    ----------
+    dataset : ImageDataset
+        What to deliver.
+    batch_size : int
+        Samples of a batch; the last of an epoch has what is left.
+    image_size : (int, int)
+        Height and width that images are resized to, before `transforms`.
+    image_sizes : sequence of (int, int), optional
+        Instead of `image_size`: each batch has one of these, drawn by `seed`, its epoch and its place in it.
+        For models that take any size.
+    color_mode : {"grayscale", "rgb", "rgba", "hounsfield"} or CTWindows
+        Channels, in this order; 1, 3 or 4 of them. For DICOM files of a CT: one channel for each of the
+        windows, or one of Hounsfield units, with `dtype` "int16" or "float32". Of a stack of slices
+        (`ImageDataset.with_dicom_index`) so many for each slice.
+    interpolation : {"nearest", "bilinear", "bicubic", "area"}
+        Of the resize.
+    crop_to_aspect_ratio, pad_to_aspect_ratio : bool
+        Keep the ratio of the sides, by cropping the centre or adding zeros; else stretch.
+    jpeg_scaling : bool
+        Decode JPEG files at 1/2, 1/4 or 1/8 of their size, the smallest that is not below `image_size`, and
+        resize from there: faster for large photographs, and other pixels than without.
+    transforms : sequence of Transform
+        From `feedline.transforms`, applied in this order.
+    dtype : {"uint8", "uint16", "int16", "float32"}
+        Of the images; values stay 0..255 (0..65535, Hounsfield units) unless a `Rescaling` says otherwise,
+        which makes float32.
+    shuffle : bool
+        A new order each epoch, whatever ``fit`` is told. With False, tell ``fit`` so too: it shuffles
+        batches by default, and prefetch cannot know how.
+    seed : int
+        Of orders and random draws.
+    max_boxes : int, optional
+        Rows that the array of boxes has for each image; by default enough for every image.
+    min_box_side : float
+        Boxes of which less than so many pixels of the width or the height are left in the image are dropped.
+    targets : YoloTargets, optional
+        From `feedline.yolo`: deliver what boxes are encoded to in their place.
+    drop_remainder : bool
+        Leave out a short last batch.
+    workers : int, optional
+        Embedded producer processes, shared with other sequences of this process; by default the
+        usable cores. Not together with `pool`.
+    pool : ProducerPool, optional
+        Use its producers.
+    max_queue_size : int
+        Batches that one producer may have in hand, at least 2.
+    memory_budget : int, optional
+        Bytes that all batches in hand may take; by default 1 GiB. With `pool`, the pool has it.
+    timeout_s : float
+        Longest wait for one batch.
+    cache : {"memory", "disk"}, optional
+        Keep decoded samples for the next epoch: in shared memory while producers run, or in a file
+        that serves the next run, too. The same batches come with and without it.
+    cache_bytes : int, optional
+        What all caches of this kind on a host may take together; by default half of what is free. If
+        not all samples fit, those that came first are kept.
+    use_multiprocessing : bool, optional
+        Accepted for scripts that have it, and ignored: producers are processes anyway.
+    shard_index, shard_count : int
+        Deliver every `shard_count`-th sample of each epoch's order, from `shard_index` on.
+    sampler : Sampler, optional
+        Which samples an epoch has, drawn anew for each from `feedline.samplers`; by default each once. With
+        `shuffle` in random order, else in that of the dataset.
+
+    Raises
+    ------
+    ConfigurationError
+        An argument that cannot work, quoted.
+
+    Notes ----- ``x`` is an array (batch, height, width, channels); a batch is ``x``, ``(x, y)`` or ``(x, y,
+    weights)`` as the dataset has labels and weights. Several inputs are a tuple, and so are several outputs:
+    labels first, then images and masks, then boxes, (batch, max_boxes, 5) as in
+    `feedline.common.sample.boxes`. Arrays may be kept as long as you like. Called from any thread; close it,
+    or use ``with``.
+    """
+
+    def __init__(
+        self,
+        dataset: ImageDataset,
+        *,
+        batch_size: int = 32,
+        image_size: tuple[int, int] = (256, 256),
+        image_sizes: Sequence[tuple[int, int]] | None = None,
+        color_mode: str | CTWindows = "rgb",
+        interpolation: str = "bilinear",
+        crop_to_aspect_ratio: bool = False,
+        pad_to_aspect_ratio: bool = False,
+        jpeg_scaling: bool = False,
+        transforms: Sequence[Transform] = (),
+        dtype: str = "uint8",
+        shuffle: bool = True,
+        seed: int = 0,
+        max_boxes: int | None = None,
+        min_box_side: float = 1.0,
+        targets: YoloTargets | None = None,
+        drop_remainder: bool = False,
+        workers: int | None = None,
+        pool: ProducerPool | None = None,
+        max_queue_size: int = 10,
+        memory_budget: int | None = None,
+        timeout_s: float = 600,
+        cache: str | None = None,
+        cache_bytes: int | None = None,
+        use_multiprocessing: bool | None = None,
+        shard_index: int = 0,
+        shard_count: int = 1,
+        sampler: Sampler | None = None,
+    ) -> None:
+        self._arguments = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
+        own = {field.name: self._arguments[field.name] for field in fields(SequenceOptions)}
+        options = SequenceOptions(**own)
+        service = Service(pool, workers, memory_budget, max_queue_size, timeout_s)
+        if use_multiprocessing:
+            logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
+        self.dataset = dataset
+        self._targets = targets
+        super().__init__(service, partial(options.source, max_slots=max_queue_size))
+
+    @property
+    def filenames(self) -> list[str]:
+        """The files of the present epoch, in the order of delivery."""
+        return [self.dataset.filenames[row] for row in self._plan.order(self._binding.epoch)]
+
+    @property
+    def labels(self) -> Any:
+        """The labels of the present epoch, in the order of delivery; as in the dataset, or None."""
+        order = self._plan.order(self._binding.epoch)
+        labels = self.dataset.labels
+        if labels is None:
+            return None
+        return tuple(a[order] for a in labels) if isinstance(labels, tuple) else labels[order]
+
+    def with_options(self, **changes: Any) -> BatchSequence:
+        """Make a new sequence with the constructor's arguments of this one, except for `changes`.
+
+        The two know nothing of each other: close both. With `workers` they share producers.
+        """
+        return BatchSequence(**{**self._arguments, **changes})
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether every sample comes once, in the order of the dataset, and nothing is left to chance."""
+        asked = self._arguments
+        as_it_is = not (asked["shuffle"] or asked["sampler"] or asked["drop_remainder"])
+        return as_it_is and self._plain_transforms == tuple(asked["transforms"])
+
+    def in_order(self) -> BatchSequence:
+        """Make a new sequence to judge a model by: every sample once, in order, and not augmented.
+
+        Random transforms are left out; of a `RandomCrop` stays the middle, of `YoloAugment` the `Letterbox`.
+        Code of your own stays as it is: it may be what prepares images.
+        """
+        plain = {"shuffle": False, "sampler": None, "drop_remainder": False}
+        return self.with_options(**plain, transforms=self._plain_transforms)
+
+    def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
+        """See `ServedSequence.resize`; sequences that are made from this one follow."""
+        super().resize(workers, max_queue_size)
+        self._arguments |= {"workers": self._service.workers, "max_queue_size": self._service.max_queue_size}
+
+    def __repr__(self) -> str:
+        state = "" if self._end.alive else ", closed"
+        name = type(self).__name__
+        return f"{name}({len(self)} batches of {self._plan.batch_size}, {self.dataset!r}{state})"
+
+    @property
+    def _plain_transforms(self) -> tuple[Transform, ...]:
+        plain = (transform.without_chance for transform in self._arguments["transforms"])
+        return tuple(transform for transform in plain if transform is not None)
+
+    def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
+        """Pack the arrays as Keras wants them: absent parts left out, several of a kind in a tuple."""
+        num_samples = len(arrays["x"])
+        weights = arrays.pop("weight", None)
+        inputs = [arrays.pop(name) for name in [*arrays] if name.startswith("x")]
+        if self._targets is not None:
+            put_targets(self._targets, inputs, arrays)
+        x = _one_or_tuple(inputs)
+        y = x if self.dataset.target_is_input else _one_or_tuple(arrays.values())
+        if y is None:
+            return x, num_samples
+        return ((x, y) if weights is None else (x, y, weights)), num_samples
+
+
+_NOT_ARGUMENTS = ("self", "__class__")
+"""What a constructor's local names have beside its arguments."""
+
+
+def _one_or_tuple(arrays: Iterable[npt.NDArray[Any]]) -> Any:
+    """None of none, one as it is, several as a tuple: a list of targets Keras takes for one of them."""
+    several = tuple(arrays)
+    return several if len(several) > 1 else next(iter(several), None)

@@ -1,0 +1,211 @@
+"""The arguments of a `BatchSequence`, and the job that they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from feedline.common.batch.layout import ArraySpec
+from feedline.common.declarations.catalogue import Transform, is_framed, num_sources, output_size
+from feedline.common.errors import ConfigurationError
+from feedline.common.job.caching import CacheSpec
+from feedline.common.job.images import Job
+from feedline.common.job.sizes import NUM_PEEKS, SizesJob
+from feedline.common.sample.boxes import BoxSpec
+from feedline.common.sample.ct import CTWindows
+from feedline.common.sample.image import Fit, ImageSpec, Size, decoded_dtype
+from feedline.trainer.datasets.dataset import ImageDataset
+from feedline.trainer.datasets.further import companions_of
+from feedline.trainer.plan.epochs import EpochPlan
+from feedline.trainer.plan.samplers import Sampler
+from feedline.trainer.pool.job_source import JobSource, ticket_paths
+from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.targets.encoding import check_targets
+from feedline.trainer.targets.yolo import YoloTargets
+
+
+@dataclass(frozen=True)
+class SequenceOptions:
+    """What is delivered, in which order and how it looks; see `BatchSequence` for each attribute.
+
+    Raises
+    ------
+    ConfigurationError
+        When the job is made of them: an argument that cannot work, quoted.
+    """
+
+    dataset: ImageDataset
+    batch_size: int
+    image_size: tuple[int, int]
+    image_sizes: Sequence[tuple[int, int]] | None
+    color_mode: str | CTWindows
+    interpolation: str
+    crop_to_aspect_ratio: bool
+    pad_to_aspect_ratio: bool
+    jpeg_scaling: bool
+    transforms: Sequence[Transform]
+    dtype: str
+    shuffle: bool
+    seed: int
+    targets: YoloTargets | None
+    max_boxes: int | None
+    min_box_side: float
+    drop_remainder: bool
+    cache: str | None
+    cache_bytes: int | None
+    shard_index: int
+    shard_count: int
+    sampler: Sampler | None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no dataset, and what Keras would."""
+        if not isinstance(self.dataset, ImageDataset):
+            raise ConfigurationError(
+                "a BatchSequence needs an ImageDataset, such as ImageDataset.from_dataframe(...) makes;"
+                f" got {type(self.dataset).__name__}"
+            )
+        if self.dataset.weights is not None and not self.dataset.has_targets:
+            raise ConfigurationError(
+                "Keras takes sample weights only together with labels; the dataset has none"
+            )
+        # A class has the methods, too, but is none.
+        if self.sampler is not None and (
+            isinstance(self.sampler, type) or not isinstance(self.sampler, Sampler)
+        ):
+            raise ConfigurationError(
+                f"sampler must be one such as BalancedSampler(...), got {self.sampler!r}"
+            )
+        if self.targets is not None and not isinstance(self.targets, YoloTargets):
+            raise ConfigurationError(f"targets must be YoloTargets(num_classes, ...), got {self.targets!r}")
+        if self.image_sizes is not None and (
+            not isinstance(self.image_sizes, Sequence) or not len(self.image_sizes)
+        ):
+            raise ConfigurationError(
+                f"image_sizes must be a list of (height, width), got {self.image_sizes!r}"
+            )
+        self._check_transforms()
+
+    def _check_transforms(self) -> None:
+        if not isinstance(self.transforms, Sequence):
+            raise ConfigurationError(
+                f"transforms must be a list of those in feedline.transforms, got {self.transforms!r}"
+            )
+        for transform in self.transforms:
+            if not isinstance(transform, Transform):
+                raise ConfigurationError(
+                    f"transforms must be such as feedline.transforms.RandomFlip(), got {transform!r}: Keras"
+                    " layers become some by from_keras_layers, a function of yours by PythonTransform"
+                )
+
+    @cached_property
+    def plan(self) -> EpochPlan:
+        """Which samples form which step."""
+        return EpochPlan(
+            len(self.dataset),
+            self.batch_size,
+            self.shuffle,
+            self.seed,
+            self.drop_remainder,
+            self.shard_index,
+            self.shard_count,
+            None if self.sampler is None else self.sampler.bind(self.dataset),
+        )
+
+    @cached_property
+    def image(self) -> ImageSpec:
+        """What files are decoded and resized to."""
+        height, width = _size(self.image_size if self.image_sizes is None else self.image_sizes[0])
+        fit = Fit.of(
+            crop_to_aspect_ratio=self.crop_to_aspect_ratio,
+            pad_to_aspect_ratio=self.pad_to_aspect_ratio,
+            framed=is_framed(self.transforms),
+        )
+        depth = decoded_dtype(self.color_mode, self.dtype)
+        slices = self.dataset.num_slices
+        return ImageSpec(
+            height, width, self.color_mode, self.interpolation, fit, depth, self.jpeg_scaling, slices
+        )
+
+    @cached_property
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Labels and weights of all samples, by their names in a batch."""
+        targets = self.dataset.targets
+        names = ["y"] if len(targets) == 1 else [f"y{i}" for i in range(len(targets))]
+        arrays = dict(zip(names, targets, strict=True))
+        if self.dataset.weights is not None:
+            arrays["weight"] = np.asarray(self.dataset.weights, np.float32)
+        return arrays
+
+    def job(self, job_id: int) -> Job | SizesJob:
+        """What producers are told."""
+        job = self._job_of_one_size(job_id)
+        if self.image_sizes is None:
+            return job
+        if self.plan.num_steps < NUM_PEEKS:
+            raise ConfigurationError(
+                f"image_sizes= needs at least {NUM_PEEKS} batches an epoch, from which Keras learns what"
+                f" changes; {self.plan.shard_samples} samples give {self.plan.num_steps}"
+            )
+        return SizesJob(job, tuple(map(_size, self.image_sizes)))
+
+    def _job_of_one_size(self, job_id: int) -> Job:
+        return Job(
+            job_id,
+            self.seed,
+            self.batch_size,
+            self.image,
+            tuple(self.transforms),
+            self.dtype,
+            tuple(ArraySpec(name, a.shape[1:], a.dtype.name) for name, a in self.arrays.items()),
+            CacheSpec.of(self.cache, self.cache_bytes, len(self.dataset)),
+            companions_of(self.dataset.further),
+            self._boxes(),
+        )
+
+    def source(self, pool: ProducerPool, max_slots: int) -> JobSource:
+        """What a pool needs to serve it."""
+        job = self.job(pool.new_job_id())
+        self._check_targets()
+        as_told = partial(ticket_paths, directory=self.dataset.directory, embedded=pool.embedded)
+        stacks = self.dataset.stacks
+        return JobSource(
+            f"sequence {job.job_id}",
+            job,
+            self.plan,
+            as_told(self.dataset.paths),
+            tuple(self.arrays.values()),
+            max_slots,
+            tuple(as_told(images.paths) for images in self.dataset.further),
+            self.dataset.boxes,
+            None if stacks is None else replace(stacks, files=as_told(stacks.files)),
+        )
+
+    def _check_targets(self) -> None:
+        """Raise a ConfigurationError unless the boxes can be encoded, in every size."""
+        if self.targets is not None:
+            for size in self.image_sizes or [self.image_size]:
+                check_targets(self.targets, self.dataset, output_size(self.transforms, size))
+
+    def _boxes(self) -> BoxSpec | None:
+        """Room for the boxes of every image, of which several may become one."""
+        if self.dataset.boxes is None:
+            if self.max_boxes is not None:
+                raise ConfigurationError(
+                    f"max_boxes={self.max_boxes} needs a dataset with boxes; this one has none"
+                )
+            return None
+        most = max(1, max(map(len, self.dataset.boxes)) * num_sources(self.transforms))
+        return BoxSpec(most if self.max_boxes is None else self.max_boxes, self.min_box_side)
+
+
+def _size(image_size: tuple[int, int]) -> Size:
+    try:
+        height, width = image_size
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"image_size must be (height, width), got {image_size!r}") from None
+    return height, width

@@ -1,0 +1,256 @@
+"""What every sequence has that a pool serves: Keras' indices become steps, steps become batches."""
+
+from __future__ import annotations
+
+import logging
+import operator
+import threading
+import time
+import weakref
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, NoReturn, Self, SupportsIndex
+
+import keras
+import numpy.typing as npt
+
+from feedline.common.errors import ClosedError, FeedlineError
+from feedline.common.job.sizes import SizesJob
+from feedline.trainer.pool.job_source import JobSource
+from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.pool.stats import DeliveryStats
+from feedline.trainer.sequences.binding import IndexBinding
+from feedline.trainer.sequences.service import Service
+
+logger = logging.getLogger(__name__)
+
+
+class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
+    """A `keras.utils.Sequence` whose batches come from a pool.
+
+    Parameters
+    ----------
+    service : Service
+        Whose producers, and how long they are waited for.
+    source_of : callable
+        Given the pool, makes the job to serve. Called once; may wait for other jobs of the pool.
+
+    Notes
+    -----
+    Called from any thread.
+    """
+
+    def __init__(self, service: Service, source_of: Callable[[ProducerPool], JobSource]) -> None:
+        # Keras' own workers would ask for batches from forked processes, in an order of their own.
+        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=service.max_queue_size)
+        self._lock = threading.Lock()
+        self._timeout_s = service.timeout_s
+        self._stats = DeliveryStats()
+        self._failure: FeedlineError | None = None
+        self._warned = False
+        self._service = service
+        self._pool, self._leave = service.join()
+        try:
+            self._source = source_of(self._pool)
+            self._pool.open_job(self._source)
+        except BaseException:
+            self._leave()
+            raise
+        self._plan = self._source.plan
+        self._binding = IndexBinding(
+            self._plan.num_steps,
+            in_plan_order=self._plan.shuffle,
+            shows_sizes=isinstance(self._source.job, SizesJob),
+        )
+        self._end = weakref.finalize(self, _end, self._pool, self._job_id, self._leave)
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+        return self._plan.num_steps
+
+    @property
+    def num_batches(self) -> int:
+        """Batches of an epoch. Keras reads it whenever one of its iterators begins; others use ``len``."""
+        with self._lock:
+            self._binding.iterator_may_begin()
+        return len(self)
+
+    def __getitem__(self, index: SupportsIndex) -> Any:
+        """Wait for a batch and return it; within an epoch an index always means the same batch.
+
+        Raises
+        ------
+        IndexError
+            Past the end.
+        BatchError, StarvedError, ClosedError, InterruptedWaitError
+            See `ProducerPool.fetch`.
+        """
+        position = operator.index(index)
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"batch {position} of a sequence of {len(self)}")
+        self._check_open()
+        with self._lock:
+            key = self._binding.request(position % len(self))
+            self._warn_of_jumps()
+        began = time.perf_counter()
+        try:
+            arrays = self._pool.fetch(self._job_id, key, self._timeout_s)
+        except FeedlineError as error:
+            self._failure = error
+            raise
+        wait_s = time.perf_counter() - began
+        batch, num_samples = self._unpack(arrays)
+        self._count(num_samples, wait_s)
+        return batch
+
+    def __iter__(self) -> Iterator[Any]:
+        """One epoch."""
+        with self._lock:
+            self._binding.iteration_begins()
+        for index in range(len(self)):
+            yield self[index]
+
+    def on_epoch_begin(self) -> None:
+        """Keras begins an epoch."""
+        with self._lock:
+            self._binding.epoch_begins()
+
+    def on_epoch_end(self) -> None:
+        """Keras ends an epoch, or the peeks before the first."""
+        with self._lock:
+            peeked = self._binding.epoch_ends()
+        if peeked and self._pool.is_open:
+            with suppress(FeedlineError):
+                self._pool.expect(self._job_id, peeked)
+
+    @property
+    def shuffles(self) -> bool:
+        """Whether each epoch has an order of its own."""
+        return self._plan.shuffle
+
+    @property
+    def stats(self) -> DeliveryStats:
+        """What was delivered so far, and how long it was waited for."""
+        return self._stats
+
+    @property
+    def failure(self) -> FeedlineError | None:
+        """The last error that ``__getitem__`` raised; TensorFlow hands on its text but not its type."""
+        return self._failure
+
+    @property
+    def pool(self) -> ProducerPool:
+        """The pool that serves it."""
+        return self._pool
+
+    def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
+        """Be served by so many producers, each with so many batches in hand, from now on.
+
+        The epoch goes on where it is, with the same batches. Not while somebody waits for one.
+
+        Parameters
+        ----------
+        workers : int, optional
+            As in the constructor; producers beyond it stay as long as another sequence asks for them.
+        max_queue_size : int, optional
+            As in the constructor. What was prefetched is built again.
+
+        Raises
+        ------
+        ConfigurationError
+            A number that cannot work, or `workers` of a sequence that was given a pool.
+        ClosedError
+            It was closed.
+        """
+        self._check_open()
+        old = self._service
+        new = replace(
+            old,
+            workers=old.workers if workers is None else workers,
+            max_queue_size=old.max_queue_size if max_queue_size is None else max_queue_size,
+        )
+        if new.workers != old.workers:
+            self._join_anew(new)
+        if new.max_queue_size != old.max_queue_size:
+            self._open_anew(new)
+        self._service = new
+
+    def close(self) -> None:
+        """Stop prefetching and free all slots; ends the embedded producers if nobody else uses them."""
+        self._end()
+        if not self._pool.is_open:
+            self._pool.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} can be neither copied nor serialized, for producers answer this one:"
+            " make another, such as BatchSequence.with_options() does. Its dataset can"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _job_id(self) -> int:
+        return self._source.job.job_id
+
+    def _check_open(self) -> None:
+        if not self._end.alive:
+            raise ClosedError(f"this {type(self).__name__} is closed: make another one")
+
+    def _join_anew(self, service: Service) -> None:
+        # Before the old request is withdrawn, so that no producer leaves that is wanted.
+        _, leave = service.join()
+        self._leave()
+        self._leave = leave
+        self._watch_end()
+
+    def _open_anew(self, service: Service) -> None:
+        """Producers have made room for as many batches as they were told, so they are told anew."""
+        self._pool.close_job(self._job_id)
+        self._source = self._source.anew(self._pool.new_job_id(), service.max_queue_size)
+        self._watch_end()
+        self._pool.open_job(self._source)
+
+    def _watch_end(self) -> None:
+        self._end.detach()
+        self._end = weakref.finalize(self, _end, self._pool, self._job_id, self._leave)
+
+    @abstractmethod
+    def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
+        """Make what Keras gets of the arrays that came; returns it, and how many samples it has."""
+
+    def _warn_of_jumps(self) -> None:
+        """`fit` shuffles unless told not to: prefetch then has the wrong batches ready."""
+        if self._binding.is_jumping and not self._plan.shuffle and not self._warned:
+            self._warned = True
+            logger.warning(
+                f"Keras asks for the batches of an unshuffled {type(self).__name__} in random order, so they"
+                " are not ready when it does: pass shuffle=False to fit, or shuffle=True here"
+            )
+
+    def _count(self, num_samples: int, wait_s: float) -> None:
+        with self._lock:
+            old = self._stats
+            self._stats = replace(
+                old,
+                num_batches=old.num_batches + 1,
+                num_samples=old.num_samples + num_samples,
+                wait_s=old.wait_s + wait_s,
+            )
+
+
+def _end(pool: ProducerPool, job_id: int, close: Callable[[], None]) -> None:
+    """Leave the pool; in a forked child, where it is not open, that means nothing."""
+    if pool.is_open:
+        with suppress(FeedlineError):
+            pool.close_job(job_id)
+    close()

@@ -1,0 +1,64 @@
+"""Which pool serves a sequence, and with what limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from feedline.common.arguments import number, whole
+from feedline.common.errors import ConfigurationError
+from feedline.common.processes.children import usable_cores
+from feedline.trainer.dispatch.slots import MIN_SLOTS
+from feedline.trainer.pool.producer_pool import MEMORY_BUDGET_BYTES, ProducerPool
+from feedline.trainer.pool.shared import SHARED, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Whose producers serve a sequence, and how: arguments that all sequences have.
+
+    Attributes
+    ----------
+    pool : ProducerPool or None
+        Use its producers; None: those that all sequences of this process share.
+    workers, memory_budget : int or None
+        How many producers to share, by default the usable cores, and the bytes of all batches in hand.
+    max_queue_size : int
+        Batches that one producer may have in hand.
+    timeout_s : float
+        Longest wait for one batch.
+    """
+
+    pool: ProducerPool | None
+    workers: int | None
+    memory_budget: int | None
+    max_queue_size: int
+    timeout_s: float
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work, and arguments that do not go together."""
+        whole("max_queue_size", self.max_queue_size, at_least=MIN_SLOTS)
+        if number("timeout_s", self.timeout_s) <= 0:
+            raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {self.timeout_s}")
+        for name, value, unit in (
+            ("workers", self.workers, ""),
+            ("memory_budget", self.memory_budget, " of bytes"),
+        ):
+            if value is None:
+                continue
+            whole(name, value, at_least=1, unit=unit)
+            if self.pool is not None:
+                raise ConfigurationError(
+                    f"pool= brings its own producers and budget: leave out {name}={value}"
+                )
+
+    def join(self) -> tuple[ProducerPool, Callable[[], None]]:
+        """The pool to use, and how to leave it."""
+        if self.pool is not None:
+            return self.pool, lambda: None
+        request = Request(
+            usable_cores() if self.workers is None else self.workers,
+            MEMORY_BUDGET_BYTES if self.memory_budget is None else self.memory_budget,
+        )
+        ticket, shared = SHARED.acquire(request)
+        return shared, lambda: SHARED.release(ticket)

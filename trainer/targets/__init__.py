@@ -1,0 +1,1 @@
+"""What boxes of a batch become before Keras gets them."""
