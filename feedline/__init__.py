@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from feedline.common.extras import what_is_missing
+
 if TYPE_CHECKING:
     from feedline.common.sample.ct import CTWindows
     from feedline.trainer.datasets.dataset import ImageDataset
@@ -48,7 +50,13 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        sentence = what_is_missing(error.name)
+        if sentence is None:
+            raise
+        raise ModuleNotFoundError(f"{name}: {sentence}", name=error.name) from error
 
 
 def __dir__() -> list[str]:
