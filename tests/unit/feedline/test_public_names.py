@@ -44,6 +44,7 @@ PUBLIC = {
     "feedline.samplers": {"BalancedSampler", "KeepProbabilitySampler", "Sampler", "WeightedSampler"},
     "feedline.yolo": {
         "Letterbox",
+        "STRIDES",
         "TINY_YOLO_ANCHORS",
         "YOLO_ANCHORS",
         "YoloAugment",
