@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from feedline.common.extras import what_is_missing
 
 if TYPE_CHECKING:
+    __version__: str
     from feedline.common.sample.ct import CTWindows
     from feedline.trainer.datasets.dataset import ImageDataset
     from feedline.trainer.datasets.dicom.index import build_index
@@ -34,8 +35,6 @@ __all__ = [
     "from_keras_layers",
 ]
 
-__version__ = "0.1.0"
-
 _HOMES = {
     "BatchSequence": "feedline.trainer.sequences.batch_sequence",
     "CTWindows": "feedline.common.sample.ct",
@@ -48,6 +47,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("feedline")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
