@@ -6,8 +6,6 @@ is rounded to the nearest whole number, so it is never further than 0.5 from Ker
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,51 +13,38 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.declarations.catalogue import Normalization, RandomBrightness, RandomContrast, Rescaling
-from feedline.common.declarations.color import KERAS_EPSILON
+from feedline.common.declarations.color import (
+    KERAS_EPSILON,
+    Normalization,
+    RandomBrightness,
+    RandomContrast,
+    Rescaling,
+)
 from feedline.producer.arrays import Draws, Pixels
-from feedline.producer.transforms.geometry import Action
-
-Means = Callable[[], npt.NDArray[np.float64]]
-"""Computes the mean of each channel, shape (channels,): asked for only where it is needed."""
+from feedline.producer.transforms.forms import Action, Line, Means
+from feedline.producer.transforms.registry import line_by_means_of, line_of
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """``clip(scale * value + offset, lowest, highest)``.
-
-    Attributes
-    ----------
-    scale : float or ndarray
-        The slope; an array of shape (channels,) where channels differ.
-    offset : float or ndarray
-        Added after scaling; as `scale`.
-    lowest, highest : float
-        Results are clipped to these.
-    """
-
-    scale: float | npt.NDArray[np.float64]
-    offset: float | npt.NDArray[np.float64]
-    lowest: float = -np.inf
-    highest: float = np.inf
-
-
+@line_of(RandomBrightness)
 def brightness(declaration: RandomBrightness, draws: Draws, _: Means) -> Line:
     """Add the drawn delta."""
     return Line(1.0, declaration.delta(draws), *declaration.value_range)
 
 
+@line_by_means_of(RandomContrast)
 def contrast(declaration: RandomContrast, draws: Draws, means: Means) -> Line:
     """Stretch about the mean of each channel: (value - mean) * stretch + mean."""
     stretch = declaration.stretch(draws)
     return Line(stretch, means() * (1.0 - stretch), *declaration.value_range)
 
 
+@line_of(Rescaling)
 def rescaling(declaration: Rescaling, _: Draws, __: Means) -> Line:
     """Multiply and add."""
     return Line(declaration.scale, declaration.offset)
 
 
+@line_of(Normalization)
 def normalization(declaration: Normalization, _: Draws, __: Means) -> Line:
     """(value - mean) / deviation, with Keras' care not to divide by 0."""
     scale = 1.0 / np.maximum(np.sqrt(declaration.variance), KERAS_EPSILON)
