@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.arguments import Pair, numbers
+from feedline.common.arguments import Pair, numbers, whole
 from feedline.common.declarations.base import (
     Check,
     Draws,
@@ -70,6 +70,46 @@ class RandomContrast(Transform):
         """How many times as far from the mean a pixel comes to lie."""
         lower, upper = self.factor if isinstance(self.factor, tuple) else (self.factor, self.factor)
         return between((1.0 - lower, 1.0 + upper), draws[0])
+
+
+def _bits(label: str, value: Any) -> int | tuple[int, int]:
+    """Read a number of bits, or a pair of them; ConfigurationError if it is neither."""
+    known = factor_from(1, 8)(label, value)
+    if isinstance(known, tuple):
+        lower, upper = sorted(whole(label, bits) for bits in value)
+        return lower, upper
+    return whole(label, value)
+
+
+@declaration
+class RandomPosterization(Transform):
+    """Keep the upper bits of each value, as ``keras.layers.RandomPosterization`` is documented.
+
+    Parameters
+    ----------
+    factor : int or (int, int)
+        How many of 8 bits are kept, 1 to 8: all as likely that lie between the ends of a pair, and these. The
+        code of Keras 3.15 reads ``f`` as ``(1, f)``, and never draws the upper end.
+    value_range : (float, float)
+        See the top of the file.
+    """
+
+    factor: int | tuple[int, int]
+    value_range: Pair = (0.0, 255.0)
+
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": (1, 5)}
+    _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": _bits}
+
+    @classmethod
+    def from_keras(cls, config: Mapping[str, Any], _: Pair) -> RandomPosterization:
+        """See `Transform`; the upper end is one that Keras draws, too."""
+        lower, upper = config["factor"]
+        return cls((lower, max(lower, upper - 1)), config["value_range"])
+
+    def bits(self, draws: Draws) -> int:
+        """How many bits are kept, 1 to 8."""
+        lower, upper = self.factor if isinstance(self.factor, tuple) else (self.factor, self.factor)
+        return lower + int(draws[0] * (upper - lower + 1))
 
 
 @declaration

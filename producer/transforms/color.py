@@ -6,6 +6,7 @@ is rounded to the nearest whole number, so it is never further than 0.5 from Ker
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,11 +19,13 @@ from feedline.common.declarations.color import (
     Normalization,
     RandomBrightness,
     RandomContrast,
+    RandomPosterization,
     Rescaling,
 )
+from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
 from feedline.producer.transforms.forms import Action, Line, Means
-from feedline.producer.transforms.registry import line_by_means_of, line_of
+from feedline.producer.transforms.registry import filter_of, line_by_means_of, line_of
 
 
 @line_of(RandomBrightness)
@@ -49,6 +52,21 @@ def normalization(declaration: Normalization, _: Draws, __: Means) -> Line:
     """(value - mean) / deviation, with Keras' care not to divide by 0."""
     scale = 1.0 / np.maximum(np.sqrt(declaration.variance), KERAS_EPSILON)
     return Line(scale, -np.asarray(declaration.mean) * scale)
+
+
+@filter_of(RandomPosterization)
+def posterization(declaration: RandomPosterization, draws: Draws, _: Size) -> Action:
+    """Bring values to 0..255, keep their upper bits, and bring them back."""
+    lowest, highest = declaration.value_range
+    mask = np.uint8(0xFF << (8 - declaration.bits(draws)) & 0xFF)
+
+    def keep(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        # Multiplied before it is divided: then a whole number, of 16 bits, too, that should come out does.
+        levels = np.clip((values - lowest) * 255.0 / (highest - lowest), 0.0, 255.0).astype(np.uint8)
+        kept = np.asarray(levels & mask, np.float32)
+        return kept * (highest - lowest) / 255.0 + lowest
+
+    return partial(value_by_value, keep)
 
 
 def channel_means(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -115,6 +133,15 @@ def curve(lines: tuple[Line, ...], in_dtype: npt.DTypeLike, out_dtype: npt.DType
     # Floats in float64, which costs nothing for so few: Rescaling(1 / 255) is then rounded only once.
     table = np.empty((256, num_channels), np.float64 if out_dtype == np.float32 else out_dtype)
     return partial(_look_up, _apply_to_values(lines, _ALL_UINT8, table).astype(out_dtype, copy=False))
+
+
+def value_by_value(
+    function: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]], pixels: Pixels, out: Pixels
+) -> Pixels:
+    """Write what `function`, of floats of any shape, makes of each value to `out`, rounded to its dtype."""
+    if pixels.dtype != np.uint8:
+        return round_into(out, function(pixels.astype(np.float32)))
+    return _look_up(round_into(np.empty((256, 1), out.dtype), function(_ALL_UINT8)), pixels, out)
 
 
 def _look_up(table: Pixels, pixels: npt.NDArray[np.uint8], out: Pixels) -> Pixels:
