@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from feedline.common.arguments import whole
 from feedline.common.declarations.base import Transform
 from feedline.common.sample.ct import CTWindows
 from feedline.trainer.datasets.dataset import ImageDataset
@@ -96,16 +97,21 @@ class BatchSequence(ServedSequence):
         Which samples an epoch has, drawn anew for each from `feedline.samplers`; by default each once. With
         `shuffle` in random order, else in that of the dataset.
 
+    initial_epoch : int
+        The epoch of the first sweep, with its order and its draws. ``fit`` does not hand on its own: pass it
+        here, too, or use `feedline.callbacks.SetEpoch`.
+
     Raises
     ------
     ConfigurationError
         An argument that cannot work, quoted.
 
-    Notes ----- ``x`` is an array (batch, height, width, channels); a batch is ``x``, ``(x, y)`` or ``(x, y,
-    weights)`` as the dataset has labels and weights. Several inputs are a tuple, and so are several outputs:
-    labels first, then images and masks, then boxes, (batch, max_boxes, 5) as in
-    `feedline.common.sample.boxes`. Arrays may be kept as long as you like. Called from any thread; close it,
-    or use ``with``.
+    Notes
+    -----
+    ``x`` is an array (batch, height, width, channels); a batch is ``x``, ``(x, y)`` or ``(x, y, weights)`` as
+    the dataset has labels and weights. Several inputs are a tuple, and so are several outputs: labels first,
+    then images and masks, then boxes, (batch, max_boxes, 5) as in `feedline.common.sample.boxes`. Arrays may
+    be kept as long as you like. Called from any thread; close it, or use ``with``.
     """
 
     def __init__(
@@ -139,6 +145,7 @@ class BatchSequence(ServedSequence):
         shard_index: int = 0,
         shard_count: int = 1,
         sampler: Sampler | None = None,
+        initial_epoch: int = 0,
     ) -> None:
         self._arguments = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
         own = {field.name: self._arguments[field.name] for field in fields(SequenceOptions)}
@@ -148,7 +155,8 @@ class BatchSequence(ServedSequence):
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
         self.dataset = dataset
         self._targets = targets
-        super().__init__(service, partial(options.source, max_slots=max_queue_size))
+        first_epoch = whole("initial_epoch", initial_epoch, at_least=0)
+        super().__init__(service, partial(options.source, max_slots=max_queue_size), first_epoch)
 
     @property
     def filenames(self) -> list[str]:
