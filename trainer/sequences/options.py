@@ -171,7 +171,7 @@ class SequenceOptions:
         """What a pool needs to serve it."""
         job = self.job(pool.new_job_id())
         self._check_targets()
-        as_told = partial(ticket_paths, directory=self.dataset.directory, embedded=pool.embedded)
+        as_told = partial(ticket_paths, directory=self._folder_for(pool), embedded=pool.embedded)
         stacks = self.dataset.stacks
         return JobSource(
             f"sequence {job.job_id}",
@@ -184,6 +184,10 @@ class SequenceOptions:
             self.dataset.boxes,
             None if stacks is None else replace(stacks, files=as_told(stacks.files)),
         )
+
+    def _folder_for(self, pool: ProducerPool) -> str | None:
+        """What the paths that producers are told are relative to; None if they may be absolute for nobody."""
+        return self.dataset.root if pool.embedded or self.dataset.directory is not None else None
 
     def _check_targets(self) -> None:
         """Raise a ConfigurationError unless the boxes can be encoded, in every size."""

@@ -41,9 +41,40 @@ def test_changing_the_arrays_later_changes_nothing() -> None:
     assert data.weights.tolist() == [1, 2]
 
 
-@pytest.mark.parametrize("paths", [("a", "b"), np.array(["a", "b"]), pd.Series(["a", "b"])])
+@pytest.mark.parametrize(
+    "paths",
+    [("a", "b"), np.array(["a", "b"]), pd.Series(["a", "b"]), [Path("a"), Path("b")], ["a", Path("b")]],
+)
 def test_paths_may_come_in_any_array(paths: Any) -> None:
-    assert ImageDataset.from_lists(paths).paths == ("a", "b")
+    data = ImageDataset.from_lists(paths, masks=paths)
+    assert data.paths == ("a", "b")
+    assert {type(name) for name in (*data.paths, *data.further[0].paths)} == {str}
+
+
+def test_a_relative_directory_is_where_it_was_when_the_dataset_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path)
+    named, bare = (ImageDataset.from_lists(["a.png", "b.png"], directory=d) for d in ("images", None))
+    above = ImageDataset.from_lists(["a.png"], directory="inner/../images")
+    monkeypatch.chdir("inner")
+    assert (named.directory, named.root) == ("images", f"{tmp_path}/images")
+    assert (bare.directory, bare.root) == (None, str(tmp_path))
+    assert above.root == f"{tmp_path}/images"
+    assert named.subset([1]).root == named.root
+
+
+def test_files_named_by_where_a_linked_directory_really_is_are_relative_to_it(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    names = [f"{tmp_path}/real/a.png", f"{tmp_path}/link/b.png", "/real/c.png"]
+    assert ImageDataset.from_lists(names, directory=tmp_path / "link").paths == (
+        "a.png",
+        "b.png",
+        "/real/c.png",
+    )
+    assert ImageDataset.from_lists(names[:1], directory=f"{tmp_path}/link/../real").paths == ("a.png",)
 
 
 def test_paths_are_relative_to_the_directory(tmp_path: Path) -> None:
