@@ -68,7 +68,8 @@ def _instead(name: str, known: Collection[str], hints: Mapping[str, str]) -> str
     if name in hints:
         return f": {hints[name]}"
     public = [one for one in known if one not in {"self", "cls"} and not one.startswith("_")]
-    close = difflib.get_close_matches(name.lower(), public, n=1, cutoff=0.6)
+    longer = [one for one in public if one.startswith(name.lower())]
+    close = longer or difflib.get_close_matches(name.lower(), public, n=1)
     if close:
         return f". Did you mean {close[0]!r}?"
     return f"; it has {', '.join(public)}"

@@ -97,6 +97,26 @@ def class_targets(codes: npt.NDArray[np.intp], class_mode: str, class_names: Seq
     return codes.astype(np.int32)
 
 
+def numbered(column: Column, class_names: Sequence[str]) -> npt.NDArray[np.int32]:
+    """Class names as their places in `class_names`, shape (num_rows,).
+
+    Raises
+    ------
+    DatasetError
+        If one is not in it; quotes it.
+    """
+    places = {name: place for place, name in enumerate(class_names)}
+    cells = column.cells.tolist()
+    shown = f"{list(class_names[:8])}{' and more' if len(class_names) > 8 else ''}"
+    refuse_first(column, (cell not in places for cell in cells), f"one of the classes {shown}")
+    return np.fromiter((places[cell] for cell in cells), np.int32, len(cells))
+
+
+def are_names(column: Column) -> bool:
+    """Whether all cells are texts."""
+    return column.cells.ndim == 1 and all(isinstance(cell, str) for cell in column.cells.tolist())
+
+
 def _named_targets(column: Column, class_mode: str, classes: Sequence[Any] | None) -> Targets:
     """Targets of class names; rows of classes that were not chosen are left out, as Keras does."""
     owners, labels = _flat_labels(column, class_mode)

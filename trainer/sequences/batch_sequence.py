@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from feedline.common.declarations.catalogue import Transform
 from feedline.common.sample.ct import CTWindows
+from feedline.common.signatures import suggests
 from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.producer_pool import ProducerPool
@@ -22,6 +23,24 @@ from feedline.trainer.targets.encoding import put_targets
 from feedline.trainer.targets.yolo import YoloTargets
 
 logger = logging.getLogger(__name__)
+
+
+_HINTS = {
+    "augment": "say with transforms=[RandomFlip(), ...] how",
+    "data_augmentation": "say with transforms=[RandomFlip(), ...] how",
+    "rescale": "add Rescaling(...) to transforms",
+    "target_size": "it is called image_size, (height, width)",
+    "dim": "it is called image_size, (height, width)",
+    "img_size": "it is called image_size, (height, width)",
+    "n_channels": 'color_mode="grayscale", "rgb" or "rgba" says so',
+    "class_mode": "it belongs to ImageDataset.from_dataframe",
+    "directory": "it belongs to the ImageDataset",
+    "pickle_safe": "leave it out, producers are processes anyway",
+    "nb_worker": "it is called workers",
+    "max_q_size": "it is called max_queue_size",
+    "normalization": "add Normalization(...) to transforms",
+}
+"""Names from Keras' generators and from old scripts."""
 
 
 class BatchSequence(ServedSequence):
@@ -108,6 +127,7 @@ class BatchSequence(ServedSequence):
     or use ``with``.
     """
 
+    @suggests(**_HINTS)
     def __init__(
         self,
         dataset: ImageDataset,
