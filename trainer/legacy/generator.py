@@ -169,7 +169,7 @@ class DataGenerator(BatchSequence):
 
     @indexes.setter
     def indexes(self, _: Any) -> NoReturn:
-        why = "shuffle= and seed= say in which order samples come, a new one for each epoch"
+        why = "shuffle= and seed= say in which order samples come"
         raise ConfigurationError(
             f"{type(self).__name__} sets self.indexes, which cannot be: {why}. {_REMEDY}"
         )
