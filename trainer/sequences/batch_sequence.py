@@ -11,6 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from feedline.common.declarations.catalogue import Transform
+from feedline.common.sample.companions import ImageOptions
 from feedline.common.sample.ct import CTWindows
 from feedline.common.signatures import suggests
 from feedline.trainer.datasets.dataset import ImageDataset
@@ -114,6 +115,9 @@ class BatchSequence(ServedSequence):
     sampler : Sampler, optional
         Which samples an epoch has, drawn anew for each from `feedline.samplers`; by default each once. With
         `shuffle` in random order, else in that of the dataset.
+    inputs, target_images, masks : ImageOptions or sequence of ImageOptions, optional
+        In what the further inputs, the images to predict and the masks of the dataset differ from ``x``:
+        all of a kind alike, or one for each.
 
     Raises
     ------
@@ -159,6 +163,9 @@ class BatchSequence(ServedSequence):
         shard_index: int = 0,
         shard_count: int = 1,
         sampler: Sampler | None = None,
+        inputs: ImageOptions | Sequence[ImageOptions] | None = None,
+        target_images: ImageOptions | Sequence[ImageOptions] | None = None,
+        masks: ImageOptions | Sequence[ImageOptions] | None = None,
     ) -> None:
         self._arguments = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
         own = {field.name: self._arguments[field.name] for field in fields(SequenceOptions)}
