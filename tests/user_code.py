@@ -202,6 +202,19 @@ class NoSequence:
     """Neither a length nor batches."""
 
 
+class Length(Rows):
+    """With a length that is given; a text is raised."""
+
+    def __init__(self, length: Any = 0) -> None:
+        self.length = length
+        super().__init__()
+
+    def __len__(self) -> int:
+        if isinstance(self.length, str):
+            raise FileNotFoundError(self.length)
+        return self.length  # type: ignore[no-any-return]
+
+
 def invert(image: npt.NDArray[Any], rng: np.random.Generator, dots: int = 0) -> npt.NDArray[Any]:
     """Turn dark into light, in place, and leave some random dots."""
     image[:] = 255 - image
