@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
 
-from feedline.common.arguments import one_of
+from feedline.common.arguments import dtype_name, one_of
 from feedline.common.errors import ConfigurationError
 from feedline.common.sample.ct import CTWindows
 from feedline.common.sample.image import ColorMode, ImageSpec, Interpolation, Size, decoded_dtype, size_of
@@ -80,6 +80,7 @@ class ImageOptions:
             one_of(ColorMode, "color_mode", self.color_mode, *COLORS)
         if self.interpolation is not None:
             one_of(Interpolation, "interpolation", self.interpolation)
+        object.__setattr__(self, "dtype", dtype_name(self.dtype))
         if self.dtype is not None and self.dtype not in COMPANION_DTYPES:
             raise ConfigurationError(f"dtype must be one of {COMPANION_DTYPES}, got {self.dtype!r}")
         if self.image_size is not None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO
 
 from feedline.common.errors import ConfigurationError, ProducerCrashError
-from feedline.common.processes.children import Restarts, start_producer
+from feedline.common.processes.children import Restarts, how_it_ended, start_producer
 from feedline.common.wire.endpoints import MAX_IPC_BYTES
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ class Child:
     def epitaph(self) -> str:
         """How it ended, and its last words."""
         words = "\n".join(self.last_words) or "(it wrote nothing)"
-        return f"process {self.process.pid} ended with status {self.process.returncode}:\n{words}"
+        return f"process {self.process.pid} {how_it_ended(self.process.returncode)}:\n{words}"
 
 
 class EmbeddedProducers:
@@ -226,7 +226,7 @@ class EmbeddedProducers:
             self._restarts.proved()
         pause_s = self._pause(child.epitaph, now)
         logger.warning(
-            f"embedded producer {child.process.pid} died with status {child.process.returncode},"
+            f"embedded producer {child.process.pid} {how_it_ended(child.process.returncode)};"
             f" another one starts in {pause_s:g} s"
         )
 

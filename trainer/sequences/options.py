@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feedline.common.arguments import dtype_name
 from feedline.common.batch.layout import ArraySpec
 from feedline.common.declarations.catalogue import Transform, is_framed, num_sources, output_size
 from feedline.common.errors import ConfigurationError
@@ -68,6 +69,7 @@ class SequenceOptions:
 
     def __post_init__(self) -> None:
         """Refuse what is no dataset, and what Keras would."""
+        object.__setattr__(self, "dtype", dtype_name(self.dtype))
         if not isinstance(self.dataset, ImageDataset):
             raise ConfigurationError(
                 "a BatchSequence needs an ImageDataset, such as ImageDataset.from_dataframe(...) makes;"
