@@ -215,6 +215,7 @@ class Talker(threading.Thread):
         poller.poll(POLL_MS)
         self._desk.waker.clear()
         self._send_answers(links)
+        self._send_notices(links)
         for link in links:
             self._hear(link)
         if self._is_over(links):
@@ -255,6 +256,13 @@ class Talker(threading.Thread):
                 if link.session.answered(task):
                     link.say(answer)
 
+    def _send_notices(self, links: list[Link]) -> None:
+        """Hand warnings on, if anybody is there to hear them."""
+        serving = [link for link in links if link.session.phase is Phase.SERVING]
+        for notice in self._desk.notices.take() if serving else ():
+            for link in serving:
+                link.say(notice)
+
     def _is_over(self, links: list[Link]) -> bool:
         """Whether there is nothing left to live for; else trainers that left are waited for anew."""
         parent = self._settings.parent_pid
@@ -285,6 +293,7 @@ def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]
     cv2.setNumThreads(0)
     sweep()
     desk = Desk()
+    logging.getLogger("feedline").addHandler(desk.notices)
     builder = Builder(desk, Workshop(DataRoots(settings.data_roots), settings.cache, settings.plugins))
     talker = Talker(settings, desk)
     on_start(desk.stop)
@@ -295,4 +304,5 @@ def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]
     desk.done.set()
     desk.waker.wake()
     talker.join()
+    logging.getLogger("feedline").removeHandler(desk.notices)
     return talker.error
