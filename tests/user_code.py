@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import sys
@@ -220,6 +221,12 @@ def invert(image: npt.NDArray[Any], rng: np.random.Generator, dots: int = 0) -> 
     image[:] = 255 - image
     for y, x in rng.integers(0, image.shape[:2], (dots, 2)):
         image[y, x] = 77
+    return image
+
+
+def crash(image: npt.NDArray[Any], _: np.random.Generator) -> npt.NDArray[Any]:
+    """Read where nothing is, as a library with a fault does."""
+    ctypes.string_at(1)
     return image
 
 

@@ -6,6 +6,7 @@ of the producer that imports zmq.
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import platform
@@ -291,6 +292,8 @@ def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]
         may be called from a signal handler.
     """
     cv2.setNumThreads(0)
+    # A crash in code that is not Python's says which line of Python called it: the last words of a producer.
+    faulthandler.enable(all_threads=False)
     sweep()
     desk = Desk()
     logging.getLogger("feedline").addHandler(desk.notices)

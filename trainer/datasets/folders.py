@@ -20,6 +20,7 @@ from feedline.common.notices import warn
 from feedline.trainer.datasets.columns import Array, Parts
 from feedline.trainer.datasets.files import entries
 from feedline.trainer.datasets.labels import class_targets
+from feedline.trainer.datasets.lookalikes import alike, differences
 from feedline.trainer.datasets.walk import IMAGE_SUFFIXES, Walk, is_hidden
 
 _CLASS_MODES = {"int": "sparse", "categorical": "categorical", "binary": "binary"}
@@ -102,7 +103,9 @@ def _class_folders(request: FolderRequest) -> list[str]:
         return folders
     names = list(request.class_names)
     if not names or len(set(names)) != len(names) or not set(names) <= set(folders):
-        raise DatasetError(f"class_names must be different folders of {folders}, got {names}")
+        pair = alike([*folders, *names])
+        hint = "" if pair is None else f": {pair[0]!r} and {pair[1]!r} differ in {differences(*pair)}"
+        raise DatasetError(f"class_names must be different folders of {folders}, got {names}{hint}")
     return names
 
 

@@ -32,6 +32,7 @@ from feedline.common.errors import DatasetError
 from feedline.common.notices import warn
 from feedline.common.sample.companions import Role
 from feedline.trainer.datasets.columns import Array, Column, numbers_of, refuse_first, stacked
+from feedline.trainer.datasets.lookalikes import alike, differences
 
 CLASS_MODES = ("categorical", "binary", "sparse", "raw", "multi_output", "mask", "image", "input", None)
 NAMED_MODES = ("categorical", "binary", "sparse")
@@ -112,6 +113,15 @@ def numbered(column: Column, class_names: Sequence[str]) -> npt.NDArray[np.int32
     return np.fromiter((places[cell] for cell in cells), np.int32, len(cells))
 
 
+def warn_of_alike(names: Sequence[str], what: str) -> None:
+    """Warn of two classes whose names look the same: one was meant."""
+    pair = alike(names)
+    if pair is not None:
+        warn(
+            f"{what} {pair[0]!r} and {pair[1]!r} are two, and their names differ only in {differences(*pair)}"
+        )
+
+
 def are_names(column: Column) -> bool:
     """Whether all cells are texts."""
     return column.cells.ndim == 1 and all(isinstance(cell, str) for cell in column.cells.tolist())
@@ -171,6 +181,7 @@ def _classes_in(column: Column, labels: Sequence[Any]) -> list[Any]:
     """The classes that there are, in the order of their indices; a number is its own index."""
     found = sorted(set(labels))
     if not found or isinstance(found[0], str):
+        warn_of_alike(found, f"the classes in {column.name!r}")
         return found
     if isinstance(found[0], _BOOLS):
         return [False, True]

@@ -18,7 +18,7 @@ from feedline.trainer.datasets.columns import (
 )
 from feedline.trainer.datasets.files import relative
 from feedline.trainer.datasets.further import FurtherImages
-from feedline.trainer.datasets.labels import are_names, numbered
+from feedline.trainer.datasets.labels import are_names, numbered, warn_of_alike
 
 
 def read_lists(
@@ -51,7 +51,9 @@ def _targets(
     if labels is None:
         return (), classes
     if are_names(labels):
-        classes = sorted(set(labels.cells.tolist())) if classes is None else classes
+        if classes is None:
+            classes = sorted(set(labels.cells.tolist()))
+            warn_of_alike(classes, "the classes in labels")
         return (numbered(labels, classes),), classes
     numbers = numbers_of(labels).copy()
     if classes is not None and numbers.ndim == 1:

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable
-from functools import reduce
 from pathlib import Path
 
 from feedline.trainer.datasets.files import entries
-
-_DIFFERENCES: dict[str, Callable[[str], str]] = {
-    r"'\' where '/' is meant": lambda path: path.replace("\\", "/"),
-    "blanks around a name": lambda path: "/".join(part.strip() for part in path.split("/")),
-    "the Unicode form of accents (unicodedata.normalize makes NFC of NFD)": (
-        lambda path: unicodedata.normalize("NFC", path)
-    ),
-    "upper and lower case": str.casefold,
-}
-"""What two paths may differ in that look the same, and what they are without it."""
+from feedline.trainer.datasets.lookalikes import differences, plain
 
 
 def hint_for_missing(path: str, directory: str | None) -> str:
@@ -26,7 +14,7 @@ def hint_for_missing(path: str, directory: str | None) -> str:
         return f". {path!r} exists without the directory: leave directory= out"
     alike = _file_like(path, directory)
     if alike is not None:
-        return f". {alike!r} exists; the two differ in {' and '.join(_differences(path, alike))}"
+        return f". {alike!r} exists; the two differ in {differences(path, alike)}"
     wanted = Path(directory or "", path)
     endings = sorted(e.name for e in entries(wanted.parent) if e.name.startswith(wanted.name + "."))
     if endings:
@@ -50,20 +38,5 @@ def _file_like(path: str, directory: str | None) -> str | None:
 
 
 def _entry_like(folder: Path, name: str) -> str | None:
-    plain = _plain(name)
-    return min((entry.name for entry in entries(folder) if _plain(entry.name) == plain), default=None)
-
-
-def _plain(path: str) -> str:
-    return reduce(lambda text, without: without(text), _DIFFERENCES.values(), path)
-
-
-def _differences(path: str, other: str) -> list[str]:
-    """Name what two paths differ in that are the same without it."""
-    named = []
-    for what, without in _DIFFERENCES.items():
-        bare = without(path), without(other)
-        if path != other and (bare[0] == bare[1] or (bare[0] != path) != (bare[1] != other)):
-            named.append(what)
-        path, other = bare
-    return named
+    wanted = plain(name)
+    return min((entry.name for entry in entries(folder) if plain(entry.name) == wanted), default=None)

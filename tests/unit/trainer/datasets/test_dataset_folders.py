@@ -222,6 +222,11 @@ def test_class_names_that_are_not_different_folders_are_refused(
         ImageDataset.from_directory(flowers, class_names=class_names)
 
 
+def test_a_class_name_that_looks_like_a_folder_is_told_from_it(flowers: Path) -> None:
+    with pytest.raises(DatasetError, match="'Rose' and 'rose' differ in upper and lower case"):
+        ImageDataset.from_directory(flowers, class_names=["rose"])
+
+
 def test_binary_needs_two_folders(flowers: Path) -> None:
     with pytest.raises(DatasetError, match=r"exactly 2 classes, got 3: \['Rose', 'aster', 'tulip'\]"):
         ImageDataset.from_directory(flowers, label_mode="binary")

@@ -118,6 +118,22 @@ def test_a_name_with_a_comma_of_its_own_is_not_warned_of() -> None:
     assert of_column(names, class_mode="sparse").class_names == sorted(names)
 
 
+@pytest.mark.parametrize(
+    ("names", "difference"),
+    [
+        (["cat", "cat "], "blanks around a name"),
+        (["cat", "Cat"], "upper and lower case"),
+        (["\u00e9t\u00e9", "e\u0301te\u0301"], "the Unicode form of accents"),
+    ],
+)
+def test_classes_whose_names_look_the_same_are_warned_of(names: list[str], difference: str) -> None:
+    with pytest.warns(UserWarning, match=f"the classes in 'class' .* are two, .* only in {difference}"):
+        data = of_column([*names, "dog"], class_mode="sparse")
+    assert len(data.class_names or ()) == 3
+    with pytest.warns(UserWarning, match=f"the classes in labels .* only in {difference}"):
+        ImageDataset.from_lists(["1", "2"], names)
+
+
 def test_columns_of_a_frame_without_a_header_are_named_by_their_numbers() -> None:
     frame = pd.DataFrame([["a.png", 1.5, 2, "p"], ["b.png", 2.5, 3, "q"]])
     data = of_frame(frame, x_col=0, y_col=1, weight_col=2, class_mode="raw")

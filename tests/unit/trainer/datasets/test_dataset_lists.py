@@ -112,7 +112,7 @@ def test_paths_are_relative_to_the_directory(tmp_path: Path) -> None:
             r"row 1 .* of 'labels' is 'cow': expected one of the classes \['cat', 'dog'\]",
         ),
         ({"labels": [0, 2], "class_names": ["cat", "dog"]}, "row 1 .* is 2 .*: expected a class from 0 to 1"),
-        ({"class_names": "cat"}, "class_names must be a list of different names .* got 'cat'"),
+        ({"class_names": "cat"}, "class_names must be a list of different names, .* got 'cat'"),
         ({"class_names": ["cat", "cat"]}, "class_names must be a list of different names"),
         ({"class_names": {"cat": 0}}, "class_names must be a list of different names"),
         ({"class_names": []}, "class_names must be a list of different names"),
