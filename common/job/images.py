@@ -25,7 +25,7 @@ from feedline.common.errors import ConfigurationError, FeedlineError, RemoteProt
 from feedline.common.job.caching import CacheSpec
 from feedline.common.sample.boxes import BoxSpec
 from feedline.common.sample.companions import Companion, Role
-from feedline.common.sample.image import Fit, ImageSpec, Size
+from feedline.common.sample.image import ColorMode, Fit, ImageSpec, Interpolation, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,14 @@ class Job:
             raise ConfigurationError(
                 f"fit={str(self.image.fit)!r} does not go with transforms={self.transforms}"
             )
+        images = (self.image, *(companion.image(self.image) for companion in self.companions))
+        given = {image.interpolation for image in images if image.color_mode != ColorMode.CLASSES}
+        other = given - {Interpolation.BILINEAR}
+        if is_framed(self.transforms) and other:
+            raise ConfigurationError(
+                f"interpolation={str(min(other))!r} is that of the resize, in whose place"
+                f" {type(self.transforms[0]).__name__} stands: say so there, with interpolation= or resample="
+            )
         if is_framed(self.transforms) and self.cache is not None:
             raise ConfigurationError(
                 f"a cache holds images of one size, and {type(self.transforms[0]).__name__} begins with those"
@@ -131,10 +139,10 @@ class Job:
         follows = {str(c.role) for c in self.companions if c.treated_as is not Role.INPUT}
         follows |= set() if self.boxes is None else {"boxes"}
         for transform in self.transforms:
-            if isinstance(transform, Foreign) and follows:
+            if isinstance(transform, Foreign) and transform.may_move and follows:
                 raise ConfigurationError(
                     f"{transform.name} may move pixels, and {' and '.join(sorted(follows))} would not follow:"
-                    " leave it out"
+                    " leave it out, or say moves_pixels=False if it changes nothing but their values"
                 )
 
     def _check_mixing(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import albumentations as A  # noqa: N812 - as everybody calls it
 import cv2
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ from children import pool_of
 from feedline import BatchSequence, ImageDataset, ImageOptions, ProducerPool
 from feedline.errors import ConfigurationError
 from feedline.transforms import (
+    Albumentations,
     CutMix,
     MixUp,
     Mosaic,
@@ -235,6 +237,7 @@ def test_boxes_of_all_parts_are_in_a_mosaic(folder: Path, pool: ProducerPool) ->
         (np.arange(NUM_ROWS), [MixUp()], {}, "class_mode='categorical'"),
         (None, [RandomFlip(), "framing"], {}, "must be the first"),
         (None, ["framing"], {"cache": "memory"}, "leave out cache"),
+        (None, ["framing"], {"interpolation": "area"}, "place RandomResizedCrop stands: say so there"),
         (None, ["framing"], {"pad_to_aspect_ratio": True}, "leave out crop_to_aspect_ratio"),
         (None, [], {"max_boxes": 3}, "needs a dataset with boxes"),
     ],
@@ -251,6 +254,19 @@ def test_what_does_not_go_together_is_refused(
     data = ImageDataset.from_lists(names(), labels, directory=folder)
     with pytest.raises(ConfigurationError, match=text):
         sequence_of(data, pool, chosen, **options)
+
+
+def test_colours_are_changed_beside_masks_and_boxes_by_albumentations(
+    folder: Path, pool: ProducerPool
+) -> None:
+    pipeline = A.Compose([A.InvertImg(p=1), A.RandomGamma(p=0)])
+    boxes = [[(*box_of(row), row)] for row in range(NUM_ROWS)]
+    data = ImageDataset.from_lists(names(), masks=names("-mask"), boxes=boxes, directory=folder)
+    transforms = [Albumentations(A.to_dict(pipeline)), RandomFlip("horizontal")]
+    with sequence_of(data, pool, transforms, image_size=(96, 100), color_mode="rgb") as sequence:
+        for x, (mask, found) in sequence:
+            assert ((x[..., :1] < 120) == (mask > 0)).mean() > 0.98
+            assert (found[:, 0, 4] >= 0).all()
 
 
 def test_masks_are_not_blended(folder: Path, pool: ProducerPool) -> None:

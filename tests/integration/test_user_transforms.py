@@ -14,7 +14,15 @@ from images import numbered, rows_in, write_photos
 from feedline import BatchSequence, ImageDataset, ProducerPool
 from feedline.common.batch.layout import digest
 from feedline.errors import BatchError
-from feedline.transforms import Albumentations, PythonTransform, RandomFlip, Transform
+from feedline.transforms import (
+    Albumentations,
+    GaussianNoise,
+    PythonTransform,
+    RandomBrightness,
+    RandomFlip,
+    Rescaling,
+    Transform,
+)
 
 TESTS = str(Path(__file__).parent.parent)
 NUM_ROWS = 21
@@ -94,3 +102,16 @@ def test_a_function_that_crashes_the_process_is_named_by_the_last_words(tmp_path
         pytest.raises(BatchError, match=expected),
     ):
         sequence[0]
+
+
+def test_transforms_that_are_told_another_range_than_their_pixels_have_are_warned_of_where_they_are_declared(
+    tmp_path: Path,
+) -> None:
+    data = numbered(tmp_path, 1)
+    for transforms in ([RandomBrightness(0.1, (0, 1))], [Rescaling(1 / 255), GaussianNoise(0.1)]):
+        with (
+            pytest.warns(UserWarning, match="gets pixels from 0 to .* say value_range=") as warned,
+            BatchSequence(data, transforms=transforms, workers=1),
+        ):
+            pass
+        assert [warning.filename for warning in warned] == [__file__]

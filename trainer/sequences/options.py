@@ -14,10 +14,12 @@ from feedline.common.arguments import dtype_name
 from feedline.common.batch.layout import ArraySpec
 from feedline.common.declarations.base import Transform
 from feedline.common.declarations.catalogue import is_framed, num_sources, output_size
+from feedline.common.declarations.ranges import misjudged, range_of
 from feedline.common.errors import ConfigurationError
 from feedline.common.job.caching import CacheSpec
 from feedline.common.job.images import Job
 from feedline.common.job.sizes import NUM_PEEKS, SizesJob
+from feedline.common.notices import warn
 from feedline.common.sample.boxes import BoxSpec
 from feedline.common.sample.companions import Companion, ImageOptions
 from feedline.common.sample.ct import CTWindows
@@ -109,6 +111,12 @@ class SequenceOptions:
                     " layers become some by from_keras_layers, a function of yours by PythonTransform"
                 )
 
+    def _warn_of_ranges(self) -> None:
+        """Say which transforms are told a range of values that is not that of their pixels."""
+        pixels = range_of(self.image.dtype)
+        for text in misjudged(self.transforms, pixels):
+            warn(f"{text}: say value_range=, or put it before what changes the range")
+
     @cached_property
     def plan(self) -> EpochPlan:
         """Which samples form which step."""
@@ -188,6 +196,7 @@ class SequenceOptions:
         """What a pool needs to serve it."""
         job = self.job(pool.new_job_id())
         self._check_targets()
+        self._warn_of_ranges()
         as_told = partial(ticket_paths, directory=self._folder_for(pool), embedded=pool.embedded)
         stacks = self.dataset.stacks
         return JobSource(
