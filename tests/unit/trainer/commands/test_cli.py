@@ -106,7 +106,8 @@ def test_insecure_without_an_endpoint_is_refused(tmp_path: Path, capsys: pytest.
         (
             ModuleNotFoundError("No module named 'keras'", name="keras"),
             1,
-            "feedline demo: keras is missing: pip install 'feedline[trainer]'\n",
+            "feedline demo: keras is missing: pip install 'feedline[trainer]', or 'feedline[keras]' to train on JAX or"
+            " torch\n",
         ),
         (KeyboardInterrupt(), 130, "feedline demo: interrupted\n"),
         (InterruptedWaitError("Ctrl-C"), 130, "feedline demo: interrupted\n"),
