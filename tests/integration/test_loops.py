@@ -344,6 +344,7 @@ class Wrapper(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no type
 
     @property
     def num_batches(self) -> int:
+        """Its generator is what sweeps the sequence."""
         return self.sequence.num_batches
 
     def __getitem__(self, index: int) -> Any:
@@ -414,10 +415,10 @@ def test_the_callback_counts_epochs_of_the_sequence_where_several_of_keras_share
     options = {"steps_per_epoch": 4, "callbacks": [SetEpoch(sequence)], "verbose": 0}
     model.fit(sequence, initial_epoch=4, epochs=8, **options)
     assert recorder.take_rows() == planned(6, 2) + planned(6, 3)
-    with pytest.raises(ConfigurationError, match="initial_epoch=3 .*midway in epoch 1 .*multiple of 2"):
+    with pytest.raises(ConfigurationError, match=r"initial_epoch=3 .*midway in epoch 1 .*multiple of 2"):
         model.fit(sequence, initial_epoch=3, epochs=8, **options)
 
 
 def test_the_callback_wants_a_sequence() -> None:
-    with pytest.raises(ConfigurationError, match="SetEpoch needs the BatchSequence .* got list"):
+    with pytest.raises(ConfigurationError, match=r"SetEpoch needs the BatchSequence .* got list"):
         SetEpoch([])  # type: ignore[arg-type]  # that is the point
