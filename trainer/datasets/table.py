@@ -48,6 +48,9 @@ class SampleTable:
         as edges (the first pixel covers 0 to 1), and the index of the class.
     stacks : Stacks or None
         The files of each sample where it has several: see `with_dicom_index`.
+    input_columns, output_columns : tuple
+        The frame's columns that each input, and each of several outputs, was made of, in their order; empty
+        where there was no frame.
     """
 
     paths: Sequence[str]
@@ -61,6 +64,8 @@ class SampleTable:
     boxes: Sequence[Array] | None = None
     stacks: Stacks | None = None
     root: str = ""
+    input_columns: tuple[Any, ...] = ()
+    output_columns: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that there is one of everything per sample."""

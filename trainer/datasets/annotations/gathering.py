@@ -9,6 +9,7 @@ from pathlib import Path
 
 from feedline.common.errors import DatasetError
 from feedline.common.notices import warn
+from feedline.trainer.datasets.classes import ordered
 from feedline.trainer.datasets.columns import Parts
 from feedline.trainer.datasets.files import relative
 
@@ -31,7 +32,7 @@ class Gathering:
                 f"class_names must be a list of names, got {class_names!r}: of a file with one name a line,"
                 f" Path({class_names!r}).read_text().split('\\n') makes one"
             )
-        self.class_names = None if class_names is None else list(class_names)
+        self.class_names = None if class_names is None else ordered("class_names", class_names)
         self._paths: list[str] = []
         self._boxes: list[list[tuple[float, ...]]] = []
         self._flat: list[str] = []
