@@ -11,7 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 from feedline.common.arguments import one_of
+from feedline.common.errors import ConfigurationError
 from feedline.common.sample.image import ColorMode, ImageSpec, Interpolation
+from feedline.common.sample.mask_values import MaskValues
 
 
 class Role(StrEnum):
@@ -37,6 +39,8 @@ class Companion:
         Of its array in the batch.
     role : str
         A `Role`.
+    values : MaskValues or None
+        Of a mask: the classes of its values, if those are not the values themselves.
 
     Raises
     ------
@@ -46,24 +50,28 @@ class Companion:
 
     name: str
     role: str
+    values: MaskValues | None = None
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
         object.__setattr__(self, "role", one_of(Role, "role", self.role))
+        if self.values is not None and self.role != Role.MASK:
+            raise ConfigurationError(f"mask_values are for masks, and {self.name} is for {self.role}")
 
     def image(self, x: ImageSpec) -> ImageSpec:
         """What its files are decoded to, beside `x`: the same, but of a mask one whole number a pixel."""
         if self.role != Role.MASK:
             return replace(x, slices=1)
         dtype = "uint16" if x.dtype == "uint16" else "uint8"
-        return ImageSpec(x.height, x.width, ColorMode.CLASSES, Interpolation.NEAREST, x.fit, dtype)
+        mode = self.values or ColorMode.CLASSES
+        return ImageSpec(x.height, x.width, mode, Interpolation.NEAREST, x.fit, dtype)
 
-    def to_wire(self) -> list[str]:
+    def to_wire(self) -> list[Any]:
         """Plain values for msgpack."""
-        return [self.name, str(self.role)]
+        return [self.name, str(self.role), None if self.values is None else self.values.to_wire()]
 
     @classmethod
     def from_wire(cls, wire: list[Any]) -> Companion:
         """Undo `to_wire`."""
-        name, role = wire
-        return cls(str(name), role)
+        name, role, values = wire
+        return cls(str(name), role, None if values is None else MaskValues.from_wire(values))

@@ -12,6 +12,7 @@ from typing import Any
 from feedline.common.arguments import one_of, pixels
 from feedline.common.errors import ConfigurationError, RemoteProtocolError
 from feedline.common.sample.ct import AIR, CTWindows
+from feedline.common.sample.mask_values import MaskValues
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
@@ -91,6 +92,15 @@ _CHANNELS = {
 }
 
 
+def channels_of(color_mode: str | CTWindows | MaskValues) -> int:
+    """How many channels an image has: 1 to 4."""
+    if isinstance(color_mode, MaskValues):
+        return 1
+    if isinstance(color_mode, CTWindows):
+        return len(color_mode.windows)
+    return _CHANNELS[ColorMode(color_mode)]
+
+
 def decoded_dtype(color_mode: str | CTWindows, dtype: str) -> str:
     """Name what a job of `dtype` decodes to: Hounsfield units to int16, deep files to uint16, else uint8.
 
@@ -116,9 +126,9 @@ class ImageSpec:
     ----------
     height, width : int
         Pixels, at least 1.
-    color_mode : str or CTWindows
+    color_mode : str, CTWindows or MaskValues
         A `ColorMode`: ``"grayscale"``, ``"rgb"``, ``"rgba"`` or ``"hounsfield"``; or windows of a CT. Masks
-        alone have ``"classes"``.
+        alone have ``"classes"``, or the classes of their values.
     interpolation : str
         An `Interpolation`, for the resize.
     fit : str
@@ -141,7 +151,7 @@ class ImageSpec:
 
     height: int
     width: int
-    color_mode: str | CTWindows = ColorMode.RGB
+    color_mode: str | CTWindows | MaskValues = ColorMode.RGB
     interpolation: str = Interpolation.BILINEAR
     fit: str = Fit.STRETCH
     dtype: str = "uint8"
@@ -154,7 +164,7 @@ class ImageSpec:
             object.__setattr__(self, side, pixels(side, getattr(self, side)))
         for argument, names in (("interpolation", Interpolation), ("fit", Fit)):
             object.__setattr__(self, argument, one_of(names, argument, getattr(self, argument)))
-        if not isinstance(self.color_mode, CTWindows):
+        if not isinstance(self.color_mode, CTWindows | MaskValues):
             object.__setattr__(self, "color_mode", one_of(ColorMode, "color_mode", self.color_mode))
         self._check_dtype()
         if not isinstance(self.jpeg_scaling, bool):
@@ -187,9 +197,7 @@ class ImageSpec:
     @property
     def channels(self) -> int:
         """Of all slices: 1 to 4 times `slices`."""
-        if isinstance(self.color_mode, CTWindows):
-            return len(self.color_mode.windows) * self.slices
-        return _CHANNELS[ColorMode(self.color_mode)] * self.slices
+        return channels_of(self.color_mode) * self.slices
 
     @property
     def size(self) -> tuple[int, int]:
@@ -210,7 +218,7 @@ class ImageSpec:
         return [
             self.height,
             self.width,
-            self.color_mode.to_wire() if isinstance(self.color_mode, CTWindows) else str(self.color_mode),
+            str(self.color_mode) if isinstance(self.color_mode, str) else self.color_mode.to_wire(),
             str(self.interpolation),
             str(self.fit),
             self.dtype,
@@ -229,9 +237,16 @@ class ImageSpec:
         """
         try:
             height, width, color_mode, interpolation, fit, dtype, jpeg_scaling, slices = wire
-            windows = CTWindows(color_mode) if isinstance(color_mode, list | tuple) else color_mode
-            return cls(height, width, windows, interpolation, fit, dtype, jpeg_scaling, slices)
+            mode = _mode_from_wire(color_mode)
+            return cls(height, width, mode, interpolation, fit, dtype, jpeg_scaling, slices)
         except (TypeError, ValueError) as error:
             raise RemoteProtocolError(
                 f"expected the eight values of an image, got {wire!r}: {error}"
             ) from error
+
+
+def _mode_from_wire(wire: Any) -> str | CTWindows | MaskValues:
+    if isinstance(wire, dict):
+        return MaskValues.from_wire(wire)
+    mode: str | CTWindows = CTWindows(wire) if isinstance(wire, list | tuple) else wire
+    return mode
