@@ -48,6 +48,11 @@ def without_animation(data: bytes) -> bytes:
     return PNG_SIGNATURE + b"".join(kept)
 
 
+def has_transparent_shade(data: bytes) -> bool:
+    """Whether a PNG is grey, without alpha, and one of its shades is transparent all the same."""
+    return data[25:26] == b"\0" and any(name == b"tRNS" for name, _, _ in chunks(data))
+
+
 def png_size(data: Data) -> Size | None:
     """(height, width) in pixels as they are stored; None if the header is not there."""
     return (big(data, 20, 4), big(data, 16, 4)) if len(data) >= 24 else None

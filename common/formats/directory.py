@@ -26,6 +26,7 @@ class Tag(IntEnum):
     ORIENTATION = 274
     SAMPLES = 277
     PLANAR = 284
+    COLOUR_MAP = 320
     EXTRA_SAMPLES = 338
     SAMPLE_FORMAT = 339
     XMP = 700

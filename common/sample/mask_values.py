@@ -38,7 +38,7 @@ class MaskValues:
         classes: dict[Any, int] = {}
         for key, number in self.classes:
             value = _checked(key)
-            if classes.setdefault(value, whole("a class of mask_values", number)) != number:
+            if classes.setdefault(value, whole("a class of mask_values", number, at_least=0)) != number:
                 raise ConfigurationError(f"mask_values names {value} twice, for different classes")
             if number > _MOST_CLASS:
                 raise ConfigurationError(f"mask_values: a class is at most {_MOST_CLASS}, got {number}")

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from feedline.common.errors import DecodeError
-from feedline.common.formats.chunks import without_animation
+from feedline.common.formats.chunks import has_transparent_shade, without_animation
 from feedline.common.formats.images import MOST_PIXELS, damage, orientation, size_of, stored_size_of
 from feedline.common.formats.names import format_of
 from feedline.common.sample.ct import CTWindows
@@ -170,6 +170,11 @@ def _told(shape: tuple[int, ...]) -> str:
 
 def decode_png(data: bytes, color_mode: str, dtype: str, _: int = 1) -> Pixels | None:
     """Decode a PNG, by Wuffs if it vouches for the pixels."""
+    if color_mode == ColorMode.RGBA and has_transparent_shade(data):
+        raise UndecodableError(
+            "is a grey PNG file one of whose shades is transparent, which is not decoded as rgba: save it"
+            " with an alpha channel, or ask for another color_mode"
+        )
     pixels = png.decode_png(data, color_mode, dtype) if png.AVAILABLE else None
     return decode_with_opencv(data, color_mode, dtype) if pixels is None else pixels
 

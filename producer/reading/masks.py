@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from feedline.common.formats.chunks import chunks
 from feedline.common.formats.data import little
-from feedline.common.formats.directory import Tag, read_directory
+from feedline.common.formats.directory import Directory, Tag, read_directory
 from feedline.common.formats.names import PNG_SIGNATURE, format_of
 from feedline.common.formats.pnm import read_pnm
 from feedline.common.sample.mask_values import MaskValues
@@ -118,11 +118,20 @@ def _read_tiff(data: bytes) -> Mask | None:
         return None
     tiff = Tiff.of(directory)
     tiff.check_as_mask()
-    edits = {Tag.ORIENTATION: 1}
+    if Tag.ORIENTATION in directory.fields:
+        data = directory.edited(data, {Tag.ORIENTATION: 1})
     if tiff.photometric == Photometric.PALETTE:
-        edits[Tag.PHOTOMETRIC] = Photometric.BLACK_IS_ZERO
-    pixels = as_stored(directory.edited(data, {tag: edits[tag] for tag in edits if tag in directory.fields}))
-    return _as_numbers(pixels, tiff.bits[0]) if tiff.bits[0] < 8 else pixels
+        return as_stored(_with_shades(data, directory))
+    pixels = as_stored(data)
+    return _as_numbers(pixels, 1) if tiff.bits[0] == 1 else pixels
+
+
+def _with_shades(data: bytes, directory: Directory) -> bytes:
+    """The same TIFF, each of whose colours, of 16 bits a channel, is as bright as its number."""
+    colours = directory.fields[Tag.COLOUR_MAP]
+    shades = np.arange((colours.end - colours.at) // 6) * 257
+    kind = "<u2" if directory.order == "little" else ">u2"
+    return data[: colours.at] + np.tile(shades, 3).astype(kind).tobytes() + data[colours.end :]
 
 
 def _read_bmp(data: bytes) -> Mask | None:
@@ -174,7 +183,7 @@ def _fitting(pixels: Mask, dtype: str) -> Mask:
     wrong = ~(pixels >= 0) if pixels.dtype.kind != "f" else ~((pixels >= 0) & (pixels == np.floor(pixels)))
     if wrong.any():
         raise UndecodableError(
-            f"is a mask with the value {pixels[wrong][0]}: classes are whole numbers from 0 on. Name the"
+            f"is a mask with the value {pixels[wrong][0]!s}: classes are whole numbers from 0 on. Name the"
             " class of each value: mask_values={255: 1}"
         )
     highest, most = pixels.max(), np.iinfo(dtype).max

@@ -47,10 +47,10 @@ _JPEG = 7
 
 _KINDS = {
     # Colours: (channels of them, bits a channel)
-    Photometric.WHITE_IS_ZERO: (1, {1, 4, 8, 16}),
-    Photometric.BLACK_IS_ZERO: (1, {1, 4, 8, 16}),
+    Photometric.WHITE_IS_ZERO: (1, {1, 8, 16}),
+    Photometric.BLACK_IS_ZERO: (1, {1, 8, 16}),
     Photometric.RGB: (3, {8, 16}),
-    Photometric.PALETTE: (1, {1, 4, 8}),
+    Photometric.PALETTE: (1, {4, 8}),
     Photometric.CMYK: (4, {8}),
     Photometric.YCBCR: (3, {8}),
 }
@@ -58,7 +58,7 @@ _KINDS = {
 _SAMPLE_FORMATS = {2: "signed whole numbers", 3: "floating-point numbers", 5: "complex whole numbers"}
 _SAMPLE_FORMATS |= {6: "complex numbers"}
 
-_DEPTHS_OF_MASKS = {1, 4, 8, 16, 32, 64}
+_DEPTHS_OF_MASKS = {1, 8, 16, 32, 64}
 
 _SEPARATE = 2
 """Of `Tag.PLANAR`: the planes of colours lie one after another."""

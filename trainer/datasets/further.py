@@ -37,7 +37,7 @@ class FurtherImages:
 def with_mask_values(
     further: Sequence[FurtherImages], mask_values: Mapping[Any, int] | None
 ) -> tuple[FurtherImages, ...]:
-    """The same images, whose masks hold the values that were declared; ConfigurationError if there are none."""
+    """The same images, of whose masks it is said what they hold; ConfigurationError if there are none."""
     if mask_values is None:
         return tuple(further)
     if not any(images.role is Role.MASK for images in further):

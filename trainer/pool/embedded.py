@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -127,13 +128,23 @@ class Child:
             while text := self.stderr.read(65536):
                 for line in text.decode(errors="replace").splitlines():
                     self.last_words.append(line)
-                    logger.info(f"[{self.process.pid}] {line}")
+                    logger.log(_level_of(line), f"[{self.process.pid}] {line}")
 
     @property
     def epitaph(self) -> str:
         """How it ended, and its last words."""
         words = "\n".join(self.last_words) or "(it wrote nothing)"
         return f"process {self.process.pid} ended with status {self.process.returncode}:\n{words}"
+
+
+def _level_of(line: str) -> int:
+    """What a producer warned of is a warning here, too; all else, and what was printed, is not."""
+    found = _LEVEL.match(line)
+    return logging.getLevelNamesMapping()[found[1]] if found else logging.INFO
+
+
+_LEVEL = re.compile(r"\S+ \S+ (WARNING|ERROR|CRITICAL) ")
+"""As `feedline.producer.__main__` writes its lines: date, time, level."""
 
 
 class EmbeddedProducers:
