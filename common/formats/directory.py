@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
@@ -12,7 +13,9 @@ _BYTES_OF = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8}
 """Bytes of a value, by the type of a field; rationals and floats are not read here."""
 
 _MOST_VALUES = 16
-"""No more are read: the places of strips can be many thousands."""
+"""No more are read of a field, though it may be thousands of bytes long."""
+
+_MOST_FIELDS = 1000
 
 
 class Tag(IntEnum):
@@ -30,6 +33,9 @@ class Tag(IntEnum):
     EXTRA_SAMPLES = 338
     SAMPLE_FORMAT = 339
     XMP = 700
+
+
+_TAGS = frozenset(Tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,9 @@ class Directory:
 
     def edited(self, data: Data, values: dict[int, int]) -> bytes:
         """The same file with another first value in some of the fields that it has."""
+        values = {tag: value for tag, value in values.items() if self.value(tag, value) != value}
+        if not values:
+            return data[:]
         parts = bytearray(data)
         for tag, value in values.items():
             field = self.fields[tag]
@@ -86,31 +95,28 @@ class Directory:
 def read_directory(data: Data) -> Directory | None:
     """Read the first directory of a file; None if its first bytes are not those of one.
 
-    What lies beyond the end of the file is left out.
+    Only the fields of `Tag` are looked at, and what lies beyond the end of the file is left out.
     """
-    order: Literal["little", "big"]
-    if data[:2] == b"II":
-        order = "little"
-    elif data[:2] == b"MM":
-        order = "big"
-    else:
+    order: Literal["little", "big"] = "big" if data[:2] == b"MM" else "little"
+    if data[:2] not in {b"II", b"MM"} or len(data) < 8:
         return None
+    # Of BigTIFF all numbers are longer.
+    is_big = int.from_bytes(data[2:4], order) == 43
+    word, count_bytes = (8, 8) if is_big else (4, 2)
+    entry = struct.Struct((">" if order == "big" else "<") + ("HHQQ" if is_big else "HHII"))
 
     def number(at: int, size: int) -> int:
         return int.from_bytes(data[at : at + size], order)
 
-    # Of BigTIFF all numbers are longer.
-    is_big = number(2, 2) == 43
-    word, count_bytes, entry_bytes = (8, 8, 20) if is_big else (4, 2, 12)
     start = number(8 if is_big else 4, word)
     fields: dict[int, Field] = {}
-    for nth in range(min(number(start, count_bytes), 1000)):
-        entry = start + count_bytes + entry_bytes * nth
-        if entry + entry_bytes > len(data):
+    for nth in range(min(number(start, count_bytes), _MOST_FIELDS)):
+        place = start + count_bytes + entry.size * nth
+        if place + entry.size > len(data):
             break
-        size, count = _BYTES_OF.get(number(entry + 2, 2), 0), number(entry + 4, word)
-        inline = entry + 4 + word
-        at = inline if size * count <= word else number(inline, word)
-        places = range(at, at + size * min(count, _MOST_VALUES), size) if size else ()
-        fields[number(entry, 2)] = Field(at, at + size * count, tuple(number(p, size) for p in places))
+        tag, kind, count, value_at = entry.unpack_from(data, place)
+        if tag in _TAGS and (size := _BYTES_OF.get(kind, 0)):
+            at = place + entry.size - word if size * count <= word else value_at
+            places = range(at, at + size * min(count, _MOST_VALUES), size)
+            fields[tag] = Field(at, at + size * count, tuple(number(one, size) for one in places))
     return Directory(order, fields)

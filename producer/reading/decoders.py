@@ -91,8 +91,10 @@ def decode(data: bytes, path: str, color_mode: Mode, dtype: str, reduction: int 
         known of it.
     """
     try:
-        stored = _stored(data, color_mode, dtype, reduction)
-        pixels = _as_asked(stored, data, color_mode, dtype, reduction)
+        name = _checked_format(data, color_mode)
+        size = None if name == "DICOM" else _checked_size(data)
+        stored = _stored(data, name, color_mode, dtype, reduction)
+        pixels = _as_asked(stored, data, _reduced(size, reduction), color_mode, dtype)
     except UndecodableError as error:
         raise DecodeError(path, str(error)) from error
     except DicomError as error:
@@ -103,37 +105,35 @@ def decode(data: bytes, path: str, color_mode: Mode, dtype: str, reduction: int 
     return turned if turned.ndim == 3 else turned[:, :, np.newaxis]
 
 
-def _stored(data: bytes, color_mode: Any, dtype: str, reduction: int) -> Pixels | None:
-    """What the decoder of a format makes of a file that is whole, and not too large."""
+def _checked_format(data: bytes, color_mode: Mode) -> str:
+    """The format of a file that is whole, and can have what is asked for."""
     name = format_of(data)
     missing = damage(data)
     if missing:
         raise UndecodableError(missing)
-    if name not in DECODERS:
+    if name is None or name not in DECODERS:
         raise UndecodableError(_description(data))
     if name != "DICOM" and (isinstance(color_mode, CTWindows) or color_mode == ColorMode.HOUNSFIELD):
         raise UndecodableError(f"is {_kind(data)}, and Hounsfield units are found in DICOM files only")
-    _check_size(data, name)
+    return name
+
+
+def _stored(data: bytes, name: str, color_mode: Any, dtype: str, reduction: int) -> Pixels | None:
+    """What the decoder of a format, or that of masks, makes of a file."""
     if name in _MENDED:
         data = _MENDED[name](data)
     if color_mode == ColorMode.CLASSES:
         return decode_mask(data, dtype)
-    if isinstance(color_mode, MaskValues):
-        return _mask(data, dtype, color_mode)
-    return DECODERS[name](data, color_mode, dtype, reduction)
+    if not isinstance(color_mode, MaskValues):
+        return DECODERS[name](data, color_mode, dtype, reduction)
+    if not color_mode.are_colours:
+        return decode_mask(data, dtype, color_mode)
+    colours = DECODERS[name](data, ColorMode.RGB, "uint8", 1)
+    return None if colours is None else classes_of(colours, color_mode, dtype)
 
 
-def _mask(data: bytes, dtype: str, values: MaskValues) -> Pixels | None:
-    if not values.are_colours:
-        return decode_mask(data, dtype, values)
-    colours = DECODERS[format_of(data)](data, ColorMode.RGB, "uint8", 1)
-    return None if colours is None else classes_of(colours, values, dtype)
-
-
-def _check_size(data: bytes, name: str | None) -> None:
-    """Refuse a file by its header, before memory is taken for it."""
-    if name == "DICOM":
-        return
+def _checked_size(data: bytes) -> Size:
+    """(height, width) as its header has them; refused before memory is taken for it."""
     size = stored_size_of(data)
     if size is None:
         raise UndecodableError(_description(data))
@@ -143,9 +143,14 @@ def _check_size(data: bytes, name: str | None) -> None:
             f"has {height} x {width} pixels, and no image with more than {MOST_PIXELS:,} is decoded: cut it"
             " into tiles, or make it smaller, first"
         )
+    return size
 
 
-def _as_asked(stored: Pixels | None, data: bytes, color_mode: Mode, dtype: str, reduction: int) -> Pixels:
+def _reduced(size: Size | None, reduction: int) -> Size | None:
+    return None if size is None else (-(-size[0] // reduction), -(-size[1] // reduction))
+
+
+def _as_asked(stored: Pixels | None, data: bytes, size: Size | None, color_mode: Mode, dtype: str) -> Pixels:
     """Check what a decoder made: the one place through which all of them go."""
     if stored is None:
         raise UndecodableError(_description(data))
@@ -153,9 +158,8 @@ def _as_asked(stored: Pixels | None, data: bytes, color_mode: Mode, dtype: str, 
     if pixels.dtype == np.uint8 and dtype == "uint16":
         pixels = pixels.astype(np.uint16)
     shape = pixels.shape if pixels.ndim == 3 else (*pixels.shape, 1)
-    # Of a DICOM file the decoder looks itself.
-    height, width = stored_size_of(data) or shape[:2]
-    wanted = (-(-height // reduction), -(-width // reduction), channels_of(color_mode))
+    # The decoder of DICOM files looks at their size itself.
+    wanted = (*(size or shape[:2]), channels_of(color_mode))
     if shape != wanted or min(shape) < 1 or pixels.dtype != dtype:
         raise UndecodableError(
             f"was decoded to {_told(shape)} values of {pixels.dtype}, and {_told(wanted)} of {dtype} were"

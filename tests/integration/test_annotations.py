@@ -102,7 +102,10 @@ def test_masks_of_255_become_the_classes_that_are_named(
         for x, y in sequence:
             np.testing.assert_array_equal(y, np.where(x[..., :1] > 140, 3, 0))
     named = ImageDataset.from_lists(images, masks=masks, mask_values={254: 1})
-    with sequence_of(named, pool, []) as sequence, pytest.raises(BatchError, match=r"-mask.png.*the value 255"):
+    with (
+        sequence_of(named, pool, []) as sequence,
+        pytest.raises(BatchError, match=r"-mask.png.*the value 255"),
+    ):
         sequence[0]
     with pytest.raises(ConfigurationError, match="there are no masks"):
         ImageDataset.from_lists(images, mask_values={255: 1})
