@@ -80,6 +80,9 @@ class Fit(StrEnum):
         return cls.PAD if pad_to_aspect_ratio else cls.STRETCH
 
 
+PIXELS_VERSION = 2
+"""Raised whenever some file becomes other pixels than before: caches on disks then begin anew."""
+
 DECODED_DTYPES = ("uint8", "uint16", "int16")
 """What a decoder can leave in an array; ``float32`` is made later, by the transforms."""
 
