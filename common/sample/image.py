@@ -18,6 +18,10 @@ Size = tuple[int, int]
 """(height, width) in pixels."""
 
 
+Mode = str | CTWindows | MaskValues
+"""A `ColorMode`, or what the values of a file are to become."""
+
+
 class ColorMode(StrEnum):
     """Which channels an image has, in this order."""
 
@@ -80,8 +84,18 @@ class Fit(StrEnum):
         return cls.PAD if pad_to_aspect_ratio else cls.STRETCH
 
 
+def size_of(argument: str, value: Any) -> Size:
+    """Read (height, width), whole numbers of pixels, at least 1; ConfigurationError if it is none."""
+    try:
+        height, width = value
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{argument} must be (height, width), got {value!r}") from None
+    return pixels(f"height of {argument}", height), pixels(f"width of {argument}", width)
+
+
 PIXELS_VERSION = 2
 """Raised whenever some file becomes other pixels than before: caches on disks then begin anew."""
+
 
 DECODED_DTYPES = ("uint8", "uint16", "int16")
 """What a decoder can leave in an array; ``float32`` is made later, by the transforms."""
@@ -95,7 +109,7 @@ _CHANNELS = {
 }
 
 
-def channels_of(color_mode: str | CTWindows | MaskValues) -> int:
+def channels_of(color_mode: Mode) -> int:
     """How many channels an image has: 1 to 4."""
     if isinstance(color_mode, MaskValues):
         return 1
@@ -104,7 +118,7 @@ def channels_of(color_mode: str | CTWindows | MaskValues) -> int:
     return _CHANNELS[ColorMode(color_mode)]
 
 
-def decoded_dtype(color_mode: str | CTWindows, dtype: str) -> str:
+def decoded_dtype(color_mode: Mode, dtype: str) -> str:
     """Name what a job of `dtype` decodes to: Hounsfield units to int16, deep files to uint16, else uint8.
 
     Raises
@@ -154,7 +168,7 @@ class ImageSpec:
 
     height: int
     width: int
-    color_mode: str | CTWindows | MaskValues = ColorMode.RGB
+    color_mode: Mode = ColorMode.RGB
     interpolation: str = Interpolation.BILINEAR
     fit: str = Fit.STRETCH
     dtype: str = "uint8"
@@ -248,7 +262,7 @@ class ImageSpec:
             ) from error
 
 
-def _mode_from_wire(wire: Any) -> str | CTWindows | MaskValues:
+def _mode_from_wire(wire: Any) -> Mode:
     if isinstance(wire, dict):
         return MaskValues.from_wire(wire)
     mode: str | CTWindows = CTWindows(wire) if isinstance(wire, list | tuple) else wire

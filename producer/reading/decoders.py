@@ -17,7 +17,7 @@ from feedline.common.formats.chunks import has_transparent_shade, without_animat
 from feedline.common.formats.images import MOST_PIXELS, damage, orientation, size_of, stored_size_of
 from feedline.common.formats.names import format_of
 from feedline.common.sample.ct import CTWindows
-from feedline.common.sample.image import ColorMode, Fit, ImageSpec, Size, channels_of
+from feedline.common.sample.image import ColorMode, Fit, ImageSpec, Mode, Size, channels_of
 from feedline.common.sample.mask_values import MaskValues
 from feedline.producer.arrays import Pixels
 from feedline.producer.reading import png
@@ -39,9 +39,6 @@ from feedline.producer.reading.tiff import decode_tiff
 Decoder = Callable[[bytes, Any, str, int], Pixels | None]
 """(bytes, color_mode, dtype, reduction) → pixels of shape (height, width[, channels]) as they are stored, not
 turned, or None: not decodable. What comes back is checked by `decode`, whoever made it."""
-
-Mode = str | CTWindows | MaskValues
-"""A `ColorMode`, or what the values of a file are to become."""
 
 
 def load(data: bytes, path: str, spec: ImageSpec, out: Pixels | None = None) -> Pixels:

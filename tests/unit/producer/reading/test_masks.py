@@ -174,7 +174,7 @@ def test_values_that_cannot_be_are_refused_where_they_are_declared(declared: Any
 
 @pytest.mark.parametrize("declared", [{255: 1}, {-1: 255}, {(128, 0, 0): 1, (0, 1, 2): 3}])
 def test_values_travel_with_the_job(declared: Any) -> None:
-    companion = Companion("mask0", Role.MASK, MaskValues.of(declared))
+    companion = Companion("mask0", Role.MASK, values=MaskValues.of(declared))
     assert Companion.from_wire(companion.to_wire()) == companion
     spec = companion.image(ImageSpec(8, 8))
     assert ImageSpec.from_wire(spec.to_wire()) == spec
