@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -136,23 +135,13 @@ class Child:
         for line in lines:
             words = line.decode(errors="replace").rstrip()
             self.last_words.append(words)
-            logger.log(_level_of(words), f"[{self.process.pid}] {words}")
+            logger.info(f"[{self.process.pid}] {words}")
 
     @property
     def epitaph(self) -> str:
         """How it ended, and its last words."""
         words = "\n".join(self.last_words) or "(it wrote nothing)"
         return f"process {self.process.pid} {how_it_ended(self.process.returncode)}:\n{words}"
-
-
-def _level_of(line: str) -> int:
-    """What a producer warned of is a warning here, too; all else, and what was printed, is not."""
-    found = _LEVEL.match(line)
-    return logging.getLevelNamesMapping()[found[1]] if found else logging.INFO
-
-
-_LEVEL = re.compile(r"\S+ \S+ (WARNING|ERROR|CRITICAL) ")
-"""As `feedline.producer.__main__` writes its lines: date, time, level."""
 
 
 class EmbeddedProducers:
