@@ -12,6 +12,7 @@ from typing import Any
 from feedline.common.arguments import one_of, pixels
 from feedline.common.errors import ConfigurationError, RemoteProtocolError
 from feedline.common.sample.ct import AIR, CTWindows
+from feedline.common.sample.dicom import AS_STORED, DicomReading
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
@@ -132,6 +133,8 @@ class ImageSpec:
     slices : int
         Files that make one image, each the neighbour of the last, at least 1. All channels of the first
         come first, then those of the second ...
+    dicom : DicomReading
+        What is known of DICOM files beside their headers.
 
     Raises
     ------
@@ -147,6 +150,7 @@ class ImageSpec:
     dtype: str = "uint8"
     jpeg_scaling: bool = False
     slices: int = 1
+    dicom: DicomReading = AS_STORED
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
@@ -216,6 +220,7 @@ class ImageSpec:
             self.dtype,
             self.jpeg_scaling,
             self.slices,
+            self.dicom.to_wire(),
         ]
 
     @classmethod
@@ -228,10 +233,11 @@ class ImageSpec:
             If the values are not those of an image.
         """
         try:
-            height, width, color_mode, interpolation, fit, dtype, jpeg_scaling, slices = wire
+            height, width, color_mode, interpolation, fit, dtype, jpeg_scaling, slices, dicom = wire
             windows = CTWindows(color_mode) if isinstance(color_mode, list | tuple) else color_mode
-            return cls(height, width, windows, interpolation, fit, dtype, jpeg_scaling, slices)
+            reading = DicomReading.from_wire(dicom)
+            return cls(height, width, windows, interpolation, fit, dtype, jpeg_scaling, slices, reading)
         except (TypeError, ValueError) as error:
             raise RemoteProtocolError(
-                f"expected the eight values of an image, got {wire!r}: {error}"
+                f"expected the nine values of an image, got {wire!r}: {error}"
             ) from error

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from feedline.common.errors import DecodeError
 from feedline.common.formats.images import damage, format_of, jpeg_size, orientation
 from feedline.common.sample.ct import CTWindows
+from feedline.common.sample.dicom import AS_STORED, DicomReading
 from feedline.common.sample.image import ColorMode, Fit, ImageSpec, Interpolation, Size
 from feedline.producer.arrays import Pixels
 from feedline.producer.reading import png
@@ -57,7 +58,7 @@ def load_sized(
 ) -> tuple[Pixels, Size]:
     """As `load`; also returns the (height, width) of the file's image."""
     reduction = jpeg_reduction(data, spec) if spec.jpeg_scaling else 1
-    whole = decode(data, path, spec.color_mode, spec.dtype, reduction)
+    whole = decode(data, path, spec.color_mode, spec.dtype, reduction, spec.dicom)
     size = whole.shape[:2] if reduction == 1 else jpeg_size(data)
     return fit(whole, spec, out, scratch), size or whole.shape[:2]
 
@@ -75,7 +76,14 @@ def matrix_of_fit(size: Size, spec: ImageSpec) -> npt.NDArray[np.float64]:
     return np.array([[x, 0.0, right * x], [0.0, y, down * y], [0.0, 0.0, 1.0]])
 
 
-def decode(data: bytes, path: str, color_mode: str | CTWindows, dtype: str, reduction: int = 1) -> Pixels:
+def decode(
+    data: bytes,
+    path: str,
+    color_mode: str | CTWindows,
+    dtype: str,
+    reduction: int = 1,
+    dicom: DicomReading = AS_STORED,
+) -> Pixels:
     """Decode a whole image.
 
     Parameters
@@ -94,6 +102,8 @@ def decode(data: bytes, path: str, color_mode: str | CTWindows, dtype: str, redu
         ``"hounsfield"``.
     reduction : int
         2, 4 or 8 decodes a JPEG at that part of its height and width, rounded up; 1 leaves it.
+    dicom : DicomReading
+        What is known of a DICOM file beside its header.
 
     Returns
     -------
@@ -114,6 +124,8 @@ def decode(data: bytes, path: str, color_mode: str | CTWindows, dtype: str, redu
     try:
         if color_mode == ColorMode.CLASSES:
             pixels = decode_mask(data, path, dtype)
+        elif name == "DICOM":
+            pixels = decode_dicom(data, color_mode, dtype, dicom)
         else:
             pixels = DECODERS.get(name, decode_with_opencv)(data, color_mode, dtype, reduction)
     except DicomError as error:
@@ -150,8 +162,9 @@ def decode_png(data: bytes, color_mode: str, dtype: str, _: int = 1) -> Pixels |
     return decode_with_opencv(data, color_mode, dtype) if pixels is None else pixels
 
 
-DECODERS: dict[str | None, Decoder] = {"JPEG": decode_jpeg, "DICOM": decode_dicom}
-"""Who decodes a format, by its name in `common.formats.images`; `decode_with_opencv` does all others."""
+DECODERS: dict[str | None, Decoder] = {"JPEG": decode_jpeg}
+"""Who decodes a format, by its name in `common.formats.images`; `decode_dicom` does DICOM, and
+`decode_with_opencv` all others."""
 
 if png.AVAILABLE:
     DECODERS["PNG"] = decode_png

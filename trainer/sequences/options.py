@@ -126,9 +126,16 @@ class SequenceOptions:
             framed=is_framed(self.transforms),
         )
         depth = decoded_dtype(self.color_mode, self.dtype)
-        slices = self.dataset.num_slices
         return ImageSpec(
-            height, width, self.color_mode, self.interpolation, fit, depth, self.jpeg_scaling, slices
+            height,
+            width,
+            self.color_mode,
+            self.interpolation,
+            fit,
+            depth,
+            self.jpeg_scaling,
+            self.dataset.num_slices,
+            self.dataset.dicom,
         )
 
     @cached_property

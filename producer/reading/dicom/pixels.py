@@ -6,22 +6,36 @@ first file comes that needs it.
 
 from __future__ import annotations
 
+import logging
+from functools import cache
+
 import cv2
 import numpy as np
 
 from feedline.common.formats.dicom import NATIVE, RawHeader, UnreadableHeaderError, read_header
 from feedline.common.sample.ct import CTWindows
+from feedline.common.sample.dicom import AS_STORED, DicomReading, Repair
 from feedline.common.sample.image import ColorMode
 from feedline.producer.arrays import Pixels
 from feedline.producer.reading.dicom import with_pydicom
 from feedline.producer.reading.dicom.header import PIXEL_TAGS, DicomError, PixelHeader, pixel_header
-from feedline.producer.reading.dicom.tables import ct_table, grey_table, look_up
+from feedline.producer.reading.dicom.tables import ct_table, grey_table, look_up, may_be_wrapped
+
+logger = logging.getLogger(__name__)
 
 _FROM_GREY = {ColorMode.RGB: cv2.COLOR_GRAY2RGB, ColorMode.RGBA: cv2.COLOR_GRAY2RGBA}
 _FROM_RGB = {ColorMode.GRAYSCALE: cv2.COLOR_RGB2GRAY, ColorMode.RGBA: cv2.COLOR_RGB2RGBA}
 
 
-def decode_dicom(data: bytes, color_mode: str | CTWindows, dtype: str, _: int = 1) -> Pixels:
+_GRID = 8
+"""Wrapped values are looked for in one row and column of so many."""
+
+_WRAPPED_AIR = 4096 - 1000
+
+
+def decode_dicom(
+    data: bytes, color_mode: str | CTWindows, dtype: str, reading: DicomReading = AS_STORED
+) -> Pixels:
     """Decode a DICOM file of one picture.
 
     Parameters
@@ -32,6 +46,8 @@ def decode_dicom(data: bytes, color_mode: str | CTWindows, dtype: str, _: int = 
         Windows, "hounsfield", or the colours of a picture.
     dtype : str
         "int16" for "hounsfield", else "uint8", or "uint16" of a grey picture.
+    reading : DicomReading
+        What is known beside the header.
 
     Returns
     -------
@@ -45,7 +61,7 @@ def decode_dicom(data: bytes, color_mode: str | CTWindows, dtype: str, _: int = 
     """
     header, pixels = _read(data)
     if isinstance(color_mode, CTWindows) or color_mode == ColorMode.HOUNSFIELD:
-        return _decode_ct(header, pixels, color_mode)
+        return _decode_ct(header, pixels, color_mode, reading.repair)
     if header.is_grey:
         grey = look_up(pixels, grey_table(header.words, header.display, dtype), 1)
         return _converted(grey, _FROM_GREY.get(ColorMode(color_mode)))
@@ -54,11 +70,28 @@ def decode_dicom(data: bytes, color_mode: str | CTWindows, dtype: str, _: int = 
     return _converted(pixels, _FROM_RGB.get(ColorMode(color_mode)))
 
 
-def _decode_ct(header: PixelHeader, words: Pixels, color_mode: str | CTWindows) -> Pixels:
+def _decode_ct(header: PixelHeader, words: Pixels, color_mode: str | CTWindows, repair: str) -> Pixels:
     if not header.is_grey:
         raise DicomError(f"holds a picture of kind {header.photometric}: a CT has one value a pixel")
     channels = len(color_mode.windows) if isinstance(color_mode, CTWindows) else 1
-    return look_up(words, ct_table(header.words, color_mode), channels)
+    if repair == Repair.NONE and may_be_wrapped(header.words) and _look_wrapped(words):
+        _warn_of_wrapped_values()
+    return look_up(words, ct_table(header.words, color_mode, repair), channels)
+
+
+def _look_wrapped(words: Pixels) -> bool:
+    """Whether more than a tenth of the pixels is either metal or wrapped air."""
+    some = words[::_GRID, ::_GRID] & 0x0FFF
+    return int(np.count_nonzero(some >= _WRAPPED_AIR)) > some.size / 10
+
+
+@cache
+def _warn_of_wrapped_values() -> None:
+    """Once in a process."""
+    logger.warning(
+        "a CT has values that look as if those below 0 were wrapped, as in some files of the RSNA haemorrhage"
+        " competition: if it is of them, dataset.with_dicom_reading(repair='rsna') puts it right"
+    )
 
 
 def _read(data: bytes) -> tuple[PixelHeader, Pixels]:

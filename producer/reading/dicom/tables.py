@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.sample.ct import AIR, CTWindows, Window
+from feedline.common.sample.dicom import Repair
 from feedline.producer.arrays import Pixels
 from feedline.producer.reading.dicom.header import DicomError, Display, Words
 
@@ -59,7 +60,7 @@ def look_up(words: Pixels, table: Pixels, channels: int) -> Pixels:
 
 
 @lru_cache(MAX_TABLES)
-def ct_table(words: Words, color_mode: str | CTWindows) -> Pixels:
+def ct_table(words: Words, color_mode: str | CTWindows, repair: str = Repair.NONE) -> Pixels:
     """What words become in a job for a CT.
 
     Parameters
@@ -68,6 +69,8 @@ def ct_table(words: Words, color_mode: str | CTWindows) -> Pixels:
         How values are stored.
     color_mode : CTWindows or "hounsfield"
         The channels.
+    repair : str
+        A `Repair`.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def ct_table(words: Words, color_mode: str | CTWindows) -> Pixels:
     DicomError
         The file does not say what Hounsfield units its values stand for.
     """
-    units = hounsfield_units(words)
+    units = hounsfield_units(words, repair)
     if not isinstance(color_mode, CTWindows):
         return np.rint(np.clip(units, -(1 << 15), (1 << 15) - 1)).astype(np.int16)
     size, packed = _PACKED[len(color_mode.windows)]
@@ -138,14 +141,8 @@ def stored_values(words: Words) -> Values:
     return values.astype(np.float64)
 
 
-def hounsfield_units(words: Words) -> Values:
+def hounsfield_units(words: Words, repair: str = Repair.NONE) -> Values:
     """The Hounsfield units that each word stands for; padding is air.
-
-    Some unsigned 12-bit files of the RSNA haemorrhage competition have an intercept near 0 in place of -1024,
-    and their values below 0 were wrapped into the upper end of the 12 bits. The repair, found by
-    competitors ("Cleaning the data for rapid prototyping" by Jeremy Howard on Kaggle, and many after it):
-    where the intercept is above -100, 1000 is added to values, those that reach 4096 start again at 0, and
-    the intercept is -1000.
 
     Raises
     ------
@@ -155,12 +152,30 @@ def hounsfield_units(words: Words) -> Values:
     if words.slope is None or words.intercept is None:
         raise DicomError("has no RescaleSlope and RescaleIntercept: its values may not be Hounsfield units")
     stored = stored_values(words)
-    if words.bits_stored == 12 and not words.is_signed and words.intercept > -100:
-        units = words.slope * ((stored + 1000) % 4096) - 1000
-    else:
-        units = _rescaled(stored, words)
+    is_wrapped = repair == Repair.RSNA and may_be_wrapped(words)
+    units = _unwrapped(stored) if is_wrapped else _rescaled(stored, words)
     units[_is_padding(stored, words)] = AIR
     return units
+
+
+def may_be_wrapped(words: Words) -> bool:
+    """Whether values are stored as in those files of the RSNA haemorrhage competition that are wrong.
+
+    Their headers say: unsigned, 12 bits, slope 1, and an intercept near 0 in place of -1024. Headers of sound
+    files may say the same.
+    """
+    is_of_their_kind = words.bits_stored == 12 and not words.is_signed and words.slope == 1
+    return is_of_their_kind and words.intercept is not None and words.intercept > -100
+
+
+def _unwrapped(stored: Values) -> Values:
+    """Undo the wrapping of values below 0 into the upper end of the 12 bits.
+
+    The repair that competitors found ("Cleaning the data for rapid prototyping" by Jeremy Howard on Kaggle,
+    and many after it): 1000 is added to values, those that reach 4096 start again at 0, and the intercept
+    is -1000.
+    """
+    return (stored + 1000) % 4096 - 1000
 
 
 def linear_exact(values: Values, window: Window, white: int) -> Values:
