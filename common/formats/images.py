@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-from feedline.common.formats.dicom import MAGIC, MAGIC_AT
+from feedline.common.formats.dicom import is_dicom
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 _MAGIC = (
-    (MAGIC_AT, MAGIC, "DICOM"),  # first: what lies in front may look like any other
     (0, b"\xff\xd8\xff", "JPEG"),
     (0, PNG_SIGNATURE, "PNG"),
     (8, b"WEBP", "WebP"),
@@ -41,6 +40,8 @@ _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 
 def format_of(data: bytes) -> str | None:
     """Name the format of `data` by its first bytes, or None if they are not known here."""
+    if is_dicom(data):  # first: what lies in front of its mark may look like any other
+        return "DICOM"
     for offset, magic, name in _MAGIC:
         if data.startswith(magic, offset):
             return name

@@ -12,13 +12,26 @@ from functools import cache
 import cv2
 import numpy as np
 
-from feedline.common.formats.dicom import NATIVE, RawHeader, UnreadableHeaderError, read_header
+from feedline.common.formats.dicom import (
+    NATIVE,
+    UNDEFINED,
+    RawHeader,
+    Tag,
+    UnreadableHeaderError,
+    read_header,
+)
 from feedline.common.sample.ct import CTWindows
 from feedline.common.sample.dicom import AS_STORED, DicomReading, Repair
 from feedline.common.sample.image import ColorMode
 from feedline.producer.arrays import Pixels
 from feedline.producer.reading.dicom import with_pydicom
-from feedline.producer.reading.dicom.header import PIXEL_TAGS, DicomError, PixelHeader, pixel_header
+from feedline.producer.reading.dicom.header import (
+    PIXEL_TAGS,
+    TABLE_TAGS,
+    DicomError,
+    PixelHeader,
+    pixel_header,
+)
 from feedline.producer.reading.dicom.tables import ct_table, grey_table, look_up, may_be_wrapped
 
 logger = logging.getLogger(__name__)
@@ -97,13 +110,32 @@ def _warn_of_wrapped_values() -> None:
 def _read(data: bytes) -> tuple[PixelHeader, Pixels]:
     """The header, and the words of a grey picture, (rows, columns), or the RGB of others."""
     try:
-        raw = read_header(data, PIXEL_TAGS)
+        raw = read_header(data, PIXEL_TAGS | TABLE_TAGS)
     except UnreadableHeaderError as error:
         return with_pydicom.read(data, str(error))
-    header = pixel_header(raw.values)
-    if raw.syntax in NATIVE and header.is_grey:
-        return header, _native_words(data, raw, header)
-    return with_pydicom.read(data)
+    values = {tag: value for tag, value in raw.values.items() if tag in PIXEL_TAGS}
+    header = pixel_header(values)
+    if raw.syntax in NATIVE:
+        _check_native(raw)
+        if header.is_grey and not _needs_table(raw, header):
+            return header, _native_words(data, raw, header)
+    return with_pydicom.read(data, "has a look-up table" if _needs_table(raw, header) else "")
+
+
+def _check_native(raw: RawHeader) -> None:
+    if not raw.pixels_at:
+        raise DicomError("has no PixelData, or is cut off in front of it")
+    if raw.pixel_bytes == UNDEFINED:
+        raise DicomError(
+            f"says that its pixels are not compressed (TransferSyntaxUID {raw.syntax}), and has them in"
+            " pieces, as if they were: one of the two is wrong"
+        )
+
+
+def _needs_table(raw: RawHeader, header: PixelHeader) -> bool:
+    """Whether its values cannot be understood, or seen, without a table of its own."""
+    has_window = header.display.window is not None
+    return bool(raw.values.get(Tag.MODALITY_TABLE) or (raw.values.get(Tag.VOI_TABLE) and not has_window))
 
 
 def _native_words(data: bytes, raw: RawHeader, header: PixelHeader) -> Pixels:
@@ -113,6 +145,8 @@ def _native_words(data: bytes, raw: RawHeader, header: PixelHeader) -> Pixels:
     found = min(raw.pixel_bytes, len(data) - raw.pixels_at)
     if found < wanted:
         raise DicomError(f"is cut off: {found:,} of {wanted:,} bytes of pixels are there")
+    if found >= 2 * wanted:
+        raise DicomError(f"has {found:,} bytes of pixels where its header speaks of {wanted:,}")
     return np.frombuffer(data, kind, count, raw.pixels_at).reshape(header.rows, header.columns)
 
 

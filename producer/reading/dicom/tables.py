@@ -17,7 +17,7 @@ import numpy.typing as npt
 from feedline.common.sample.ct import AIR, CTWindows, Window
 from feedline.common.sample.dicom import Repair
 from feedline.producer.arrays import Pixels
-from feedline.producer.reading.dicom.header import DicomError, Display, Words
+from feedline.producer.reading.dicom.header import DicomError, Display, Table, Words
 
 Values = npt.NDArray[np.float64]
 """Shape (2 ** bits_allocated,): one for each word."""
@@ -102,7 +102,7 @@ def grey_table(words: Words, display: Display, dtype: str) -> Pixels:
     words : Words
         How values are stored.
     display : Display
-        How the file wants to be seen; without a window, all of its range is.
+        How the file wants to be seen; without a window or a table, all of its range is.
     dtype : {"uint8", "uint16"}
         White is its largest value.
 
@@ -114,7 +114,7 @@ def grey_table(words: Words, display: Display, dtype: str) -> Pixels:
     Raises
     ------
     DicomError
-        The window is of a kind not known here.
+        The window or the table cannot be used.
     """
     stored = stored_values(words)
     white = np.iinfo(dtype).max
@@ -125,12 +125,40 @@ def grey_table(words: Words, display: Display, dtype: str) -> Pixels:
 
 
 def _shown(stored: Values, words: Words, display: Display, white: int) -> Values:
-    if display.window is None:
-        lowest, highest = words.limits
-        return linear_exact(stored, ((lowest + highest) / 2, highest - lowest), white)
-    if display.function not in VOI_FUNCTIONS or display.window[1] <= 0:
-        raise DicomError(f"wants to be seen by a window that is not known here: {display}")
-    return VOI_FUNCTIONS[display.function](_rescaled(stored, words), display.window, white)
+    if display.window is not None:
+        return _windowed(_rescaled(stored, words), display, white)
+    if display.table is not None:
+        return _shades(_looked_up(_rescaled(stored, words), display.table), display.table, white)
+    if words.table is not None:
+        return _shades(_rescaled(stored, words), words.table, white)
+    lowest, highest = words.limits
+    shades = linear_exact(stored, ((lowest + highest) / 2, highest - lowest), white)
+    return white - shades if words.slope is not None and words.slope < 0 else shades
+
+
+def _windowed(values: Values, display: Display, white: int) -> Values:
+    if display.function not in VOI_FUNCTIONS:
+        known = ", ".join(VOI_FUNCTIONS)
+        raise DicomError(f"wants to be seen by VOILUTFunction={display.function!r}; {known} are known here")
+    window = display.window or (0.0, 0.0)
+    if window[1] <= 0:
+        raise DicomError(f"has WindowWidth={window[1]:g}: a window must be wider than 0")
+    return VOI_FUNCTIONS[display.function](values, window, white)
+
+
+def _looked_up(values: Values, table: Table) -> Values:
+    """What a file's own table makes of values."""
+    entries = np.frombuffer(table.entries, "<u2")
+    last = table.first + len(entries) - 1
+    if values.max() < table.first or values.min() > last:
+        raise DicomError(
+            f"has a look-up table for values from {table.first} to {last}, and stores none of them"
+        )
+    return entries[np.clip(values - table.first, 0, len(entries) - 1).astype(np.intp)].astype(np.float64)
+
+
+def _shades(entries: Values, table: Table, white: int) -> Values:
+    return linear_exact(entries, (((1 << table.bits) - 1) / 2, (1 << table.bits) - 1), white)
 
 
 def stored_values(words: Words) -> Values:
@@ -147,15 +175,24 @@ def hounsfield_units(words: Words, repair: str = Repair.NONE) -> Values:
     Raises
     ------
     DicomError
-        Slope or intercept are missing.
+        Slope or intercept are missing, or a table is of something else.
     """
-    if words.slope is None or words.intercept is None:
+    if words.table is not None:
+        _check_kind(words.table)
+    elif words.slope is None or words.intercept is None:
         raise DicomError("has no RescaleSlope and RescaleIntercept: its values may not be Hounsfield units")
     stored = stored_values(words)
     is_wrapped = repair == Repair.RSNA and may_be_wrapped(words)
     units = _unwrapped(stored) if is_wrapped else _rescaled(stored, words)
     units[_is_padding(stored, words)] = AIR
     return units
+
+
+def _check_kind(table: Table) -> None:
+    if table.kind != "HU":
+        raise DicomError(
+            f"has a modality look-up table of kind {table.kind!r}, which is not of Hounsfield units ('HU')"
+        )
 
 
 def may_be_wrapped(words: Words) -> bool:
@@ -165,7 +202,7 @@ def may_be_wrapped(words: Words) -> bool:
     files may say the same.
     """
     is_of_their_kind = words.bits_stored == 12 and not words.is_signed and words.slope == 1
-    return is_of_their_kind and words.intercept is not None and words.intercept > -100
+    return is_of_their_kind and words.table is None and (words.intercept or 0) > -100
 
 
 def _unwrapped(stored: Values) -> Values:
@@ -207,6 +244,8 @@ VOI_FUNCTIONS: dict[str, Callable[[Values, Window, int], Values]] = {
 
 
 def _rescaled(stored: Values, words: Words) -> Values:
+    if words.table is not None:
+        return _looked_up(stored, words.table)
     slope = 1.0 if words.slope is None else words.slope
     return slope * stored + (words.intercept or 0.0)
 

@@ -60,7 +60,7 @@ def build_index(
     directory : path
         That of the dataset: file names are relative to it.
     suffix : str
-        Files whose name ends so are read; ``""`` for all.
+        Files whose name ends so, in upper or lower case, are read; ``""`` for all.
     cache : path, optional
         The CSV file in which the index is kept. By default it is in ``$XDG_CACHE_HOME/feedline`` or
         ``~/.cache/feedline``, one for each directory.
@@ -116,7 +116,7 @@ def _walk(folder: str, prefix: str, suffix: str) -> Iterator[tuple[str, int, int
     for entry in entries:
         if entry.is_dir():
             yield from _walk(entry.path, f"{prefix}{entry.name}/", suffix)
-        elif entry.name.endswith(suffix):
+        elif entry.name.lower().endswith(suffix.lower()):
             status = entry.stat()
             yield f"{prefix}{entry.name}", status.st_size, status.st_mtime_ns
 
