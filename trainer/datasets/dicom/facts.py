@@ -30,6 +30,7 @@ _TAGS = (
     Tag.PATIENT,
     Tag.STUDY,
     Tag.SERIES,
+    Tag.FRAME_OF_REFERENCE,
     Tag.INSTANCE_NUMBER,
     Tag.POSITION,
     Tag.ORIENTATION,
@@ -52,6 +53,10 @@ class DicomFacts:
     position : float or None
         Millimetres along the normal of the slice: ImagePositionPatient, in the direction of the cross product
         of the rows' and columns' directions in ImageOrientationPatient.
+    orientation : str
+        ImageOrientationPatient: six numbers, divided by backslashes; empty where there is none.
+    frame : str
+        FrameOfReferenceUID: what positions are measured in; empty where there is none.
     rows, columns : int or None
         Pixels.
     reason : str
@@ -64,6 +69,8 @@ class DicomFacts:
     series: str = ""
     instance: int | None = None
     position: float | None = None
+    orientation: str = ""
+    frame: str = ""
     rows: int | None = None
     columns: int | None = None
     reason: str = ""
@@ -95,6 +102,8 @@ def _facts(values: Mapping[Tag, str]) -> DicomFacts:
         values[Tag.SERIES],
         _whole("InstanceNumber", values[Tag.INSTANCE_NUMBER]),
         slice_position(values[Tag.POSITION], values[Tag.ORIENTATION]),
+        values[Tag.ORIENTATION],
+        values[Tag.FRAME_OF_REFERENCE],
         _whole("Rows", values[Tag.ROWS]),
         _whole("Columns", values[Tag.COLUMNS]),
     )

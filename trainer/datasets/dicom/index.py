@@ -30,14 +30,16 @@ STAMP = ["filename", "size", "mtime_ns"]
 """A file that has these as before has the same header as before."""
 
 _DTYPES: dict[str, Any] = {
-    **dict.fromkeys(["filename", "sop", "patient", "study", "series", "reason"], "str"),
+    **dict.fromkeys(
+        ["filename", "sop", "patient", "study", "series", "orientation", "frame", "reason"], "str"
+    ),
     **dict.fromkeys(["size", "mtime_ns"], "int64"),
     **dict.fromkeys(["instance", "rows", "columns"], "Int64"),
     "position": "float64",
 }
 _NUMBERS = [name for name, dtype in _DTYPES.items() if dtype != "str"]
 
-VERSION = 1
+VERSION = 2
 """Raised when other things are read from headers: an index of another version is made anew."""
 
 CHUNK = 256

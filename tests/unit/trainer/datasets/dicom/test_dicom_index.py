@@ -187,7 +187,7 @@ def test_a_run_that_was_stopped_is_gone_on_with(
     assert read == ["c.dcm"]
 
 
-@pytest.mark.parametrize("content", [b"", b"else\n1,2\n", b"# feedline dicom index 1\nfilename\n\xff", None])
+@pytest.mark.parametrize("content", [b"", b"else\n1,2\n", b"# feedline dicom index 2\nfilename\n\xff", None])
 def test_an_index_that_cannot_be_used_is_made_anew(folder: Path, content: bytes | None) -> None:
     kept = folder.parent / "kept" / "index.csv"
     kept.parent.mkdir()
