@@ -9,7 +9,7 @@ BACKENDS := torch==2.13.0 jax jaxlib
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
 # what only make test-all runs
-MORE := all_backends or all_kinds or all_seeds or all_transports or examples
+MORE := all_backends or all_kinds or all_seeds or all_transports or examples or wheel
 
 .PHONY: help venv demo bench test test-all lint format e2e constraints clean
 
@@ -20,7 +20,7 @@ venv: .venv/.stamp ## install Feedline and its tools into .venv
 
 .venv/.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP_INSTALL) --constraint constraints.txt --editable '.[trainer,dev]'
+	$(PIP_INSTALL) --constraint constraints.txt --editable '.[trainer,demo,dev]'
 	touch $@
 
 .venv/.stamp-all: .venv/.stamp constraints-all.txt
@@ -60,12 +60,12 @@ constraints: ## write constraints*.txt anew, from the newest versions in a fresh
 	@set -e; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	pins() { "$$tmp/venv/bin/pip" freeze --exclude-editable | sed 's/+.*//'; }; \
 	$(PYTHON) -m venv "$$tmp/venv"; \
-	"$$tmp/venv/bin/pip" install --quiet --editable '.[trainer,dev]'; pins >"$$tmp/base"; \
+	"$$tmp/venv/bin/pip" install --quiet --editable '.[trainer,demo,dev]'; pins >"$$tmp/base"; \
 	"$$tmp/venv/bin/pip" install --quiet --constraint "$$tmp/base" $(BACKENDS); pins >"$$tmp/all"; \
-	{ echo "# what .[trainer,dev] installs: made by 'make constraints'"; cat "$$tmp/base"; } >constraints.txt; \
+	{ echo "# what .[trainer,demo,dev] installs: made by 'make constraints'"; cat "$$tmp/base"; } >constraints.txt; \
 	{ echo "# what 'make test-all' adds: made by 'make constraints'"; \
 	  grep -vxFf "$$tmp/base" "$$tmp/all"; } >constraints-all.txt
 
 clean: ## remove what tools leave behind; .venv stays
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find common producer trainer tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find common feedline producer trainer tests -name __pycache__ -type d -prune -exec rm -rf {} +

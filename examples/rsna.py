@@ -25,8 +25,7 @@ from keras import layers
 from rsna_files import Tree, make_tree
 from rsna_picture import draw_predictions
 
-from feedline import BatchSequence, ImageDataset, build_index
-from feedline.common.sample.ct import CTWindows
+from feedline import BatchSequence, CTWindows, ImageDataset, build_index
 from feedline.rsna import SUBTYPES, predict_tta, weighted_log_loss, write_submission
 from feedline.samplers import BalancedSampler
 from feedline.transforms import Flip, RandomFlip, RandomRotation, RandomZoom

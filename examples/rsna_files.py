@@ -19,7 +19,7 @@ import pydicom
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
-from feedline.trainer.datasets.rsna_csv import HEADER, SUBTYPES
+from feedline.rsna import SUBTYPES
 
 SOURCE = "693_UNCR.dcm"
 AIR = -1000
@@ -252,4 +252,4 @@ def _write_labels(path: Path, labels: list[Labelled]) -> None:
         for image, found in [*labels, *labels[:NUM_REPEATED]]
         for subtype, label in zip(SUBTYPES, found, strict=True)
     ]
-    path.write_text("".join([f"{HEADER}\n", *rows]), encoding="ascii")
+    path.write_text("".join(["ID,Label\n", *rows]), encoding="ascii")

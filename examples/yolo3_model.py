@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from feedline.trainer.targets.yolo import STRIDES, YoloTargets
+from feedline.yolo import STRIDES, YoloTargets
 
 WIDTHS = (16, 32, 64, 96, 128)
 

@@ -12,7 +12,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from feedline.common.extras import what_is_missing
+
 if TYPE_CHECKING:
+    __version__: str
     from feedline.common.sample.ct import CTWindows
     from feedline.trainer.datasets.dataset import ImageDataset
     from feedline.trainer.datasets.dicom.index import build_index
@@ -32,8 +35,6 @@ __all__ = [
     "from_keras_layers",
 ]
 
-__version__ = "0.1.0"
-
 _HOMES = {
     "BatchSequence": "feedline.trainer.sequences.batch_sequence",
     "CTWindows": "feedline.common.sample.ct",
@@ -46,9 +47,19 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("feedline")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        sentence = what_is_missing(error.name)
+        if sentence is None:
+            raise
+        raise ModuleNotFoundError(f"{name}: {sentence}", name=error.name) from error
 
 
 def __dir__() -> list[str]:

@@ -4,70 +4,28 @@ Each name here declares one thing, with the arguments and the meaning of the Ker
 there is one.
 """
 
-from feedline.common.declarations.catalogue import (
-    Albumentations,
-    CenterCrop,
-    CutMix,
-    FillMode,
-    Flip,
-    FlipMode,
-    GaussianNoise,
-    Interpolation,
-    Letterbox,
-    MixUp,
-    Mosaic,
-    Normalization,
-    PythonTransform,
-    RandomBrightness,
-    RandomColorJitter,
-    RandomContrast,
-    RandomCrop,
-    RandomErasing,
-    RandomFlip,
-    RandomGaussianBlur,
-    RandomGrayscale,
-    RandomHue,
-    RandomResizedCrop,
-    RandomRotation,
-    RandomSaturation,
-    RandomShear,
-    RandomTranslation,
-    RandomZoom,
-    Rescaling,
-    Transform,
-    YoloAugment,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Albumentations",
-    "CenterCrop",
-    "CutMix",
-    "FillMode",
-    "Flip",
-    "FlipMode",
-    "GaussianNoise",
-    "Interpolation",
-    "Letterbox",
-    "MixUp",
-    "Mosaic",
-    "Normalization",
-    "PythonTransform",
-    "RandomBrightness",
-    "RandomColorJitter",
-    "RandomContrast",
-    "RandomCrop",
-    "RandomErasing",
-    "RandomFlip",
-    "RandomGaussianBlur",
-    "RandomGrayscale",
-    "RandomHue",
-    "RandomResizedCrop",
-    "RandomRotation",
-    "RandomSaturation",
-    "RandomShear",
-    "RandomTranslation",
-    "RandomZoom",
-    "Rescaling",
-    "Transform",
-    "YoloAugment",
-]
+from feedline.common.declarations import DECLARATIONS
+from feedline.common.declarations.base import FillMode as FillMode
+from feedline.common.declarations.base import Transform as Transform
+from feedline.common.declarations.geometry import FlipMode as FlipMode
+from feedline.common.sample.image import Interpolation as Interpolation
+
+_SHARED = (FillMode, FlipMode, Interpolation, Transform)
+
+# A type checker cannot follow names that are derived, so it is shown the files that they come from: of a star
+# import, and of "X as X", it knows that they are for others. What else is in those files is not here when the
+# program runs.
+if TYPE_CHECKING:
+    from feedline.common.declarations.color import *
+    from feedline.common.declarations.detail import *
+    from feedline.common.declarations.framing import *
+    from feedline.common.declarations.geometry import *
+    from feedline.common.declarations.hue import *
+    from feedline.common.declarations.mixing import *
+    from feedline.common.declarations.plugins import *
+    from feedline.common.declarations.yolo import *
+else:
+    globals().update(DECLARATIONS)
+    __all__ = sorted([*DECLARATIONS, *(shared.__name__ for shared in _SHARED)])

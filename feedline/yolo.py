@@ -1,5 +1,6 @@
 """YOLOv3 detection: what a training script needs beside `BatchSequence`; see docs/yolo.md."""
 
+from feedline.trainer.targets.yolo import STRIDES
 from feedline.trainer.yolo import (
     TINY_YOLO_ANCHORS,
     YOLO_ANCHORS,
@@ -11,6 +12,7 @@ from feedline.trainer.yolo import (
 )
 
 __all__ = [
+    "STRIDES",
     "TINY_YOLO_ANCHORS",
     "YOLO_ANCHORS",
     "Letterbox",

@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NoReturn
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
 from feedline.common.arguments import Pair, pair
-from feedline.common.declarations.catalogue import (
-    CenterCrop,
-    CutMix,
-    GaussianNoise,
-    MixUp,
-    Normalization,
-    RandomBrightness,
-    RandomColorJitter,
-    RandomContrast,
-    RandomCrop,
-    RandomErasing,
-    RandomFlip,
-    RandomGaussianBlur,
-    RandomGrayscale,
-    RandomHue,
-    RandomRotation,
-    RandomSaturation,
-    RandomShear,
-    RandomTranslation,
-    RandomZoom,
-    Rescaling,
-    Transform,
-)
+from feedline.common.declarations import DECLARATIONS
+from feedline.common.declarations.base import Transform
 from feedline.common.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
-SIGMAS_OF_NOISE = 5.0
-"""Our noise ends at 4.3 standard deviations: a range that is wider by so many on both sides clips none."""
+KNOWN: dict[type, type[Transform]] = {
+    getattr(keras.layers, name): declaration
+    for name, declaration in DECLARATIONS.items()
+    if hasattr(keras.layers, name)
+}
+"""The declaration of each layer's name. A subclass of a layer may do anything: it is none of these."""
 
 
 def from_keras_layers(
@@ -78,10 +58,10 @@ def from_keras_layers(
     if seeded:
         logger.info(f"the seeds of {', '.join(seeded)} are not used: the BatchSequence's seed draws all")
     transforms: list[Transform] = []
-    values = np.array(pair("value_range", value_range))
+    value_range = pair("value_range", value_range)
     for layer in known:
-        transforms.append(_declared(layer, values))
-        values = _values_after(transforms[-1], values)
+        transforms.append(_declared(layer, value_range))
+        value_range = transforms[-1].output_range(value_range)
     return tuple(transforms)
 
 
@@ -99,13 +79,25 @@ def _one_by_one(layers: Any) -> Iterator[keras.layers.Layer]:
             raise ConfigurationError(f"expected Keras layers, got {layer!r} among them")
 
 
-def _declared(layer: keras.layers.Layer, values: npt.NDArray[np.float64]) -> Transform:
+def _declared(layer: keras.layers.Layer, value_range: Pair) -> Transform:
     try:
         _check_channels_last(layer)
-        # A subclass may do anything: only the layers themselves are known.
-        return _MAKERS.get(type(layer), _refuse)(layer, values)
+        if type(layer) not in KNOWN:
+            _refuse(layer)
+        return KNOWN[type(layer)].from_keras(_config(layer), value_range)
     except ConfigurationError as error:
         raise ConfigurationError(f"{type(layer).__name__} {layer.name!r}: {error}") from error
+
+
+def _config(layer: keras.layers.Layer) -> dict[str, Any]:
+    """The arguments of a layer, with what it has learned in their place, as plain numbers."""
+    config = layer.get_config()
+    learned = {
+        name: keras.ops.convert_to_numpy(getattr(layer, name)).tolist()
+        for name in ("mean", "variance")
+        if name in config and getattr(layer, name, None) is not None
+    }
+    return {**config, **learned}
 
 
 def _check_channels_last(layer: keras.layers.Layer) -> None:
@@ -116,7 +108,7 @@ def _check_channels_last(layer: keras.layers.Layer) -> None:
         )
 
 
-def _refuse(layer: keras.layers.Layer, _: npt.NDArray[np.float64]) -> Transform:
+def _refuse(layer: keras.layers.Layer) -> NoReturn:
     if type(layer) is keras.layers.Resizing:
         raise ConfigurationError(
             "images are resized before they are transformed: leave the layer out, and pass "
@@ -125,106 +117,5 @@ def _refuse(layer: keras.layers.Layer, _: npt.NDArray[np.float64]) -> Transform:
         )
     raise ConfigurationError(
         "has no counterpart in feedline.transforms: leave it in the model. "
-        f"Known are {', '.join(sorted(known.__name__ for known in _MAKERS))}"
+        f"Known are {', '.join(sorted(known.__name__ for known in KNOWN))}"
     )
-
-
-def _values_after(transform: Transform, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Lowest and highest value of a pixel after `transform`, shape (2,)."""
-    match transform:
-        case Rescaling():
-            ends = values * transform.scale + transform.offset
-        case Normalization():
-            ends = np.subtract.outer(values, transform.mean) / np.sqrt(transform.variance)
-        case _:
-            return values
-    return np.array([np.min(ends), np.max(ends)])
-
-
-# --- one maker for each layer -----------------------------------------------------------------------
-
-_Maker = Callable[[Any, npt.NDArray[np.float64]], Transform]
-"""(layer, lowest and highest value that comes in) -> the declaration."""
-
-
-def _by_its_attributes(declaration: type[Transform]) -> _Maker:
-    """Make what has an argument for each attribute of the same name, with the same meaning."""
-    names = [field.name for field in fields(declaration)]
-    return lambda layer, _: declaration(**{name: getattr(layer, name) for name in names})
-
-
-def _shear(layer: Any, _: npt.NDArray[np.float64]) -> RandomShear:
-    # A number f is kept as (-f, f), which Keras itself does not take for a pair.
-    x, y = (upper if lower < 0.0 else (lower, upper) for lower, upper in (layer.x_factor, layer.y_factor))
-    return RandomShear(x, y, layer.interpolation, layer.fill_mode, layer.fill_value)
-
-
-def _jitter(layer: Any, _: npt.NDArray[np.float64]) -> RandomColorJitter:
-    # Its own layers know from which range they draw.
-    names = ("brightness", "contrast", "saturation", "hue")
-    parts = {name: getattr(layer, f"random_{name}") for name in names}
-    factors = {f"{name}_factor": part.factor for name, part in parts.items() if part is not None}
-    return RandomColorJitter(layer.value_range, **factors)
-
-
-def _blur(layer: Any, _: npt.NDArray[np.float64]) -> RandomGaussianBlur:
-    height, width = layer.kernel_size
-    if height != width:
-        raise ConfigurationError(
-            f"kernel_size=({height}, {width}) cannot be carried over: it must be one number"
-        )
-    return RandomGaussianBlur(layer.factor, height, layer.sigma, layer.value_range)
-
-
-def _noise(layer: Any, values: npt.NDArray[np.float64]) -> GaussianNoise:
-    # Keras does not clip.
-    margin = SIGMAS_OF_NOISE * layer.stddev
-    lowest, highest = float(values[0]) - margin, float(values[1]) + margin
-    return GaussianNoise(layer.stddev / (highest - lowest), (lowest, highest))
-
-
-def _normalization(layer: Any, _: npt.NDArray[np.float64]) -> Normalization:
-    if layer.invert:
-        raise ConfigurationError("invert=True cannot be carried over: use a Rescaling")
-    if layer.axis not in {(), (-1,), (3,)}:
-        raise ConfigurationError(f"axis={layer.axis} cannot be carried over: it must be -1 or None")
-    built = layer.mean is not None
-    mean, variance = (layer.mean, layer.variance) if built else (layer.input_mean, layer.input_variance)
-    if mean is None:
-        raise ConfigurationError("has neither mean nor variance: adapt() it first, or give it both")
-    return Normalization(_one_or_each(mean), _one_or_each(variance))
-
-
-def _one_or_each(values: Any) -> Any:
-    """One number, or one for each channel, of what a layer has broadcast."""
-    plain = np.ravel(keras.ops.convert_to_numpy(values)).tolist()
-    return plain[0] if len(plain) == 1 else tuple(plain)
-
-
-_MAKERS: dict[type, _Maker] = {
-    **{
-        getattr(keras.layers, declaration.__name__): _by_its_attributes(declaration)
-        for declaration in (
-            RandomFlip,
-            RandomRotation,
-            RandomTranslation,
-            RandomZoom,
-            RandomCrop,
-            CenterCrop,
-            RandomBrightness,
-            RandomContrast,
-            RandomSaturation,
-            RandomHue,
-            RandomGrayscale,
-            RandomErasing,
-            MixUp,
-            CutMix,
-            Rescaling,
-        )
-    },
-    keras.layers.RandomShear: _shear,
-    keras.layers.RandomColorJitter: _jitter,
-    keras.layers.RandomGaussianBlur: _blur,
-    keras.layers.GaussianNoise: _noise,
-    keras.layers.Normalization: _normalization,
-}

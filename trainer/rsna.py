@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.declarations.catalogue import Transform
+from feedline.common.declarations.base import Transform
 from feedline.common.errors import ConfigurationError
 from feedline.trainer.datasets.rsna_csv import HEADER, IMAGE_ID, SUBTYPES
 from feedline.trainer.sequences.batch_sequence import BatchSequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from feedline.common.declarations.catalogue import Letterbox, YoloAugment
+from feedline.common.declarations.yolo import Letterbox, YoloAugment
 from feedline.common.errors import ConfigurationError
 from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.sequences.batch_sequence import BatchSequence

@@ -15,4 +15,12 @@ Arguments that several share, as in Keras:
 
 Keras' ``seed`` does not exist here because all draws come from the job's seed, so that a batch is the
 same whoever builds it; ``data_format`` does not because batches are always channels-last.
+
+Each class that is a `declaration` enters itself into `DECLARATIONS`; all files that have some are imported
+here, and named in `feedline.transforms` for type checkers.
 """
+
+from feedline.common.declarations import color, detail, framing, geometry, hue, mixing, plugins, yolo
+from feedline.common.declarations.base import DECLARATIONS
+
+__all__ = ["DECLARATIONS", "color", "detail", "framing", "geometry", "hue", "mixing", "plugins", "yolo"]

@@ -1,12 +1,12 @@
-"""What all declarations share: how arguments are checked, and what a factor is."""
+"""What all declarations share: how they get their name, how arguments are checked, and what a factor is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar, dataclass_transform
 
 import numpy as np
 import numpy.typing as npt
@@ -82,26 +82,54 @@ SHARED_CHECKS: Mapping[str, Check] = MappingProxyType({
 """What arguments must be that several declarations have, by name."""
 
 
+DEEP_RANGES: Mapping[str, Pair] = MappingProxyType({"uint16": (0, 65535), "int16": (-1024, 3071)})
+"""Of pixels deeper than 8 bits: an example for each dtype."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transform:
     """One thing that is done to every image of a job.
 
     `_NUM_DRAWS` says how many uniforms one sample consumes, `_CHECKS` what arguments must be that are not
-    among `SHARED_CHECKS`, or are something else here.
+    among `SHARED_CHECKS`, or are something else here, and `_EXAMPLE` with which arguments its effect is seen.
     """
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     _NUM_DRAWS: ClassVar[int] = 1
     _CHECKS: ClassVar[Mapping[str, Check]] = MappingProxyType({})
+
+    @classmethod
+    def example(cls) -> Self:
+        """One of its kind whose effect is seen: the docs draw and time it, and tests try it."""
+        return cls(**cls._EXAMPLE)
+
+    @classmethod
+    def from_keras(cls, config: Mapping[str, Any], value_range: Pair) -> Transform:  # noqa: ARG003
+        """Declare what the Keras layer of its name does, where Keras' code and its documentation agree.
+
+        Parameters
+        ----------
+        config : mapping
+            What ``get_config()`` of the layer returns, in plain numbers and texts.
+        value_range : (float, float)
+            Lowest and highest value of a pixel that comes in.
+
+        Raises
+        ------
+        ConfigurationError
+            If an argument of the layer has no counterpart.
+        """
+        return cls(**{argument.name: config[argument.name] for argument in fields(cls)})
 
     def __post_init__(self) -> None:
         """Bring every argument into one form, or refuse it."""
         checks = {**SHARED_CHECKS, **self._CHECKS}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is None and field.default is None:
+        for argument in fields(self):
+            value = getattr(self, argument.name)
+            if value is None and argument.default is None:
                 continue
-            label = f"{field.name} of {type(self).__name__}"
-            object.__setattr__(self, field.name, checks[field.name](label, value))
+            label = f"{argument.name} of {type(self).__name__}"
+            object.__setattr__(self, argument.name, checks[argument.name](label, value))
 
     @property
     def num_draws(self) -> int:
@@ -119,6 +147,58 @@ class Transform:
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of what comes out of an image of (height, width), in pixels."""
         return size
+
+    def output_dtype(self, dtype: str) -> str:
+        """Name the dtype of what comes out of pixels of `dtype`.
+
+        Raises
+        ------
+        ConfigurationError
+            If pixels of more than 8 bits would be clipped, or cannot be taken.
+        """
+        if dtype in DEEP_RANGES and getattr(self, "value_range", None) == (0.0, 255.0):
+            raise ConfigurationError(
+                f"{type(self).__name__} would clip {dtype} pixels to value_range=(0, 255): "
+                f"pass the range of your pixels, such as value_range={DEEP_RANGES[dtype]}"
+            )
+        return dtype
+
+    def output_range(self, value_range: Pair) -> Pair:
+        """(lowest, highest) value of a pixel that comes out, if those that come in lie in `value_range`."""
+        return value_range
+
+
+DECLARATIONS: dict[str, type[Transform]] = {}
+"""Every declaration by the name that travels; full once the package is imported."""
+
+AnyTransform = TypeVar("AnyTransform", bound=Transform)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def declaration(cls: type[AnyTransform]) -> type[AnyTransform]:
+    """Make a frozen dataclass with slots of a class, and enter it under its name: then it is one of all.
+
+    Raises
+    ------
+    TypeError
+        If it has no `_EXAMPLE` of its own, or the name is taken.
+    ConfigurationError
+        If the example cannot work.
+    """
+    if "_EXAMPLE" not in vars(cls):
+        raise TypeError(f"{cls.__name__} needs an _EXAMPLE: the arguments with which its effect is seen")
+    if cls.__name__ in DECLARATIONS:
+        raise TypeError(f"there are two declarations of the name {cls.__name__}")
+    made = dataclass(frozen=True, slots=True)(cls)
+    made.example()
+    DECLARATIONS[made.__name__] = made
+    return made
+
+
+def check_takes_8_bits(transform: Transform, dtype: str) -> None:
+    """Raise ConfigurationError if pixels of `dtype` have more than 8 bits."""
+    if dtype in DEEP_RANGES:
+        raise ConfigurationError(f"{transform} takes pixels of 8 bits, got {dtype}: ask for dtype='uint8'")
 
 
 def check_has_colors(transform: Transform, channels: int) -> None:

@@ -1,7 +1,4 @@
-"""What a user may ask to be done to each image, and lists of it: sizes, dtypes, the form that travels.
-
-The declarations themselves are in `feedline.common.declarations`, each with its arguments.
-"""
+"""Lists of declarations: their draws, their order, sizes, dtypes, and the form that travels."""
 
 from __future__ import annotations
 
@@ -10,130 +7,16 @@ from dataclasses import fields
 from math import prod
 from typing import Any
 
-from feedline.common.declarations.base import Draws, FillMode, Transform
-from feedline.common.declarations.color import (
-    Normalization,
-    RandomBrightness,
-    RandomColorJitter,
-    RandomContrast,
-    RandomGrayscale,
-    RandomHue,
-    RandomSaturation,
-    Rescaling,
-)
-from feedline.common.declarations.detail import GaussianNoise, RandomErasing, RandomGaussianBlur
-from feedline.common.declarations.framing import Framing, RandomResizedCrop
-from feedline.common.declarations.geometry import (
-    CenterCrop,
-    Flip,
-    FlipMode,
-    RandomCrop,
-    RandomFlip,
-    RandomRotation,
-    RandomShear,
-    RandomTranslation,
-    RandomZoom,
-)
-from feedline.common.declarations.mixing import Collage, CutMix, Mixing, MixUp, Mosaic, Patch
-from feedline.common.declarations.plugins import Albumentations, Foreign, PythonTransform
-from feedline.common.declarations.yolo import Letterbox, Resample, YoloAugment
+from feedline.common.declarations import DECLARATIONS
+from feedline.common.declarations.base import Transform
+from feedline.common.declarations.framing import Framing
+from feedline.common.declarations.mixing import Mixing
 from feedline.common.errors import ConfigurationError, RemoteProtocolError
-from feedline.common.sample.image import Interpolation
 from feedline.common.user_code import Arguments
-
-__all__ = [
-    "DECLARATIONS",
-    "Albumentations",
-    "CenterCrop",
-    "Collage",
-    "CutMix",
-    "Draws",
-    "FillMode",
-    "Flip",
-    "FlipMode",
-    "Foreign",
-    "Framing",
-    "GaussianNoise",
-    "Interpolation",
-    "Letterbox",
-    "MixUp",
-    "Mixing",
-    "Mosaic",
-    "Normalization",
-    "Patch",
-    "PythonTransform",
-    "RandomBrightness",
-    "RandomColorJitter",
-    "RandomContrast",
-    "RandomCrop",
-    "RandomErasing",
-    "RandomFlip",
-    "RandomGaussianBlur",
-    "RandomGrayscale",
-    "RandomHue",
-    "RandomResizedCrop",
-    "RandomRotation",
-    "RandomSaturation",
-    "RandomShear",
-    "RandomTranslation",
-    "RandomZoom",
-    "Rescaling",
-    "Transform",
-    "YoloAugment",
-    "check_channels",
-    "check_order",
-    "from_wire",
-    "is_framed",
-    "num_draws",
-    "num_sources",
-    "output_dtype",
-    "output_size",
-    "to_wire",
-]
-
-DECLARATIONS: dict[str, type[Transform]] = {
-    declaration.__name__: declaration
-    for declaration in (
-        Flip,
-        RandomFlip,
-        RandomRotation,
-        RandomTranslation,
-        RandomZoom,
-        RandomShear,
-        RandomCrop,
-        CenterCrop,
-        RandomBrightness,
-        RandomContrast,
-        RandomSaturation,
-        RandomHue,
-        RandomColorJitter,
-        RandomGrayscale,
-        RandomGaussianBlur,
-        GaussianNoise,
-        RandomErasing,
-        Rescaling,
-        Normalization,
-        RandomResizedCrop,
-        Letterbox,
-        YoloAugment,
-        MixUp,
-        CutMix,
-        Mosaic,
-        PythonTransform,
-        Albumentations,
-    )
-}
-"""Every declaration by the name that travels. `feedline.producer.transforms.registry` says what each does."""
 
 DTYPES = ("uint8", "uint16", "int16", "float32")
 """What a job may ask for; float32 is decoded as uint8, Hounsfield units as int16, and keeps its range until
-one of `MAKE_FLOATS`."""
-
-MAKE_FLOATS = (Rescaling, Normalization)
-"""What comes out of these is no whole number in the range of pixels any more."""
-
-_RANGES = {"uint16": "(0, 65535)", "int16": "(-1024, 3071)"}
-"""Of pixels deeper than 8 bits: an example for each dtype."""
+a transform makes floats of another."""
 
 
 def num_draws(transforms: Iterable[Transform]) -> int:
@@ -181,22 +64,18 @@ def check_channels(transforms: Iterable[Transform], channels: int) -> None:
 
 
 def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:
-    """Name the dtype of the batch of a job of `dtype`: the same, or float32 after one of `MAKE_FLOATS`.
+    """Name the dtype of the batch of a job of `dtype`: the same, or float32 if a transform makes floats.
 
     Raises
     ------
     ConfigurationError
-        If `dtype` is none of `DTYPES`, or if a transform would clip 16-bit pixels to 8 bits.
+        If `dtype` is none of `DTYPES`, or if a transform cannot take, or would clip, pixels of such a depth.
     """
     if dtype not in DTYPES:
         raise ConfigurationError(f"dtype must be one of {DTYPES}, got {dtype!r}")
-    result = dtype
     for transform in transforms:
-        if isinstance(transform, MAKE_FLOATS):
-            result = "float32"
-        elif result in _RANGES:
-            _refuse_deep(transform, result)
-    return result
+        dtype = transform.output_dtype(dtype)
+    return dtype
 
 
 def to_wire(transforms: Iterable[Transform]) -> list[Any]:
@@ -235,18 +114,6 @@ def _one_from_wire(item: Any) -> Transform:
         return declaration(**arguments)
     except (ConfigurationError, TypeError) as error:
         raise RemoteProtocolError(f"{name} cannot be made from {arguments!r}: {error}") from error
-
-
-def _refuse_deep(transform: Transform, dtype: str) -> None:
-    """Raise a ConfigurationError if pixels of more than 8 bits would be clipped, or cannot be taken."""
-    if isinstance(transform, YoloAugment) or getattr(transform, "resample", None) == Resample.PIL:
-        raise ConfigurationError(f"{transform} takes pixels of 8 bits, got {dtype}: ask for dtype='uint8'")
-    value_range = getattr(transform, "value_range", None)
-    if value_range == (0.0, 255.0):
-        raise ConfigurationError(
-            f"{type(transform).__name__} would clip {dtype} pixels to value_range=(0, 255): "
-            f"pass the range of your pixels, such as value_range={_RANGES[dtype]}"
-        )
 
 
 def _plain(value: Any) -> Any:

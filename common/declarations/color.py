@@ -1,36 +1,31 @@
-"""Declarations that change values where they are: brightness, contrast, colours, rescaling."""
+"""Declarations that change each value by itself: brightness, contrast, rescaling, normalization."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
-from feedline.common.arguments import Pair, numbers
+from feedline.common.arguments import Pair, numbers, whole
 from feedline.common.declarations.base import (
     Check,
     Draws,
     Transform,
     between,
-    bounds_from_zero,
     bounds_of,
-    check_has_colors,
     check_one_each,
+    declaration,
     factor_from,
-    number_from,
 )
 from feedline.common.errors import ConfigurationError
 
 KERAS_EPSILON = 1e-7
 """``keras.backend.epsilon()``, unless someone sets it: it keeps Keras' layers from dividing by 0."""
 
-SATURATION = factor_from(-1.0)
-"""What a factor of saturation must be."""
 
-
-@dataclass(frozen=True, slots=True)
+@declaration
 class RandomBrightness(Transform):
     """Add one number to all channels, as ``keras.layers.RandomBrightness``.
 
@@ -45,12 +40,14 @@ class RandomBrightness(Transform):
     factor: float | Pair
     value_range: Pair = (0.0, 255.0)
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": 0.4}
+
     def delta(self, draws: Draws) -> float:
         """Draw what is added, in pixel values."""
         return between(bounds_of(self.factor), draws[0]) * (self.value_range[1] - self.value_range[0])
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class RandomContrast(Transform):
     """Stretch each channel about its mean, as ``keras.layers.RandomContrast`` is documented.
 
@@ -66,6 +63,7 @@ class RandomContrast(Transform):
     factor: float | Pair
     value_range: Pair = (0.0, 255.0)
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": 0.7}
     _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": factor_from(0.0)}
 
     def stretch(self, draws: Draws) -> float:
@@ -74,7 +72,47 @@ class RandomContrast(Transform):
         return between((1.0 - lower, 1.0 + upper), draws[0])
 
 
-@dataclass(frozen=True, slots=True)
+def _bits(label: str, value: Any) -> int | tuple[int, int]:
+    """Read a number of bits, or a pair of them; ConfigurationError if it is neither."""
+    known = factor_from(1, 8)(label, value)
+    if isinstance(known, tuple):
+        lower, upper = sorted(whole(label, bits) for bits in value)
+        return lower, upper
+    return whole(label, value)
+
+
+@declaration
+class RandomPosterization(Transform):
+    """Keep the upper bits of each value, as ``keras.layers.RandomPosterization`` is documented.
+
+    Parameters
+    ----------
+    factor : int or (int, int)
+        How many of 8 bits are kept, 1 to 8: all as likely that lie between the ends of a pair, and these. The
+        code of Keras 3.15 reads ``f`` as ``(1, f)``, and never draws the upper end.
+    value_range : (float, float)
+        See the top of the file.
+    """
+
+    factor: int | tuple[int, int]
+    value_range: Pair = (0.0, 255.0)
+
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": (1, 5)}
+    _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": _bits}
+
+    @classmethod
+    def from_keras(cls, config: Mapping[str, Any], _: Pair) -> RandomPosterization:
+        """See `Transform`; the upper end is one that Keras draws, too."""
+        lower, upper = config["factor"]
+        return cls((lower, max(lower, upper - 1)), config["value_range"])
+
+    def bits(self, draws: Draws) -> int:
+        """How many bits are kept, 1 to 8."""
+        lower, upper = self.factor if isinstance(self.factor, tuple) else (self.factor, self.factor)
+        return lower + int(draws[0] * (upper - lower + 1))
+
+
+@declaration
 class Rescaling(Transform):
     """Multiply by `scale` and add `offset`, as ``keras.layers.Rescaling``; the batch becomes float32.
 
@@ -87,10 +125,19 @@ class Rescaling(Transform):
     scale: float
     offset: float = 0.0
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"scale": 1 / 255}
     _NUM_DRAWS: ClassVar[int] = 0
 
+    def output_dtype(self, _: str) -> str:
+        """Floats, whatever comes in."""
+        return "float32"
 
-@dataclass(frozen=True, slots=True)
+    def output_range(self, value_range: Pair) -> Pair:
+        """Both ends rescaled."""
+        return _ends_of(np.array(value_range) * self.scale + self.offset)
+
+
+@declaration
 class Normalization(Transform):
     """Subtract a mean and divide by a standard deviation, as ``keras.layers.Normalization``; makes float32.
 
@@ -103,6 +150,7 @@ class Normalization(Transform):
     mean: float | tuple[float, ...]
     variance: float | tuple[float, ...]
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"mean": 127.5, "variance": 4000.0}
     _NUM_DRAWS: ClassVar[int] = 0
     _CHECKS: ClassVar[Mapping[str, Check]] = {"mean": numbers, "variance": numbers}
 
@@ -118,130 +166,37 @@ class Normalization(Transform):
         if np.min(self.variance) < 0.0:
             raise ConfigurationError(f"variance of Normalization must not be negative, got {self.variance}")
 
+    @classmethod
+    def from_keras(cls, config: Mapping[str, Any], _: Pair) -> Normalization:
+        """See `Transform`; of the last axis or of none, with numbers that are known."""
+        if config["invert"]:
+            raise ConfigurationError("invert=True cannot be carried over: use a Rescaling")
+        if tuple(config["axis"]) not in {(), (-1,), (3,)}:
+            raise ConfigurationError(
+                f"axis={tuple(config['axis'])} cannot be carried over: it must be -1 or None"
+            )
+        if config["mean"] is None:
+            raise ConfigurationError("has neither mean nor variance: adapt() it first, or give it both")
+        return cls(_one_or_each(config["mean"]), _one_or_each(config["variance"]))
+
     def check_channels(self, channels: int) -> None:
         """There must be one number, or one for each channel."""
         check_one_each("mean of Normalization", self.mean, channels)
 
+    def output_dtype(self, _: str) -> str:
+        """Floats, whatever comes in."""
+        return "float32"
 
-@dataclass(frozen=True, slots=True)
-class _OfColors(Transform):
-    """What only images with colours have; an alpha channel is left as it is."""
-
-    def check_channels(self, channels: int) -> None:
-        """Colours must be there."""
-        check_has_colors(self, channels)
-
-
-@dataclass(frozen=True, slots=True)
-class RandomGrayscale(Transform):
-    """Take the colour out of some images, as ``keras.layers.RandomGrayscale``.
-
-    Parameters
-    ----------
-    factor : float
-        The share of images, in [0, 1]. Red, green and blue become
-        0.2989 red + 0.5870 green + 0.1140 blue; alpha, and an image of one channel, stay.
-    """
-
-    factor: float = 0.5
-
-    _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": number_from(0.0, 1.0)}
-
-    def applies(self, draws: Draws) -> bool:
-        """Whether this sample becomes grey."""
-        return bool(draws[0] < self.factor)
+    def output_range(self, value_range: Pair) -> Pair:
+        """The lowest and the highest value of any channel."""
+        return _ends_of(np.subtract.outer(value_range, self.mean) / np.sqrt(self.variance))
 
 
-@dataclass(frozen=True, slots=True)
-class RandomSaturation(_OfColors):
-    """Make colours paler or stronger, as ``keras.layers.RandomSaturation`` is documented.
-
-    Parameters
-    ----------
-    factor : float or (float, float)
-        0 is grey, 0.5 changes nothing, 1 is as colourful as can be; ``f`` means ``(0, f)``. A pair may
-        begin at -1: below 0 is grey, too. The code of Keras 3.15 reads ``f`` as ``(-f, f)``.
-    value_range : (float, float)
-        See the top of the file.
-    """
-
-    factor: float | Pair
-    value_range: Pair = (0.0, 255.0)
-
-    _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": SATURATION}
-
-    def times(self, draws: Draws) -> float:
-        """By how much saturation, in [0, 1], is multiplied: f / (1 - f), 0 for a negative f."""
-        factor = between(bounds_from_zero(self.factor), draws[0])
-        return max(0.0, factor / (1.0 - factor + KERAS_EPSILON))
+def _ends_of(values: npt.NDArray[np.float64]) -> Pair:
+    return float(np.min(values)), float(np.max(values))
 
 
-@dataclass(frozen=True, slots=True)
-class RandomHue(_OfColors):
-    """Turn the circle of colours, as ``keras.layers.RandomHue``.
-
-    Parameters
-    ----------
-    factor : float or (float, float)
-        In [0, 1], of half a turn; ``f`` means ``(0, f)``. The direction is random.
-    value_range : (float, float)
-        See the top of the file.
-    """
-
-    factor: float | Pair
-    value_range: Pair = (0.0, 255.0)
-
-    _NUM_DRAWS: ClassVar[int] = 2
-    _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": factor_from(0.0)}
-
-    def turn(self, draws: Draws) -> float:
-        """Turns of the circle, in [-0.5, 0.5]; a third takes red to green."""
-        sign = 1.0 if draws[0] < 0.5 else -1.0
-        return 0.5 * sign * between(bounds_from_zero(self.factor), draws[1])
-
-
-@dataclass(frozen=True, slots=True)
-class RandomColorJitter(Transform):
-    """Brightness, contrast, saturation and hue in this order, as ``keras.layers.RandomColorJitter``.
-
-    Parameters
-    ----------
-    value_range : (float, float)
-        See the top of the file.
-    brightness_factor, contrast_factor, saturation_factor, hue_factor : float, (float, float) or None
-        What the declaration of that name takes; None leaves it out. Alpha stays as it is.
-    """
-
-    value_range: Pair = (0.0, 255.0)
-    brightness_factor: float | Pair | None = None
-    contrast_factor: float | Pair | None = None
-    saturation_factor: float | Pair | None = None
-    hue_factor: float | Pair | None = None
-
-    _CHECKS: ClassVar[Mapping[str, Check]] = {
-        "brightness_factor": factor_from(-1.0),
-        "contrast_factor": factor_from(0.0),
-        "saturation_factor": SATURATION,
-        "hue_factor": factor_from(0.0),
-    }
-
-    @property
-    def parts(self) -> tuple[Transform, ...]:
-        """The declarations that it stands for, in their order."""
-        factors = {
-            RandomBrightness: self.brightness_factor,
-            RandomContrast: self.contrast_factor,
-            RandomSaturation: self.saturation_factor,
-            RandomHue: self.hue_factor,
-        }
-        return tuple(make(factor, self.value_range) for make, factor in factors.items() if factor is not None)
-
-    @property
-    def num_draws(self) -> int:
-        """Those of its parts, one after another."""
-        return sum(part.num_draws for part in self.parts)
-
-    def check_channels(self, channels: int) -> None:
-        """Colours must be there if saturation or hue is to change."""
-        if self.saturation_factor is not None or self.hue_factor is not None:
-            check_has_colors(self, channels)
+def _one_or_each(values: Any) -> Any:
+    """One number, or one for each channel, of what a layer has broadcast."""
+    plain = np.ravel(values).tolist()
+    return plain[0] if len(plain) == 1 else tuple(plain)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from feedline.common.arguments import Pair, numbers, pixels
@@ -14,10 +13,14 @@ from feedline.common.declarations.base import (
     between,
     bounds_from_zero,
     check_one_each,
+    declaration,
     factor_from,
     number_from,
 )
 from feedline.common.errors import ConfigurationError
+
+SIGMAS_OF_NOISE = 5.0
+"""Our noise ends at 4.3 standard deviations: a range that is wider by so many on both sides clips none."""
 
 
 def is_chosen(factor: float | Pair, draw: float) -> bool:
@@ -37,7 +40,7 @@ def odd_pixels(label: str, value: Any) -> int:
     return count
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class RandomGaussianBlur(Transform):
     """Blur some images, as ``keras.layers.RandomGaussianBlur``.
 
@@ -60,12 +63,23 @@ class RandomGaussianBlur(Transform):
     sigma: float | Pair = 1.0
     value_range: Pair = (0.0, 255.0)
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": (0.8, 0.8), "kernel_size": 9, "sigma": 3.0}
     _NUM_DRAWS: ClassVar[int] = 3
     _CHECKS: ClassVar[Mapping[str, Check]] = {
         "factor": factor_from(0.0),
         "kernel_size": odd_pixels,
         "sigma": factor_from(0.0, 1000.0),
     }
+
+    @classmethod
+    def from_keras(cls, config: Mapping[str, Any], _: Pair) -> RandomGaussianBlur:
+        """See `Transform`; the kernel must be a square."""
+        height, width = config["kernel_size"]
+        if height != width:
+            raise ConfigurationError(
+                f"kernel_size=({height}, {width}) cannot be carried over: it must be one number"
+            )
+        return cls(config["factor"], height, config["sigma"], config["value_range"])
 
     def applies(self, draws: Draws) -> bool:
         """Whether this sample is blurred."""
@@ -77,7 +91,7 @@ class RandomGaussianBlur(Transform):
         return between(bounds, draws[1]) + 1e-6, between(bounds, draws[2]) + 1e-6
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class GaussianNoise(Transform):
     """Add a normally distributed number to each value, as ``keras.layers.GaussianNoise``.
 
@@ -92,7 +106,16 @@ class GaussianNoise(Transform):
     stddev: float
     value_range: Pair = (0.0, 255.0)
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"stddev": 0.1}
     _CHECKS: ClassVar[Mapping[str, Check]] = {"stddev": number_from(0.0, 1.0)}
+
+    @classmethod
+    def from_keras(cls, config: Mapping[str, Any], value_range: Pair) -> GaussianNoise:
+        """See `Transform`; Keras does not clip, so nothing is, either."""
+        stddev = config["stddev"]
+        margin = SIGMAS_OF_NOISE * stddev
+        lowest, highest = value_range[0] - margin, value_range[1] + margin
+        return cls(stddev / (highest - lowest), (lowest, highest))
 
     @property
     def sigma(self) -> float:
@@ -100,7 +123,7 @@ class GaussianNoise(Transform):
         return self.stddev * (self.value_range[1] - self.value_range[0])
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class RandomErasing(Transform):
     """Overwrite a box, as ``keras.layers.RandomErasing``.
 
@@ -123,6 +146,7 @@ class RandomErasing(Transform):
     fill_value: float | tuple[float, ...] | None = None
     value_range: Pair = (0.0, 255.0)
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": (0.8, 0.8), "scale": (0.05, 0.3)}
     _NUM_DRAWS: ClassVar[int] = 6
     _CHECKS: ClassVar[Mapping[str, Check]] = {
         "factor": factor_from(0.0),

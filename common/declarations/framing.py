@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from feedline.common.arguments import Pair, pair
-from feedline.common.declarations.base import Check, Draws, Transform, between
+from feedline.common.declarations.base import Check, Draws, Transform, between, declaration
 from feedline.common.errors import ConfigurationError
 
 
@@ -21,7 +21,15 @@ class Framing(Transform):
     """Takes the whole image of a file, and gives one of ``image_size``."""
 
 
-@dataclass(frozen=True, slots=True)
+def _positive(label: str, value: object, highest: float) -> Pair:
+    lower, upper = sorted(pair(label, value))
+    if lower <= 0 or upper > highest:
+        limit = "" if math.isinf(highest) else f" and at most {highest:g}"
+        raise ConfigurationError(f"{label} must be a pair of numbers above 0{limit}, got {value!r}")
+    return lower, upper
+
+
+@declaration
 class RandomResizedCrop(Framing):
     """Cut out a window of random area and ratio of sides, and resize it, as torchvision's of that name.
 
@@ -37,6 +45,7 @@ class RandomResizedCrop(Framing):
     scale: Pair = (0.08, 1.0)
     ratio: Pair = (3 / 4, 4 / 3)
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"scale": (0.2, 0.8)}
     _NUM_DRAWS: ClassVar[int] = 4
     _CHECKS: ClassVar[Mapping[str, Check]] = {
         "scale": lambda label, value: _positive(label, value, 1.0),
@@ -53,11 +62,3 @@ class RandomResizedCrop(Framing):
         width = min(max(round(math.sqrt(area * ratio)), 1), size[1])
         top, left = int(draws[2] * (size[0] - height + 1)), int(draws[3] * (size[1] - width + 1))
         return top, left, height, width
-
-
-def _positive(label: str, value: object, highest: float) -> Pair:
-    lower, upper = sorted(pair(label, value))
-    if lower <= 0 or upper > highest:
-        limit = "" if math.isinf(highest) else f" and at most {highest:g}"
-        raise ConfigurationError(f"{label} must be a pair of numbers above 0{limit}, got {value!r}")
-    return lower, upper

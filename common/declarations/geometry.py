@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from feedline.common.arguments import Pair
 from feedline.common.declarations.base import (
@@ -16,6 +16,7 @@ from feedline.common.declarations.base import (
     Transform,
     between,
     bounds_of,
+    declaration,
     factor_from,
     one_name_of,
 )
@@ -31,7 +32,7 @@ class FlipMode(StrEnum):
     HORIZONTAL_AND_VERTICAL = "horizontal_and_vertical"
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class RandomFlip(Transform):
     """Mirror one image in two, as ``keras.layers.RandomFlip``.
 
@@ -44,6 +45,7 @@ class RandomFlip(Transform):
 
     mode: str = FlipMode.HORIZONTAL_AND_VERTICAL
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"mode": FlipMode.HORIZONTAL}
     _CHECKS: ClassVar[Mapping[str, Check]] = {"mode": one_name_of(FlipMode)}
 
     def flips(self, draws: Draws) -> bool:
@@ -51,7 +53,7 @@ class RandomFlip(Transform):
         return bool(draws[0] < 0.5)
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class Flip(RandomFlip):
     """Mirror every image: a `RandomFlip` without the chance, for test-time augmentation.
 
@@ -63,12 +65,14 @@ class Flip(RandomFlip):
 
     mode: str = FlipMode.HORIZONTAL
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"mode": FlipMode.HORIZONTAL}
+
     def flips(self, draws: Draws) -> bool:  # noqa: ARG002 - the draw is still made, as for any flip
         """Say that this sample is flipped."""
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class RandomRotation(Transform):
     """Turn about the centre, as ``keras.layers.RandomRotation``.
 
@@ -85,12 +89,14 @@ class RandomRotation(Transform):
     interpolation: str = Interpolation.BILINEAR
     fill_value: float = 0.0
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": 0.1}
+
     def angle(self, draws: Draws) -> float:
         """Degrees, positive counter-clockwise."""
         return 360.0 * between(bounds_of(self.factor), draws[0])
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class RandomTranslation(Transform):
     """Shift, as ``keras.layers.RandomTranslation``.
 
@@ -108,6 +114,7 @@ class RandomTranslation(Transform):
     interpolation: str = Interpolation.BILINEAR
     fill_value: float = 0.0
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"height_factor": 0.2, "width_factor": 0.2}
     _NUM_DRAWS: ClassVar[int] = 2
 
     def shift(self, draws: Draws) -> Pair:
@@ -116,7 +123,7 @@ class RandomTranslation(Transform):
         return between(down, draws[0]), between(right, draws[1])
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class RandomZoom(Transform):
     """Zoom about the centre, as ``keras.layers.RandomZoom``.
 
@@ -136,6 +143,8 @@ class RandomZoom(Transform):
     interpolation: str = Interpolation.BILINEAR
     fill_value: float = 0.0
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"height_factor": 0.4}
+
     # Keras excludes -1, at which nothing would be seen.
     _CHECKS: ClassVar[Mapping[str, Check]] = dict.fromkeys(
         ("height_factor", "width_factor"), factor_from(math.nextafter(-1.0, 0.0))
@@ -154,7 +163,7 @@ class RandomZoom(Transform):
         return height, 1.0 + between(bounds_of(self.width_factor), draws[1])
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class RandomShear(Transform):
     """Slant along x and y from the top left corner, as ``keras.layers.RandomShear``.
 
@@ -173,8 +182,16 @@ class RandomShear(Transform):
     fill_mode: str = FillMode.REFLECT
     fill_value: float = 0.0
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"x_factor": 0.3, "y_factor": 0.3}
     _NUM_DRAWS: ClassVar[int] = 3
     _CHECKS: ClassVar[Mapping[str, Check]] = dict.fromkeys(("x_factor", "y_factor"), factor_from(0.0))
+
+    @classmethod
+    def from_keras(cls, config: Mapping[str, Any], _: Pair) -> RandomShear:
+        """See `Transform`; a number f is kept as (-f, f), which Keras itself does not take for a pair."""
+        bounds = config["x_factor"], config["y_factor"]
+        x, y = (upper if lower < 0.0 else (lower, upper) for lower, upper in bounds)
+        return cls(x, y, config["interpolation"], config["fill_mode"], config["fill_value"])
 
     def shear(self, draws: Draws) -> Pair:
         """How far to the right a pixel is looked up per row, and how far down per column."""
@@ -207,10 +224,11 @@ class _Crop(Transform):
         return self.height, self.width
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class RandomCrop(_Crop):
     """Cut out a window at a random place, as ``keras.layers.RandomCrop``; parameters as in `_Crop`."""
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"height": 72, "width": 72}
     _NUM_DRAWS: ClassVar[int] = 2
 
     @property
@@ -223,10 +241,11 @@ class RandomCrop(_Crop):
         return int(draws[0] * (size[0] - self.height + 1)), int(draws[1] * (size[1] - self.width + 1))
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class CenterCrop(_Crop):
     """Cut out the window in the middle, as ``keras.layers.CenterCrop``; parameters as in `_Crop`."""
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"height": 72, "width": 72}
     _NUM_DRAWS: ClassVar[int] = 0
 
     def corner(self, _: Draws, size: tuple[int, int]) -> tuple[int, int]:

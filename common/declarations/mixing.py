@@ -10,10 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from feedline.common.arguments import Pair, number, pair
-from feedline.common.declarations.base import Check, Draws, Transform, between, bounds_from_zero, factor_from
+from feedline.common.declarations.base import (
+    Check,
+    Draws,
+    Transform,
+    between,
+    bounds_from_zero,
+    declaration,
+    factor_from,
+)
 from feedline.common.draws import beta
 from feedline.common.errors import ConfigurationError
 
@@ -78,7 +86,7 @@ class Collage(Mixing):
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class MixUp(Mixing):
     """Blend two images and their labels, as ``keras.layers.MixUp`` (Zhang et al., arXiv 1710.09412).
 
@@ -91,6 +99,7 @@ class MixUp(Mixing):
 
     alpha: float = 0.2
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"alpha": 1.0}
     _CHECKS: ClassVar[Mapping[str, Check]] = {"alpha": _above_zero}
 
     def share(self, draws: Draws) -> float:
@@ -98,7 +107,7 @@ class MixUp(Mixing):
         return beta(self.alpha, draws[0])
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class CutMix(Collage):
     """Paste a rectangle of a second image over the first, as ``keras.layers.CutMix`` (arXiv 1905.04899).
 
@@ -111,6 +120,7 @@ class CutMix(Collage):
 
     factor: float | Pair = 1.0
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": (1.0, 1.0)}
     _NUM_DRAWS: ClassVar[int] = 4
     _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": factor_from(0.0)}
 
@@ -122,7 +132,7 @@ class CutMix(Collage):
         return [Patch(0, 0, 0, 0, 0, *size), Patch(1, top, left, top, left, height, width)]
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class Mosaic(Collage):
     """Put four images together so that a corner of each meets at one point (YOLOv4, arXiv 2004.10934).
 
@@ -136,6 +146,7 @@ class Mosaic(Collage):
 
     offset: Pair = (0.25, 0.75)
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"offset": (0.25, 0.75)}
     _NUM_DRAWS: ClassVar[int] = 2
     _NUM_SAMPLES: ClassVar[int] = 4
     _CHECKS: ClassVar[Mapping[str, Check]] = {"offset": _inside}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from feedline.common.arguments import pixels
-from feedline.common.declarations.base import Check, Transform
+from feedline.common.declarations.base import Check, Transform, declaration
 from feedline.common.errors import ConfigurationError
 from feedline.common.user_code import Arguments, check_reference
 
@@ -75,7 +75,7 @@ class Foreign(Transform):
         return type(self).__name__
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class PythonTransform(Foreign):
     """Call a function of your own, ``function(image, rng, **params)``, which returns the new image.
 
@@ -100,6 +100,8 @@ class PythonTransform(Foreign):
     function: str
     params: Mapping[str, Any] | Arguments = field(default_factory=dict)
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"function": "my_module:my_function"}
+
     @property
     def name(self) -> str:
         """What it is called in errors."""
@@ -111,7 +113,7 @@ class PythonTransform(Foreign):
         return Arguments.of("params", self.params).unpack()
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class Albumentations(Foreign):
     """Apply a pipeline of albumentations 2, which producers need installed (``feedline[albumentations]``).
 
@@ -128,6 +130,10 @@ class Albumentations(Foreign):
     """
 
     pipeline: Mapping[str, Any] | Arguments
+
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {
+        "pipeline": {"transform": {"__class_fullname__": "HorizontalFlip"}}
+    }
 
     @property
     def config(self) -> dict[str, Any]:

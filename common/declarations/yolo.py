@@ -10,12 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.declarations.base import Check, Draws, between, bounds_of, number_from, one_name_of
+from feedline.common.declarations.base import (
+    Check,
+    Draws,
+    between,
+    bounds_of,
+    check_takes_8_bits,
+    declaration,
+    number_from,
+    one_name_of,
+)
 from feedline.common.declarations.framing import Framing
 from feedline.common.errors import ConfigurationError
 from feedline.common.sample.image import Size
@@ -87,7 +96,7 @@ class Distortion:
 _RESAMPLE: Check = one_name_of(Resample)
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class Letterbox(Framing):
     """Resize with the ratio of sides kept, and centre on a grey canvas: for validation and prediction.
 
@@ -101,8 +110,15 @@ class Letterbox(Framing):
 
     resample: str = Resample.OPENCV
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"resample": Resample.OPENCV}
     _NUM_DRAWS: ClassVar[int] = 0
     _CHECKS: ClassVar[Mapping[str, Check]] = {"resample": _RESAMPLE}
+
+    def output_dtype(self, dtype: str) -> str:
+        """The same; Pillow takes 8 bits."""
+        if self.resample == Resample.PIL:
+            check_takes_8_bits(self, dtype)
+        return dtype
 
     def placement(self, _: Draws, source: Size, canvas: Size) -> Placement:
         """Where a photograph of size `source` lies on `canvas`."""
@@ -111,7 +127,7 @@ class Letterbox(Framing):
         return Placement(height, width, (canvas[0] - height) // 2, (canvas[1] - width) // 2)
 
 
-@dataclass(frozen=True, slots=True)
+@declaration
 class YoloAugment(Framing):
     """Resize to a random size and ratio of sides, place on a grey canvas, mirror one in two, change colours.
 
@@ -135,6 +151,7 @@ class YoloAugment(Framing):
     value: float = 1.5
     resample: str = Resample.OPENCV
 
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"jitter": 0.3}
     _NUM_DRAWS: ClassVar[int] = 11
     _CHECKS: ClassVar[Mapping[str, Check]] = {
         "jitter": number_from(0.0, 0.9),
@@ -151,6 +168,11 @@ class YoloAugment(Framing):
                 f'YoloAugment takes images of color_mode="rgb", got {channels} channel(s): ask for that, or'
                 " use Letterbox"
             )
+
+    def output_dtype(self, dtype: str) -> str:
+        """The same, of 8 bits."""
+        check_takes_8_bits(self, dtype)
+        return dtype
 
     @property
     def without_chance(self) -> Letterbox:

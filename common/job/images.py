@@ -8,11 +8,8 @@ from typing import Any
 
 from feedline.common.arguments import check_seed, whole
 from feedline.common.batch.layout import ArraySpec, BatchLayout
+from feedline.common.declarations.base import Transform
 from feedline.common.declarations.catalogue import (
-    Foreign,
-    Mixing,
-    MixUp,
-    Transform,
     check_channels,
     check_order,
     from_wire,
@@ -22,6 +19,8 @@ from feedline.common.declarations.catalogue import (
     output_size,
     to_wire,
 )
+from feedline.common.declarations.mixing import Mixing, MixUp
+from feedline.common.declarations.plugins import Foreign
 from feedline.common.errors import ConfigurationError, FeedlineError, RemoteProtocolError
 from feedline.common.job.caching import CacheSpec
 from feedline.common.sample.boxes import BoxSpec

@@ -1,12 +1,14 @@
 """Draw the pictures of docs/transforms.md: ``python -m docs.figures.make_pictures`` in the repository's root.
 
-Each is one photograph, as it is, and then as five draws of one transform make it. The draws are
+Each is one photograph, as it is, and then as five draws of a declaration's example make it. The draws are
 spread over the range instead of being random, so that a picture shows the range and is the same
-each time.
+each time. Drawn is each declaration whose picture the page shows: ``pictures/transforms/random_flip.png`` is
+`RandomFlip`.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +17,15 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 
+from feedline.common.declarations import DECLARATIONS
 from feedline.common.sample.boxes import Boxes
-from feedline.producer.transforms import Pipeline, compose
+from feedline.producer.transforms import compose
 from feedline.transforms import (
-    CenterCrop,
-    CutMix,
     GaussianNoise,
-    MixUp,
     Mosaic,
-    RandomBrightness,
-    RandomColorJitter,
-    RandomContrast,
     RandomCrop,
-    RandomErasing,
     RandomFlip,
-    RandomGaussianBlur,
-    RandomGrayscale,
-    RandomHue,
-    RandomResizedCrop,
     RandomRotation,
-    RandomSaturation,
-    RandomShear,
-    RandomTranslation,
     RandomZoom,
     Transform,
 )
@@ -47,44 +36,59 @@ SIDE = 112
 GAP = 6
 PICTURES = Path(__file__).parents[1] / "pictures" / "transforms"
 
+PAGE = Path(__file__).parents[1] / "transforms.md"
+
 SPREAD = [0.0, 0.25, 0.5, 0.75, 0.999]
 PAIRS = [[0.1, 0.1], [0.1, 0.9], [0.5, 0.5], [0.9, 0.1], [0.9, 0.9]]
-EACH: dict[str, tuple[Transform, list[list[float]]]] = {
-    "random_flip": (RandomFlip("horizontal"), [[draw] for draw in (0.7, 0.2, 0.9, 0.4, 0.1)]),
-    "random_rotation": (RandomRotation(0.1), [[draw] for draw in SPREAD]),
-    "random_translation": (RandomTranslation(0.2, 0.2), PAIRS),
-    "random_zoom": (RandomZoom(0.4), [[draw] for draw in SPREAD]),
-    "random_crop": (RandomCrop(72, 72), PAIRS),
-    "random_resized_crop": (
-        RandomResizedCrop((0.2, 0.8)),
-        [
-            [area, ratio, *corner]
-            for area, ratio, corner in zip(SPREAD, (0.5, 0.0, 0.999, 0.0, 0.5), PAIRS, strict=True)
-        ],
-    ),
-    "random_brightness": (RandomBrightness(0.4), [[draw] for draw in SPREAD]),
-    "random_contrast": (RandomContrast(0.7), [[draw] for draw in SPREAD]),
-    "random_shear": (RandomShear(0.3, 0.3), [[0.2, down, right] for right, down in PAIRS]),
-    "center_crop": (CenterCrop(72, 72), [[]]),
-    "random_saturation": (RandomSaturation((0.0, 0.8)), [[draw] for draw in SPREAD]),
-    "random_hue": (RandomHue(1.0), [[0.7, 0.5], [0.7, 0.2], [0.2, 0.2], [0.2, 0.5], [0.2, 0.999]]),
-    "random_color_jitter": (
-        RandomColorJitter((0, 255), 0.2, 0.4, (0.3, 0.7), 0.2),
-        [[0.2, 0.8, 0.3, 0.2, 0.9], [0.8, 0.2, 0.9, 0.7, 0.9], *([draw] * 5 for draw in (0.1, 0.6, 0.9))],
-    ),
-    "random_grayscale": (RandomGrayscale(0.4), [[draw] for draw in (0.7, 0.2, 0.9, 0.4, 0.1)]),
-    "random_gaussian_blur": (
-        RandomGaussianBlur((0.8, 0.8), 9, 3.0),
-        [[0.9, 0.0, 0.0], [0.1, 0.2, 0.2], [0.1, 0.9, 0.0], [0.1, 0.0, 0.9], [0.1, 0.9, 0.9]],
-    ),
-    "random_erasing": (
-        RandomErasing((0.8, 0.8), (0.05, 0.3)),
-        [
-            [draw, *sides, 1.0 - draw, draw, draw]
-            for draw, sides in zip([0.9, 0.1, 0.3, 0.5, 0.7], PAIRS, strict=True)
-        ],
-    ),
+CHANCES = [[draw] for draw in (0.7, 0.2, 0.9, 0.4, 0.1)]
+DRAWS: dict[str, list[list[float]]] = {
+    "RandomFlip": CHANCES,
+    "RandomTranslation": PAIRS,
+    "RandomCrop": PAIRS,
+    "RandomResizedCrop": [
+        [area, ratio, *corner]
+        for area, ratio, corner in zip(SPREAD, (0.5, 0.0, 0.999, 0.0, 0.5), PAIRS, strict=True)
+    ],
+    "RandomShear": [[0.2, down, right] for right, down in PAIRS],
+    "RandomHue": [[0.7, 0.5], [0.7, 0.2], [0.2, 0.2], [0.2, 0.5], [0.2, 0.999]],
+    "RandomColorJitter": [
+        [0.2, 0.8, 0.3, 0.2, 0.9],
+        [0.8, 0.2, 0.9, 0.7, 0.9],
+        *([draw] * 5 for draw in (0.1, 0.6, 0.9)),
+    ],
+    "RandomGrayscale": CHANCES,
+    "RandomGaussianBlur": [
+        [0.9, 0.0, 0.0],
+        [0.1, 0.2, 0.2],
+        [0.1, 0.9, 0.0],
+        [0.1, 0.0, 0.9],
+        [0.1, 0.9, 0.9],
+    ],
+    "RandomErasing": [
+        [draw, *sides, 1.0 - draw, draw, draw]
+        for draw, sides in zip([0.9, 0.1, 0.3, 0.5, 0.7], PAIRS, strict=True)
+    ],
+    "MixUp": [[0.7], [0.3], [0.5], [0.6]],
+    "CutMix": [[0.5, 0.4, *pair] for pair in PAIRS],
+    "Mosaic": PAIRS,
 }
+"""Draws that show more than `spread_draws`, by declaration."""
+
+
+def spread_draws(num: int) -> list[list[float]]:
+    """Five times `num` draws, each through its whole range, each in another order; once none."""
+    if not num:
+        return [[]]
+    return [[SPREAD[place * (1 + draw % 4) % 5] for draw in range(num)] for place in range(5)]
+
+
+def drawn() -> dict[str, Transform]:
+    """Examples of all declarations that the page shows, by the name of their picture."""
+    page = PAGE.read_text()
+    names = {name: re.sub(r"(?<=.)(?=[A-Z])", "_", name).lower() for name in DECLARATIONS}
+    return {
+        picture: DECLARATIONS[name].example() for name, picture in names.items() if f"/{picture}.png)" in page
+    }
 
 
 def photograph() -> Pixels:
@@ -92,19 +96,11 @@ def photograph() -> Pixels:
     return cv2.resize(skimage.data.astronaut()[:260, 90:350], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
-def transformed(transform: Transform, image: Pixels, draws: list[float]) -> Pixels:
-    """Apply one transform with given draws."""
-    pipeline = Pipeline([transform], (SIDE, SIDE), 3, "uint8", "uint8")
-    out = np.empty(pipeline.output_shape, np.uint8)
-    pipeline.apply(image.copy(), np.array(draws), out)
-    return out
-
-
-def mixed(transform: Transform, images: list[Pixels], draws: list[float]) -> Pixels:
-    """Make one image of several."""
+def transformed(transform: Transform, images: list[Pixels], draws: list[float]) -> Pixels:
+    """Apply one transform with given draws, to as many images as it takes."""
     composition = compose([transform], (SIDE, SIDE), 3, "uint8", "uint8")
-    out = np.empty((SIDE, SIDE, 3), np.uint8)
-    composition.run(composition.prepare(np.array(draws)), iter(images), out)
+    out = np.empty((*transform.output_size((SIDE, SIDE)), 3), np.uint8)
+    composition.run(composition.prepare(np.array(draws)), (image.copy() for image in images), out)
     return out
 
 
@@ -163,23 +159,25 @@ def main() -> None:
     """Write one strip per transform, and others that show an argument."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     image = photograph()
-    strips = {name: [transformed(t, image, d) for d in draws] for name, (t, draws) in EACH.items()}
+    photos = [crop_of(skimage.data.chelsea()), crop_of(skimage.data.coffee()), crop_of(skimage.data.rocket())]
+    strips = {
+        picture: [
+            transformed(transform, [image, *photos], draws)
+            for draws in DRAWS.get(type(transform).__name__, spread_draws(transform.num_draws))
+        ]
+        for picture, transform in drawn().items()
+    }
     strips["fill_mode"] = [
-        transformed(RandomRotation((0.08, 0.08), mode, fill_value=128.0), image, [0.0])
+        transformed(RandomRotation((0.08, 0.08), mode, fill_value=128.0), [image], [0.0])
         for mode in ("constant", "nearest", "reflect", "wrap")
     ]
     strips["gaussian_noise"] = [
-        transformed(GaussianNoise(stddev), image, [0.5]) for stddev in (0.02, 0.05, 0.1, 0.2)
+        transformed(GaussianNoise(stddev), [image], [0.5]) for stddev in (0.02, 0.05, 0.1, 0.2)
     ]
-    others = [crop_of(skimage.data.chelsea()), crop_of(skimage.data.coffee()), crop_of(skimage.data.rocket())]
-    strips["mix_up"] = [mixed(MixUp(1.0), [image, others[0]], [draw]) for draw in (0.7, 0.3, 0.5, 0.6)]
-    strips["cut_mix"] = [mixed(CutMix((1.0, 1.0)), [image, others[0]], [0.5, 0.4, *pair]) for pair in PAIRS]
-    strips["mosaic"] = [mixed(Mosaic(), [image, *others], pair) for pair in PAIRS]
+    strips = {name: [image, *images] for name, images in strips.items()}
+    strips["boxes"] = boxes_strip(image)
     for name, images in strips.items():
-        pixels = cv2.cvtColor(strip([image, *images]), cv2.COLOR_RGB2BGR)
-        write(name, pixels)
-    first, *moved = boxes_strip(image)
-    write("boxes", cv2.cvtColor(strip([first, *moved]), cv2.COLOR_RGB2BGR))
+        write(name, cv2.cvtColor(strip(images), cv2.COLOR_RGB2BGR))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,7 @@ import importlib
 import os
 import random
 import sys
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,17 +15,18 @@ from feedline.common.declarations.plugins import Albumentations, PythonTransform
 from feedline.common.draws import generator_of
 from feedline.common.errors import UserCodeError
 from feedline.producer.plugins import Plugins
+from feedline.producer.transforms.forms import Function
+from feedline.producer.transforms.registry import call_of
 
-Function: TypeAlias = Callable[[npt.NDArray[Any], np.random.Generator], Any]
-"""(image, generator) -> image, shape (height, width, channels)."""
 
-
+@call_of(PythonTransform)
 def python_function(transform: PythonTransform, plugins: Plugins) -> Function:
     """Find a function of the user's. Raises what `Plugins.load` does."""
     function = plugins.load(transform.function)
     return lambda image, rng: function(image, rng, **transform.kwargs)
 
 
+@call_of(Albumentations)
 def albumentations_pipeline(transform: Albumentations, _: Plugins) -> Function:
     """Make a pipeline, with albumentations imported here and not before: that takes seconds.
 

@@ -7,7 +7,6 @@ is rounded to the nearest whole number, so it is never further than 0.5 from Ker
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,55 +14,59 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.declarations.catalogue import Normalization, RandomBrightness, RandomContrast, Rescaling
-from feedline.common.declarations.color import KERAS_EPSILON
+from feedline.common.declarations.color import (
+    KERAS_EPSILON,
+    Normalization,
+    RandomBrightness,
+    RandomContrast,
+    RandomPosterization,
+    Rescaling,
+)
+from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
-from feedline.producer.transforms.geometry import Action
-
-Means = Callable[[], npt.NDArray[np.float64]]
-"""Computes the mean of each channel, shape (channels,): asked for only where it is needed."""
+from feedline.producer.transforms.forms import Action, Line, Means
+from feedline.producer.transforms.registry import filter_of, line_by_means_of, line_of
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """``clip(scale * value + offset, lowest, highest)``.
-
-    Attributes
-    ----------
-    scale : float or ndarray
-        The slope; an array of shape (channels,) where channels differ.
-    offset : float or ndarray
-        Added after scaling; as `scale`.
-    lowest, highest : float
-        Results are clipped to these.
-    """
-
-    scale: float | npt.NDArray[np.float64]
-    offset: float | npt.NDArray[np.float64]
-    lowest: float = -np.inf
-    highest: float = np.inf
-
-
+@line_of(RandomBrightness)
 def brightness(declaration: RandomBrightness, draws: Draws, _: Means) -> Line:
     """Add the drawn delta."""
     return Line(1.0, declaration.delta(draws), *declaration.value_range)
 
 
+@line_by_means_of(RandomContrast)
 def contrast(declaration: RandomContrast, draws: Draws, means: Means) -> Line:
     """Stretch about the mean of each channel: (value - mean) * stretch + mean."""
     stretch = declaration.stretch(draws)
     return Line(stretch, means() * (1.0 - stretch), *declaration.value_range)
 
 
+@line_of(Rescaling)
 def rescaling(declaration: Rescaling, _: Draws, __: Means) -> Line:
     """Multiply and add."""
     return Line(declaration.scale, declaration.offset)
 
 
+@line_of(Normalization)
 def normalization(declaration: Normalization, _: Draws, __: Means) -> Line:
     """(value - mean) / deviation, with Keras' care not to divide by 0."""
     scale = 1.0 / np.maximum(np.sqrt(declaration.variance), KERAS_EPSILON)
     return Line(scale, -np.asarray(declaration.mean) * scale)
+
+
+@filter_of(RandomPosterization)
+def posterization(declaration: RandomPosterization, draws: Draws, _: Size) -> Action:
+    """Bring values to 0..255, keep their upper bits, and bring them back."""
+    lowest, highest = declaration.value_range
+    mask = np.uint8(0xFF << (8 - declaration.bits(draws)) & 0xFF)
+
+    def keep(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        # Multiplied before it is divided: then a whole number, of 16 bits, too, that should come out does.
+        levels = np.clip((values - lowest) * 255.0 / (highest - lowest), 0.0, 255.0).astype(np.uint8)
+        kept = np.asarray(levels & mask, np.float32)
+        return kept * (highest - lowest) / 255.0 + lowest
+
+    return partial(value_by_value, keep)
 
 
 def channel_means(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -130,6 +133,15 @@ def curve(lines: tuple[Line, ...], in_dtype: npt.DTypeLike, out_dtype: npt.DType
     # Floats in float64, which costs nothing for so few: Rescaling(1 / 255) is then rounded only once.
     table = np.empty((256, num_channels), np.float64 if out_dtype == np.float32 else out_dtype)
     return partial(_look_up, _apply_to_values(lines, _ALL_UINT8, table).astype(out_dtype, copy=False))
+
+
+def value_by_value(
+    function: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]], pixels: Pixels, out: Pixels
+) -> Pixels:
+    """Write what `function`, of floats of any shape, makes of each value to `out`, rounded to its dtype."""
+    if pixels.dtype != np.uint8:
+        return round_into(out, function(pixels.astype(np.float32)))
+    return _look_up(round_into(np.empty((256, 1), out.dtype), function(_ALL_UINT8)), pixels, out)
 
 
 def _look_up(table: Pixels, pixels: npt.NDArray[np.uint8], out: Pixels) -> Pixels:

@@ -17,14 +17,15 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.declarations.catalogue import Mixing, Transform, output_size
+from feedline.common.declarations.base import Transform
+from feedline.common.declarations.catalogue import output_size
+from feedline.common.declarations.mixing import Mixing
 from feedline.common.sample.boxes import Boxes
 from feedline.common.sample.companions import Role
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
 from feedline.producer.plugins import NO_PLUGINS, Plugins
-from feedline.producer.transforms.geometry import Action
-from feedline.producer.transforms.mixing import Mix
+from feedline.producer.transforms.forms import Action, Mix
 from feedline.producer.transforms.pipeline import Pipeline
 from feedline.producer.transforms.registry import FILTERS, LINES, MIXINGS
 

@@ -17,18 +17,20 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.arguments import Pair
-from feedline.common.declarations.catalogue import GaussianNoise, RandomErasing, RandomGaussianBlur
+from feedline.common.declarations.detail import GaussianNoise, RandomErasing, RandomGaussianBlur
 from feedline.common.draws import Purpose, raw
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
 from feedline.producer.transforms.color import DEPTHS, rows
 from feedline.producer.transforms.filters import clip_to, unchanged
-from feedline.producer.transforms.geometry import Action
+from feedline.producer.transforms.forms import Action
+from feedline.producer.transforms.registry import filter_of
 
 Box = tuple[slice, slice]
 Kernel = npt.NDArray[np.float64]
 
 
+@filter_of(RandomGaussianBlur)
 def gaussian_blur(declaration: RandomGaussianBlur, draws: Draws, _: Size) -> Action:
     """Blur some images; beyond the edge is black, as it is for Keras."""
     if not declaration.applies(draws):
@@ -49,6 +51,7 @@ def _blur(across: Kernel, down: Kernel, value_range: Pair, pixels: Pixels, out: 
     return clip_to(value_range, out)
 
 
+@filter_of(GaussianNoise)
 def gaussian_noise(declaration: GaussianNoise, draws: Draws, _: Size) -> Action:
     """Add a number to each value of each channel."""
     return partial(_add_noise, declaration, float(draws[0]))
@@ -61,6 +64,7 @@ def _add_noise(declaration: GaussianNoise, draw: float, pixels: Pixels, out: Pix
     return clip_to(declaration.value_range, out)
 
 
+@filter_of(RandomErasing)
 def erasing(declaration: RandomErasing, draws: Draws, size: Size) -> Action:
     """Overwrite a box in some images."""
     across, down = declaration.box(draws, size)

@@ -9,7 +9,7 @@ import numpy as np
 
 from feedline.common.arguments import Pair
 from feedline.producer.arrays import Pixels
-from feedline.producer.transforms.geometry import Action
+from feedline.producer.transforms.forms import Action
 
 STRIP_PIXELS = 1 << 15
 """As floats of three channels 384 KiB: measured, a whole image at once takes three times as long."""

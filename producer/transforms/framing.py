@@ -7,12 +7,14 @@ from functools import partial
 import cv2
 import numpy as np
 
-from feedline.common.declarations.catalogue import RandomResizedCrop
+from feedline.common.declarations.framing import RandomResizedCrop
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Matrix, Pixels
-from feedline.producer.transforms.geometry import Action
+from feedline.producer.transforms.forms import Action
+from feedline.producer.transforms.registry import framing_of
 
 
+@framing_of(RandomResizedCrop)
 def resized_crop(
     declaration: RandomResizedCrop, draws: Draws, size: Size, out_size: Size
 ) -> tuple[Action, Matrix]:

@@ -9,27 +9,27 @@ is lost at an edge in between.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import cv2
 import numpy as np
 
-from feedline.common.declarations.catalogue import (
-    FillMode,
+from feedline.common.declarations.base import FillMode
+from feedline.common.declarations.geometry import (
+    Flip,
     FlipMode,
-    Interpolation,
     RandomFlip,
     RandomRotation,
     RandomShear,
     RandomTranslation,
     RandomZoom,
 )
+from feedline.common.sample.image import Interpolation
 from feedline.producer.arrays import Draws, Matrix, Pixels
-
-Action: TypeAlias = Callable[[Pixels, Pixels], Pixels]
-"""(pixels, out) → the result, which is `out` after it was written to, or (a part of) `pixels`."""
+from feedline.producer.transforms.forms import Action
+from feedline.producer.transforms.registry import mapping_of
 
 _IDENTITY = np.eye(3)
 
@@ -54,6 +54,7 @@ def mirror(declarations: Sequence[RandomFlip], draws: Draws) -> Action:
     return _unchanged if code is None else partial(_flip, code)
 
 
+@mapping_of(RandomFlip, Flip)
 def flip(declaration: RandomFlip, draws: Draws, size: tuple[int, int]) -> Matrix:
     """Look up x at width - 1 - x, y at height - 1 - y, or both, in one sample of two."""
     if not declaration.flips(draws):
@@ -67,6 +68,7 @@ def flip(declaration: RandomFlip, draws: Draws, size: tuple[int, int]) -> Matrix
     return matrix
 
 
+@mapping_of(RandomRotation)
 def rotation(declaration: RandomRotation, draws: Draws, size: tuple[int, int]) -> Matrix:
     """Rotate by the angle about the centre of the image, ((width - 1) / 2, (height - 1) / 2)."""
     angle = math.radians(declaration.angle(draws))
@@ -74,18 +76,21 @@ def rotation(declaration: RandomRotation, draws: Draws, size: tuple[int, int]) -
     return _about_centre(np.array([[cos, -sin], [sin, cos]]), size)
 
 
+@mapping_of(RandomTranslation)
 def translation(declaration: RandomTranslation, draws: Draws, size: tuple[int, int]) -> Matrix:
     """Look up as many pixels back as the image is shifted."""
     down, right = declaration.shift(draws)
     return np.array([[1.0, 0.0, -right * size[1]], [0.0, 1.0, -down * size[0]], [0.0, 0.0, 1.0]])
 
 
+@mapping_of(RandomZoom)
 def zoom(declaration: RandomZoom, draws: Draws, size: tuple[int, int]) -> Matrix:
     """Scale distances from the centre of the image."""
     height, width = declaration.zoom(draws)
     return _about_centre(np.array([[width, 0.0], [0.0, height]]), size)
 
 
+@mapping_of(RandomShear)
 def shear(declaration: RandomShear, draws: Draws, _: tuple[int, int]) -> Matrix:
     """Slant from the top left corner, where Keras leaves the origin."""
     x, y = declaration.shear(draws)

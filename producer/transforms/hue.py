@@ -17,20 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.arguments import Pair
-from feedline.common.declarations.catalogue import (
-    RandomBrightness,
-    RandomColorJitter,
-    RandomContrast,
-    RandomGrayscale,
-    RandomHue,
-    RandomSaturation,
-)
+from feedline.common.declarations.color import RandomBrightness, RandomContrast
+from feedline.common.declarations.hue import RandomColorJitter, RandomGrayscale, RandomHue, RandomSaturation
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
 from feedline.producer.transforms import color
-from feedline.producer.transforms.color import DEPTHS, Line, Means, channel_means, curve
+from feedline.producer.transforms.color import DEPTHS, channel_means, curve
 from feedline.producer.transforms.filters import beside_alpha, strip_rows, strips, unchanged
-from feedline.producer.transforms.geometry import Action
+from feedline.producer.transforms.forms import Action, Line, Means
+from feedline.producer.transforms.registry import filter_of
 
 _LUMA = np.tile(np.array([0.2989, 0.5870, 0.1140]), (3, 1))
 """Keras' weights of red, green and blue, once for each channel that comes out."""
@@ -80,18 +75,21 @@ class Shift:
         return cv2.cvtColor(rgb, cv2.COLOR_HSV2RGB, dst=hsv)
 
 
+@filter_of(RandomSaturation)
 def saturation(declaration: RandomSaturation, draws: Draws, _: Size) -> Action:
     """Multiply saturation."""
     shift = Shift(declaration.value_range, times=declaration.times(draws))
     return beside_alpha(partial(shift.apply, ()))
 
 
+@filter_of(RandomHue)
 def hue(declaration: RandomHue, draws: Draws, _: Size) -> Action:
     """Add to hue."""
     shift = Shift(declaration.value_range, turn=declaration.turn(draws))
     return beside_alpha(partial(shift.apply, ()))
 
 
+@filter_of(RandomGrayscale)
 def grayscale(declaration: RandomGrayscale, draws: Draws, _: Size) -> Action:
     """Give all channels the luma, in some images."""
     return beside_alpha(_gray) if declaration.applies(draws) else unchanged
@@ -103,6 +101,7 @@ def _gray(pixels: Pixels, out: Pixels) -> Pixels:
     return cv2.transform(pixels.astype(out.dtype, copy=False), _LUMA, dst=out)
 
 
+@filter_of(RandomColorJitter)
 def color_jitter(declaration: RandomColorJitter, draws: Draws, _: Size) -> Action:
     """Do brightness, contrast, saturation and hue, those that are asked for, and round once."""
     tones: list[Callable[[Means], Line]] = []

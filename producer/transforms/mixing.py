@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.declarations.catalogue import Collage, MixUp, Patch
+from feedline.common.declarations.mixing import Collage, CutMix, MixUp, Mosaic, Patch
 from feedline.common.sample.boxes import Boxes
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
 from feedline.producer.transforms.boxes import moved_into
-
-
-class Mix(Protocol):
-    """What the mixing of one sample came to."""
-
-    @property
-    def shares(self) -> npt.NDArray[np.float64]:
-        """How much of each sample the labels get, shape (samples,); they add up to 1."""
-
-    def write_image(self, sources: Sequence[Pixels], out: Pixels) -> None:
-        """Make one image of several of its shape and dtype."""
-
-    def boxes(self, sources: Sequence[Boxes]) -> Boxes:
-        """The boxes of that image."""
+from feedline.producer.transforms.forms import Mix
+from feedline.producer.transforms.registry import mixing_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +70,13 @@ class Pasted:
         return kept
 
 
+@mixing_of(MixUp)
 def blend(declaration: MixUp, draws: Draws, _: Size) -> Mix:
     """Blend by the drawn share."""
     return Blended(declaration.share(draws))
 
 
+@mixing_of(CutMix, Mosaic)
 def collage(declaration: Collage, draws: Draws, size: Size) -> Mix:
     """Paste the drawn patches."""
     return Pasted(declaration.patches(draws, size), size)

@@ -11,13 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feedline.common.declarations.catalogue import (
-    Transform,
-    check_channels,
-    num_draws,
-    output_dtype,
-    output_size,
-)
+from feedline.common.declarations.base import Transform
+from feedline.common.declarations.catalogue import check_channels, num_draws, output_dtype, output_size
 from feedline.common.errors import ConfigurationError
 from feedline.common.sample.boxes import Boxes
 from feedline.common.sample.companions import Role
@@ -25,7 +20,7 @@ from feedline.common.sample.image import DECODED_DTYPES, Size
 from feedline.producer.arrays import Draws, Pixels
 from feedline.producer.plugins import NO_PLUGINS, Plugins
 from feedline.producer.transforms.boxes import Move, moved_through
-from feedline.producer.transforms.geometry import Action
+from feedline.producer.transforms.forms import Action
 from feedline.producer.transforms.steps import Call, Cut, MovingStep, Step, steps_of
 
 PIPELINE_DTYPES = (*DECODED_DTYPES, "float32")

@@ -1,122 +1,80 @@
-"""The one table: which function says what a declaration does to pixels.
+"""Which function says what a declaration does to pixels: each enters itself here, beside its code.
 
-Seven families, by the form of the answer:
+Seven families, by the form of the answer, each with the decorator of its functions:
 
-``MAPPINGS``
+``MAPPINGS``, ``@mapping_of(RandomRotation)``
     (declaration, draws, size) → where in the image each output pixel is looked up, as a 3 x 3 matrix.
     Neighbours in a list are multiplied into one matrix and sampled once.
-``WINDOWS``
+``WINDOWS``, ``@window_of(RandomCrop)``
     (declaration, draws, size) → the part of the image that is kept, as (top, left).
-``LINES``
+``LINES``, ``@line_of(RandomBrightness)``, or ``@line_by_means_of(RandomContrast)`` if it calls `means`
     (declaration, draws, means) → a straight tone curve: times, plus, and where it is clipped.
-``FRAMINGS``
+``FRAMINGS``, ``@framing_of(RandomResizedCrop)``
     (declaration, draws, size of a file's image, size to make) → how to make it, and as a 3 x 3 matrix where
     points of the image go. Only at the beginning of a list.
-``MIXINGS``
+``MIXINGS``, ``@mixing_of(MixUp)``
     (declaration, draws, size) → how several images become one, and their labels and boxes.
-``CALLS``
+``CALLS``, ``@call_of(PythonTransform)``
     (declaration, plugins) → a function of (image, random generator): code from elsewhere.
-``FILTERS``
+``FILTERS``, ``@filter_of(RandomHue)``
     (declaration, draws, size) → an `Action`: what else makes pixels of pixels, each in its place.
 
-To add a transform, see the end of `docs/transforms.md`.
+The package imports all files whose functions are here. To add a transform, see the end of
+`docs/transforms.md`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
-from feedline.common.declarations.catalogue import (
-    Albumentations,
-    CenterCrop,
-    CutMix,
-    Flip,
-    GaussianNoise,
-    Letterbox,
-    MixUp,
-    Mosaic,
-    Normalization,
-    PythonTransform,
-    RandomBrightness,
-    RandomColorJitter,
-    RandomContrast,
-    RandomCrop,
-    RandomErasing,
-    RandomFlip,
-    RandomGaussianBlur,
-    RandomGrayscale,
-    RandomHue,
-    RandomResizedCrop,
-    RandomRotation,
-    RandomSaturation,
-    RandomShear,
-    RandomTranslation,
-    RandomZoom,
-    Rescaling,
-    Transform,
-    YoloAugment,
-)
+from feedline.common.declarations.base import Transform
+from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Matrix
 from feedline.producer.plugins import Plugins
-from feedline.producer.transforms import calls, color, crop, detail, framing, geometry, hue, mixing, yolo
-from feedline.producer.transforms.calls import Function
-from feedline.producer.transforms.color import Line, Means
-from feedline.producer.transforms.geometry import Action
-from feedline.producer.transforms.mixing import Mix
+from feedline.producer.transforms.forms import Action, Function, Line, Means, Mix
 
-MAPPINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], npt.NDArray[np.float64]]] = {
-    Flip: geometry.flip,
-    RandomFlip: geometry.flip,
-    RandomRotation: geometry.rotation,
-    RandomTranslation: geometry.translation,
-    RandomZoom: geometry.zoom,
-    RandomShear: geometry.shear,
-}
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
-WINDOWS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], tuple[int, int]]] = {
-    RandomCrop: crop.corner,
-    CenterCrop: crop.corner,
-}
 
-LINES: dict[type[Transform], Callable[[Any, Draws, Means], Line]] = {
-    RandomBrightness: color.brightness,
-    RandomContrast: color.contrast,
-    Rescaling: color.rescaling,
-    Normalization: color.normalization,
-}
+class Family(dict[type[Transform], AnyFunction]):
+    """The functions of one form, by declaration."""
 
-FILTERS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], Action]] = {
-    RandomSaturation: hue.saturation,
-    RandomHue: hue.hue,
-    RandomColorJitter: hue.color_jitter,
-    RandomGrayscale: hue.grayscale,
-    RandomGaussianBlur: detail.gaussian_blur,
-    GaussianNoise: detail.gaussian_noise,
-    RandomErasing: detail.erasing,
-}
+    def of(self, *declarations: type[Transform]) -> Callable[[AnyFunction], AnyFunction]:
+        """Make the decorator that enters a function as that of `declarations`."""
 
-NEED_MEANS: frozenset[type[Transform]] = frozenset({RandomContrast})
+        def enter(function: AnyFunction) -> AnyFunction:
+            self.update(dict.fromkeys(declarations, function))
+            return function
+
+        return enter
+
+
+MAPPINGS: Family[Callable[[Any, Draws, Size], Matrix]] = Family()
+WINDOWS: Family[Callable[[Any, Draws, Size], tuple[int, int]]] = Family()
+LINES: Family[Callable[[Any, Draws, Means], Line]] = Family()
+FRAMINGS: Family[Callable[[Any, Draws, Size, Size], tuple[Action, Matrix]]] = Family()
+MIXINGS: Family[Callable[[Any, Draws, Size], Mix]] = Family()
+CALLS: Family[Callable[[Any, Plugins], Function]] = Family()
+FILTERS: Family[Callable[[Any, Draws, Size], Action]] = Family()
+
+FAMILIES: tuple[Family[Any], ...] = (MAPPINGS, WINDOWS, LINES, FRAMINGS, MIXINGS, CALLS, FILTERS)
+
+mapping_of = MAPPINGS.of
+window_of = WINDOWS.of
+line_of = LINES.of
+framing_of = FRAMINGS.of
+mixing_of = MIXINGS.of
+call_of = CALLS.of
+filter_of = FILTERS.of
+
+NEED_MEANS: set[type[Transform]] = set()
 """Those of `LINES` that call `means`: their curve is known only when the pixels are."""
 
-FRAMINGS: dict[
-    type[Transform], Callable[[Any, Draws, tuple[int, int], tuple[int, int]], tuple[Action, Matrix]]
-] = {
-    RandomResizedCrop: framing.resized_crop,
-    Letterbox: yolo.letterbox,
-    YoloAugment: yolo.yolo_augment,
-}
+_Line: TypeAlias = Callable[[Any, Draws, Means], Line]
 
-MIXINGS: dict[type[Transform], Callable[[Any, Draws, tuple[int, int]], Mix]] = {
-    MixUp: mixing.blend,
-    CutMix: mixing.collage,
-    Mosaic: mixing.collage,
-}
 
-CALLS: dict[type[Transform], Callable[[Any, Plugins], Function]] = {
-    PythonTransform: calls.python_function,
-    Albumentations: calls.albumentations_pipeline,
-}
+def line_by_means_of(*declarations: type[Transform]) -> Callable[[_Line], _Line]:
+    """Make the decorator of a line that calls `means`."""
+    NEED_MEANS.update(declarations)
+    return line_of(*declarations)

@@ -8,20 +8,15 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from feedline.common.declarations.catalogue import RandomFlip, Transform
+from feedline.common.declarations.base import Transform
+from feedline.common.declarations.geometry import RandomFlip
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Matrix, Pixels
 from feedline.producer.plugins import Plugins
 from feedline.producer.transforms.calls import call
 from feedline.producer.transforms.color import apply_line, channel_means, no_means, prepare_line
-from feedline.producer.transforms.geometry import (
-    Action,
-    Sampler,
-    edges_moved_by,
-    look_up_classes,
-    lookup_of,
-    mirror,
-)
+from feedline.producer.transforms.forms import Action
+from feedline.producer.transforms.geometry import Sampler, edges_moved_by, look_up_classes, lookup_of, mirror
 from feedline.producer.transforms.registry import (
     CALLS,
     FILTERS,

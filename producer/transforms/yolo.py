@@ -13,12 +13,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.declarations.catalogue import Letterbox, YoloAugment
-from feedline.common.declarations.yolo import CANVAS_VALUE, Distortion, Placement, Resample
+from feedline.common.declarations.yolo import (
+    CANVAS_VALUE,
+    Distortion,
+    Letterbox,
+    Placement,
+    Resample,
+    YoloAugment,
+)
 from feedline.common.errors import ConfigurationError
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Matrix, Pixels
-from feedline.producer.transforms.geometry import Action
+from feedline.producer.transforms.forms import Action
+from feedline.producer.transforms.registry import framing_of
 
 Floats = npt.NDArray[np.float32]
 
@@ -26,6 +33,7 @@ _ROWS_AT_ONCE = 64
 """So many rows' floats fit into a core's own cache: all of them at once take a fourth more time."""
 
 
+@framing_of(Letterbox)
 def letterbox(declaration: Letterbox, draws: Draws, source: Size, canvas: Size) -> tuple[Action, Matrix]:
     """What puts a photograph of size `source` on a canvas, and where its points come to lie.
 
@@ -40,6 +48,7 @@ def letterbox(declaration: Letterbox, draws: Draws, source: Size, canvas: Size) 
     return partial(_place, declaration.resample, placement), placement.matrix(source, canvas)
 
 
+@framing_of(YoloAugment)
 def yolo_augment(declaration: YoloAugment, draws: Draws, source: Size, canvas: Size) -> tuple[Action, Matrix]:
     """As `letterbox`, for three channels of uint8; `out` may be uint8 or float32."""
     placement = declaration.placement(draws, source, canvas)

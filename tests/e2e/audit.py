@@ -21,7 +21,7 @@ import numpy as np
 
 from feedline import BatchSequence, ImageDataset, ProducerPool
 
-IMAGES = Path("/data/audit")
+IMAGES = Path("/tiles/audit")
 FINISH = Path("/tmp/finish")
 SIDE = 960
 
@@ -90,7 +90,7 @@ def main(num_rows: int) -> None:
     keras.utils.set_random_seed(7)  # Keras shuffles too: a new run repeats the last one
     paint(num_rows)
     data = ImageDataset.from_lists(
-        [f"audit/{row}.png" for row in range(num_rows)], np.arange(num_rows), directory="/data"
+        [f"audit/{row}.png" for row in range(num_rows)], np.arange(num_rows), directory="/tiles"
     )
     model = AuditedModel([keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)])
     model.compile("sgd", "mae", run_eagerly=True)

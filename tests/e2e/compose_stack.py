@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -22,9 +22,12 @@ POLL_S = 0.5
 
 
 @contextmanager
-def stack(*files: str) -> Iterator[Stack]:
-    """Build, lend and remove a project; an error is given the containers' logs."""
-    it = Stack(f"feedline-e2e-{uuid.uuid4().hex[:8]}", ("docker-compose.yml", *files))
+def stack(*files: str, **settings: str | Path) -> Iterator[Stack]:
+    """Build, lend and remove a project; an error is given the containers' logs.
+
+    `settings` are the variables of the environment that docker-compose.yml speaks of.
+    """
+    it = Stack(f"feedline-e2e-{uuid.uuid4().hex[:8]}", ("docker-compose.yml", *files), settings)
     try:
         it.compose("build", timeout_s=900)
         yield it
@@ -38,15 +41,16 @@ def stack(*files: str) -> Iterator[Stack]:
 class Stack:
     """One project, driven by the commands that a person would type."""
 
-    def __init__(self, project: str, files: tuple[str, ...]) -> None:
+    def __init__(self, project: str, files: tuple[str, ...], settings: Mapping[str, str | Path]) -> None:
         self.project = project
+        self._settings = {name: str(value) for name, value in settings.items()}
         self._compose = [*_compose_command(), "-p", project]
         for file in files:
             self._compose += ["-f", str(ROOT / file)]
 
     def compose(self, *args: str, timeout_s: float = 120) -> str:
         """Run `docker compose ARGS`; it must return 0."""
-        return _run([*self._compose, *args], timeout_s)
+        return _run([*self._compose, *args], timeout_s, self._settings)
 
     def scale(self, num_producers: int) -> None:
         """Bring the stack up, or change the number of producers of one that runs."""
@@ -118,7 +122,7 @@ def _compose_command() -> tuple[str, ...]:
     return ("docker", "compose") if v2.returncode == 0 else ("docker-compose",)
 
 
-def _run(command: list[str], timeout_s: float = 60) -> str:
+def _run(command: list[str], timeout_s: float = 60, settings: Mapping[str, str] | None = None) -> str:
     """Run a command and return what it wrote; its errors are shown, not swallowed."""
     done = subprocess.run(
         command,
@@ -126,6 +130,7 @@ def _run(command: list[str], timeout_s: float = 60) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if command[1] == "logs" else subprocess.PIPE,
         text=True,
+        env={**os.environ, **(settings or {})},
         timeout=timeout_s,
         check=False,
     )

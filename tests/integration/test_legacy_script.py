@@ -56,7 +56,7 @@ def test_two_lines_differ() -> None:
     changes = [line for line in difflib.ndiff(BEFORE.splitlines(), AFTER.splitlines()) if line[0] in "+-"]
     assert changes == [
         "- from data_generator import DataGenerator",
-        "+ from feedline.trainer.legacy import DataGenerator, install",
+        "+ from feedline.legacy import DataGenerator, install",
         "+ install()",
     ]
     assert len(BEFORE.splitlines()) >= 40
@@ -73,7 +73,7 @@ def test_the_script_trains_and_predicts_every_id(competition: Path) -> None:
 def test_it_comes_to_what_the_old_script_comes_to(competition: Path) -> None:
     """In an order that both have; the usual class fills the last batch of predictions up."""
     shutil.copy(Path(__file__).with_name("usual_generator.py"), competition / "data_generator.py")
-    old = "from feedline.trainer.legacy import install\ninstall()\n" + BEFORE
+    old = "from feedline.legacy import install\ninstall()\n" + BEFORE
     old = old.replace("predictions, index", f"predictions[:{NUM_TEST}], index")
     submissions = []
     for script in (old, AFTER):

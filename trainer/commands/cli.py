@@ -1,4 +1,4 @@
-"""``feedline``, or ``python -m feedline``: the commands of the trainer's side.
+"""``feedline``, or ``python -m feedline``: the commands of the trainer's side, and what their errors become.
 
 Helping must be quick, and every command's module is imported for it: what a command needs, it
 imports when it runs.
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from feedline.common.errors import FeedlineError, InterruptedWaitError
+from feedline.common.extras import what_is_missing
 from feedline.trainer.commands import bench, demo
 
 
@@ -65,9 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FeedlineError as error:
         return _say(args.command, plain_sentence(error), FAILED)
     except ModuleNotFoundError as error:
-        if _is_ours(error.name):
+        sentence = what_is_missing(error.name)
+        if sentence is None:
             raise
-        return _say(args.command, f"{error.name} is missing: pip install 'feedline[trainer]'", FAILED)
+        return _say(args.command, sentence, FAILED)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -96,11 +98,3 @@ def plain_sentence(error: FeedlineError) -> str:
 def _say(command: str, text: str, status: int) -> int:
     sys.stderr.write(f"feedline {command}: {text}\n")
     return status
-
-
-def _is_ours(module: str | None) -> bool:
-    return (module or "").partition(".")[0] == "feedline"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,14 +145,15 @@ def _log(args: argparse.Namespace) -> None:
 
 
 def _folder(out: Path) -> Path:
-    """Make it now: it would be a pity to find out after the training."""
+    """Make it, and write to it, now: it would be a pity to find out after the training."""
     try:
         out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            return out
     except OSError as error:
         raise ConfigurationError(
-            f"cannot make the folder {str(out)!r}: {error}. Choose another --out"
+            f"cannot write to the folder {str(out)!r}: {error.strerror}. Choose another --out"
         ) from error
-    return out
 
 
 def _corpus(args: argparse.Namespace) -> Corpus:

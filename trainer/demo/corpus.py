@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from feedline.common.errors import ConfigurationError
 from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.demo.photos import TRAIN, VALIDATION, tiles_folder
 
 VALIDATION_SPLIT = 0.2
+MIN_CLASSES, MIN_IMAGES = 2, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,25 @@ def photo_tiles(cache_dir: Path) -> Corpus:
 
 
 def class_folders(directory: Path, seed: int) -> Corpus:
-    """Images in one folder per class, a fifth of each class held out for validation."""
+    """Images in one folder per class, a fifth of each class held out for validation.
+
+    Raises
+    ------
+    ConfigurationError
+        There are no two folders of images, or too few images to hold some out.
+    """
+    if not directory.is_dir():
+        raise ConfigurationError(f"--directory {str(directory)!r} is no folder")
+    folders = sorted(entry.name for entry in directory.iterdir() if entry.is_dir() and entry.name[0] != ".")
+    if len(folders) < MIN_CLASSES:
+        raise ConfigurationError(
+            f"--directory needs a folder of images for each of {MIN_CLASSES} classes or more; in"
+            f" {str(directory)!r} there is {', '.join(folders) or 'none'}"
+        )
     data = ImageDataset.from_directory(directory)
+    if len(data) < MIN_IMAGES:
+        raise ConfigurationError(
+            f"--directory needs {MIN_IMAGES} images or more, so that some can be held out; in"
+            f" {str(directory)!r} there are {len(data)}"
+        )
     return Corpus(*data.split(VALIDATION_SPLIT, seed, stratify=True))

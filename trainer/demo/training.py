@@ -14,14 +14,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.declarations.catalogue import (
-    RandomBrightness,
-    RandomContrast,
-    RandomFlip,
-    RandomRotation,
-    RandomTranslation,
-    RandomZoom,
-)
+from feedline.common.declarations.color import RandomBrightness, RandomContrast
+from feedline.common.declarations.geometry import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
 from feedline.common.errors import FeedlineError
 from feedline.trainer.console.progress import EpochTimes, Progress
 from feedline.trainer.datasets.dataset import ImageDataset

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.arguments import pixels
-from feedline.common.declarations.catalogue import Rescaling, Transform
+from feedline.common.declarations.base import Transform
+from feedline.common.declarations.color import Rescaling
 from feedline.common.errors import ConfigurationError
 from feedline.common.sample.image import ColorMode
 from feedline.trainer.datasets.dataset import ImageDataset

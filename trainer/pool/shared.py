@@ -1,12 +1,15 @@
-"""The embedded pool that all sequences made with ``workers=`` share.
+"""The pool that all sequences made without ``pool=`` share.
 
-It is as large as the largest request among the open sequences, shrinks when that one closes, and
-ends with the last.
+Its producers are embedded: as many as the largest request among the open sequences asks for, fewer when that
+one closes, none after the last. Where the environment names an endpoint, they are those that connect to it,
+and the pool stays until the process ends: so one script trains on a laptop and, as it is, beside producers in
+containers.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import threading
 from contextlib import suppress
@@ -14,6 +17,11 @@ from dataclasses import dataclass
 
 from feedline.common.errors import FeedlineError
 from feedline.trainer.pool.producer_pool import ProducerPool
+
+logger = logging.getLogger(__name__)
+
+ENDPOINT, INSECURE = "FEEDLINE_ENDPOINT", "FEEDLINE_INSECURE"
+"""Variables of the environment: where producers elsewhere connect, and ``1`` to let other machines do so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,9 @@ class SharedPool:
         with self._lock:
             if self._requests.pop(number, None) is None or self._pool is None or not self._pool.is_open:
                 return
+            if not self._pool.embedded:
+                # Producers elsewhere would take the end of this pool for that of the training.
+                return
             if self._requests:
                 # At the interpreter's exit the pool may have ended before the sequences that are left open.
                 with suppress(FeedlineError):
@@ -77,9 +88,10 @@ class SharedPool:
         """The pool, in the size and with the budget that the requests ask for."""
         workers, budget = self._largest
         if self._pool is None or not self._pool.is_open:
-            self._pool = ProducerPool(workers=workers, memory_budget=budget)
+            self._pool = _pool_of(workers, budget)
         else:
-            self._pool.resize(workers)
+            if self._pool.embedded:
+                self._pool.resize(workers)
             self._pool.set_memory_budget(budget)
         return self._pool
 
@@ -88,6 +100,14 @@ class SharedPool:
         """The workers and the budget that are enough for every request."""
         requests = self._requests.values()
         return max(r.workers for r in requests), max(r.budget_bytes for r in requests)
+
+
+def _pool_of(workers: int, budget: int) -> ProducerPool:
+    endpoint = os.environ.get(ENDPOINT)
+    if not endpoint:
+        return ProducerPool(workers=workers, memory_budget=budget)
+    logger.info(f"{ENDPOINT} is set: batches come from the producers that connect to {endpoint}")
+    return ProducerPool(endpoint, insecure=os.environ.get(INSECURE) == "1", memory_budget=budget)
 
 
 SHARED = SharedPool()

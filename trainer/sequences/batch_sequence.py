@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from feedline.common.declarations.catalogue import Transform
+from feedline.common.declarations.base import Transform
 from feedline.common.sample.ct import CTWindows
 from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.plan.samplers import Sampler

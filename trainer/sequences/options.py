@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.batch.layout import ArraySpec
-from feedline.common.declarations.catalogue import Transform, is_framed, num_sources, output_size
+from feedline.common.declarations.base import Transform
+from feedline.common.declarations.catalogue import is_framed, num_sources, output_size
 from feedline.common.errors import ConfigurationError
 from feedline.common.job.caching import CacheSpec
 from feedline.common.job.images import Job

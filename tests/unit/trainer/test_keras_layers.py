@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import fields
 from typing import Any
 
 import keras
@@ -11,10 +12,10 @@ import numpy.typing as npt
 import pytest
 
 from feedline import from_keras_layers
-from feedline.common.declarations.catalogue import DECLARATIONS, num_draws
+from feedline.common.declarations.catalogue import num_draws
 from feedline.errors import ConfigurationError
 from feedline.producer.transforms import Pipeline
-from feedline.trainer.keras_layers import _MAKERS
+from feedline.trainer.keras_layers import KNOWN
 from feedline.transforms import (
     CenterCrop,
     CutMix,
@@ -82,10 +83,26 @@ def test_a_layer_becomes_the_declaration_of_its_name_and_ranges(layer: Any, expe
     assert from_keras_layers([layer]) == (expected,)
 
 
-def test_every_declaration_that_keras_has_a_layer_for_can_come_from_it() -> None:
-    named = {getattr(L, name) for name in DECLARATIONS if hasattr(L, name)}
-    assert named == set(_MAKERS)
-    assert {type(layer) for layer, _ in PAIRS} | {L.GaussianNoise} == named
+INSTEAD_OF_EXAMPLES: dict[type, Transform] = {
+    L.RandomGaussianBlur: RandomGaussianBlur((0.8, 0.8), 9, (0.2, 1.0))
+}
+"""Where Keras would not take the example, as its sigma ends at 1."""
+
+
+@pytest.mark.parametrize("layer_type", [kind for kind in KNOWN if kind is not L.GaussianNoise])
+def test_a_layer_with_the_arguments_of_a_declaration_becomes_that_declaration(layer_type: type) -> None:
+    """Apart from its factors: what Keras draws from them is compared in `PAIRS`, or where its pixels are."""
+    example = INSTEAD_OF_EXAMPLES.get(layer_type, KNOWN[layer_type].example())
+    (declared,) = from_keras_layers([layer_with_arguments_of(example)])
+    assert type(declared) is type(example)
+    for field in fields(example):
+        if not field.name.endswith("factor"):
+            assert getattr(declared, field.name) == getattr(example, field.name)
+
+
+def layer_with_arguments_of(declared: Transform) -> Any:
+    given = {field.name: getattr(declared, field.name) for field in fields(declared)}
+    return getattr(L, type(declared).__name__)(**{name: v for name, v in given.items() if v is not None})
 
 
 def test_the_range_is_the_one_that_the_layer_draws_from_though_keras_documents_another() -> None:
@@ -182,7 +199,7 @@ class OwnFlip(L.RandomFlip):  # type: ignore[misc]
     ("layer", "text"),
     [
         (L.Resizing(32, 48), r"Resizing 'resizing.*image_size=\(32, 48\)"),
-        (L.RandomInvert(name="inverts"), "RandomInvert 'inverts'.*leave it in the model.*RandomFlip"),
+        (L.GaussianDropout(0.1, name="drops"), "GaussianDropout 'drops'.*leave it in the model.*RandomFlip"),
         (L.Dropout(0.1), "Dropout.*leave it in the model"),
         (OwnFlip(), "OwnFlip.*no counterpart"),
         (L.RandomFlip(data_format="channels_first"), "RandomFlip.*channels_first.*channels-last"),

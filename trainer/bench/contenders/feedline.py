@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.declarations.catalogue import RandomBrightness, RandomFlip
+from feedline.common.declarations.color import RandomBrightness
+from feedline.common.declarations.geometry import RandomFlip
 from feedline.common.errors import ConfigurationError
 from feedline.trainer.bench.case import DELTA, Case
 from feedline.trainer.bench.contenders.base import Contender

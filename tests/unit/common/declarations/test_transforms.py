@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields
 
 import msgpack
 import numpy as np
@@ -11,14 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedline.common.declarations.catalogue import (
-    DECLARATIONS,
-    from_wire,
-    num_draws,
-    output_dtype,
-    output_size,
-    to_wire,
-)
+from feedline.common.declarations import DECLARATIONS
+from feedline.common.declarations.catalogue import from_wire, num_draws, output_dtype, output_size, to_wire
 from feedline.errors import ConfigurationError, RemoteProtocolError
 from feedline.transforms import (
     Albumentations,
@@ -53,7 +47,7 @@ from feedline.transforms import (
     YoloAugment,
 )
 
-ONE_OF_EACH: tuple[Transform, ...] = (
+WITH_ALL_SORTS_OF_ARGUMENTS: tuple[Transform, ...] = (
     Flip("vertical"),
     RandomFlip("vertical"),
     RandomRotation((-0.1, 0.2), "constant", "nearest", 7.0),
@@ -83,19 +77,21 @@ ONE_OF_EACH: tuple[Transform, ...] = (
     Albumentations({"transform": {"__class_fullname__": "HorizontalFlip", "p": 1.0}}),
 )
 
+EXAMPLES = tuple(declaration.example() for declaration in DECLARATIONS.values())
+
 UNIT = st.floats(0.0, 1.0, exclude_max=True)
 
 
-def test_every_declaration_is_in_the_list_of_one_of_each() -> None:
-    assert {type(transform) for transform in ONE_OF_EACH} == set(DECLARATIONS.values())
-
-
-def test_what_travels_through_msgpack_comes_back_equal() -> None:
-    assert from_wire(msgpack.unpackb(msgpack.packb(to_wire(ONE_OF_EACH), strict_types=True))) == ONE_OF_EACH
+@pytest.mark.parametrize("declared", [EXAMPLES, WITH_ALL_SORTS_OF_ARGUMENTS])
+def test_what_travels_through_msgpack_comes_back_equal(declared: tuple[Transform, ...]) -> None:
+    assert from_wire(msgpack.unpackb(msgpack.packb(to_wire(declared), strict_types=True))) == declared
 
 
 def test_a_declaration_can_be_a_key_and_cannot_be_changed() -> None:
-    assert len(set(ONE_OF_EACH)) == len(ONE_OF_EACH)
+    assert len({*EXAMPLES, *EXAMPLES}) == len(EXAMPLES)
+    for example in EXAMPLES:
+        with pytest.raises(FrozenInstanceError):
+            setattr(example, fields(example)[0].name, 1)
     with pytest.raises(FrozenInstanceError):
         RandomFlip().mode = "vertical"  # type: ignore[misc]
 
@@ -272,7 +268,10 @@ def test_draws_are_counted_over_all_transforms() -> None:
         3 + 1 + 6,
     )
     framings, mixings, calls = 4 + 0 + 11, 1 + 4 + 2, 2 + 2
-    assert num_draws(ONE_OF_EACH) == geometry + tones + colors + detail + framings + mixings + calls
+    assert (
+        num_draws(WITH_ALL_SORTS_OF_ARGUMENTS)
+        == geometry + tones + colors + detail + framings + mixings + calls
+    )
 
 
 @pytest.mark.parametrize(
