@@ -12,12 +12,14 @@ from feedline.common.arguments import Pair
 from feedline.common.declarations.base import (
     Check,
     Draws,
+    Fill,
     FillMode,
     Transform,
     between,
     bounds_of,
     declaration,
     factor_from,
+    fill_from_keras,
     one_name_of,
 )
 from feedline.common.errors import ConfigurationError
@@ -45,6 +47,7 @@ class RandomFlip(Transform):
 
     mode: str = FlipMode.HORIZONTAL_AND_VERTICAL
 
+    _MOVES: ClassVar[bool] = True
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"mode": FlipMode.HORIZONTAL}
     _CHECKS: ClassVar[Mapping[str, Check]] = {"mode": one_name_of(FlipMode)}
 
@@ -87,9 +90,11 @@ class RandomRotation(Transform):
     factor: float | Pair
     fill_mode: str = FillMode.REFLECT
     interpolation: str = Interpolation.BILINEAR
-    fill_value: float = 0.0
+    fill_value: Fill = None
 
+    _MOVES: ClassVar[bool] = True
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": 0.1}
+    _USUAL_FILL: ClassVar[float] = 0.0
 
     def angle(self, draws: Draws) -> float:
         """Degrees, positive counter-clockwise."""
@@ -112,9 +117,11 @@ class RandomTranslation(Transform):
     width_factor: float | Pair
     fill_mode: str = FillMode.REFLECT
     interpolation: str = Interpolation.BILINEAR
-    fill_value: float = 0.0
+    fill_value: Fill = None
 
+    _MOVES: ClassVar[bool] = True
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"height_factor": 0.2, "width_factor": 0.2}
+    _USUAL_FILL: ClassVar[float] = 0.0
     _NUM_DRAWS: ClassVar[int] = 2
 
     def shift(self, draws: Draws) -> Pair:
@@ -141,9 +148,11 @@ class RandomZoom(Transform):
     width_factor: float | Pair | None = None
     fill_mode: str = FillMode.REFLECT
     interpolation: str = Interpolation.BILINEAR
-    fill_value: float = 0.0
+    fill_value: Fill = None
 
+    _MOVES: ClassVar[bool] = True
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"height_factor": 0.4}
+    _USUAL_FILL: ClassVar[float] = 0.0
 
     # Keras excludes -1, at which nothing would be seen.
     _CHECKS: ClassVar[Mapping[str, Check]] = dict.fromkeys(
@@ -180,9 +189,11 @@ class RandomShear(Transform):
     y_factor: float | Pair = 0.0
     interpolation: str = Interpolation.BILINEAR
     fill_mode: str = FillMode.REFLECT
-    fill_value: float = 0.0
+    fill_value: Fill = None
 
+    _MOVES: ClassVar[bool] = True
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"x_factor": 0.3, "y_factor": 0.3}
+    _USUAL_FILL: ClassVar[float] = 0.0
     _NUM_DRAWS: ClassVar[int] = 3
     _CHECKS: ClassVar[Mapping[str, Check]] = dict.fromkeys(("x_factor", "y_factor"), factor_from(0.0))
 
@@ -191,7 +202,7 @@ class RandomShear(Transform):
         """See `Transform`; a number f is kept as (-f, f), which Keras itself does not take for a pair."""
         bounds = config["x_factor"], config["y_factor"]
         x, y = (upper if lower < 0.0 else (lower, upper) for lower, upper in bounds)
-        return cls(x, y, config["interpolation"], config["fill_mode"], config["fill_value"])
+        return cls(x, y, config["interpolation"], config["fill_mode"], fill_from_keras(config))
 
     def shear(self, draws: Draws) -> Pair:
         """How far to the right a pixel is looked up per row, and how far down per column."""
@@ -213,6 +224,8 @@ class _Crop(Transform):
 
     height: int
     width: int
+
+    _MOVES: ClassVar[bool] = True
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of the window; ConfigurationError if it does not fit into `size`."""

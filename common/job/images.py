@@ -10,7 +10,7 @@ from feedline.common.arguments import check_seed, whole
 from feedline.common.batch.layout import ArraySpec, BatchLayout
 from feedline.common.declarations.base import Transform
 from feedline.common.declarations.catalogue import (
-    check_channels,
+    check_image,
     check_order,
     from_wire,
     is_framed,
@@ -85,10 +85,16 @@ class Job:
         if len(set(names)) < len(names):
             raise ConfigurationError(f"the arrays of a batch need names of their own, got {names}")
         check_order(self.transforms)
-        check_channels(self.transforms, self.image.one_slice.channels)
+        self._check_images()
         self._check_framing()
         self._check_mixing()
         self._check_foreign()
+
+    def _check_images(self) -> None:
+        check_image(self.transforms, self.image.one_slice, "x", Role.INPUT)
+        for companion in self.companions:
+            image = companion.image(self.image)
+            check_image(self.transforms, image, companion.name, Role(companion.role))
 
     def _check_framing(self) -> None:
         if is_framed(self.transforms) != (self.image.fit == Fit.FRAMED):

@@ -24,7 +24,7 @@ class Role(StrEnum):
     """Those that move pixels, and those that draw nothing, such as `Rescaling`."""
 
     MASK = "mask"
-    """Those that move pixels. Each value is a class: none is computed, beyond the edge is 0."""
+    """Those that move pixels. Each value is a class: none is computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Companion:
         Of its array in the batch.
     role : str
         A `Role`.
+    fill : int
+        Of a mask: the class of what lies beyond its edges.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class Companion:
 
     name: str
     role: str
+    fill: int = 0
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
@@ -56,14 +59,15 @@ class Companion:
         if self.role != Role.MASK:
             return replace(x, slices=1)
         dtype = "uint16" if x.dtype == "uint16" else "uint8"
-        return ImageSpec(x.height, x.width, ColorMode.CLASSES, Interpolation.NEAREST, x.fit, dtype)
+        size = x.height, x.width
+        return ImageSpec(*size, ColorMode.CLASSES, Interpolation.NEAREST, x.fit, dtype, fill=self.fill)
 
-    def to_wire(self) -> list[str]:
+    def to_wire(self) -> list[Any]:
         """Plain values for msgpack."""
-        return [self.name, str(self.role)]
+        return [self.name, str(self.role), self.fill]
 
     @classmethod
     def from_wire(cls, wire: list[Any]) -> Companion:
         """Undo `to_wire`."""
-        name, role = wire
-        return cls(str(name), role)
+        name, role, fill = wire
+        return cls(str(name), role, fill)

@@ -233,7 +233,7 @@ def _with_ratio(pixels: Pixels, spec: ImageSpec) -> Pixels:
         top, left = (height - new_height) // 2, (width - new_width) // 2
         return pixels[top : top + new_height, left : left + new_width]
     above, before = (new_height - height) // 2, (new_width - width) // 2
-    fill = (spec.background,) * 4
+    fill = (*(spec.background or ()), 0, 0, 0, 0)[:4]
     return cv2.copyMakeBorder(pixels, above, above, before, before, cv2.BORDER_CONSTANT, value=fill)
 
 

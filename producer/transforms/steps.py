@@ -45,7 +45,7 @@ class MovingStep(Step, Protocol):
         """Where points (x, y, 1) of an image of `size` go, shape (3, 3); pixels end at whole numbers."""
 
     def for_masks(self) -> Step:
-        """The same for an image whose values are classes: none is computed, beyond the edge is 0."""
+        """The same for an image whose values are classes: none is computed."""
 
 
 class Warp:
@@ -156,7 +156,8 @@ class FrameOfClasses:
 
     def _run(self, draws: Draws, pixels: Pixels, out: Pixels) -> Pixels:
         lookup = lookup_of(self._frame.matrix(draws, pixels.shape[:2]))
-        return look_up_classes(pixels, lookup, self._size, out)
+        fill = getattr(self.transforms[0], "fill_value", None)
+        return look_up_classes(pixels, lookup, self._size, fill or 0.0, out)
 
 
 class Tone:

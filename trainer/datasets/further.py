@@ -29,12 +29,13 @@ class FurtherImages:
         return replace(self, paths=[self.paths[row] for row in rows.tolist()])
 
 
-def companions_of(further: Sequence[FurtherImages]) -> tuple[Companion, ...]:
+def companions_of(further: Sequence[FurtherImages], mask_fill: int = 0) -> tuple[Companion, ...]:
     """What producers are told of them: ``x1`` and so on, ``target0``, ``mask0``."""
     counts = {Role.INPUT: 1, Role.TARGET: 0, Role.MASK: 0}
     companions = []
     for images in further:
         name = "x" if images.role is Role.INPUT else images.role
-        companions.append(Companion(f"{name}{counts[images.role]}", images.role))
+        fill = mask_fill if images.role is Role.MASK else 0
+        companions.append(Companion(f"{name}{counts[images.role]}", images.role, fill))
         counts[images.role] += 1
     return tuple(companions)

@@ -18,6 +18,7 @@ from feedline.common.job.caching import CacheSpec
 from feedline.common.job.images import Job
 from feedline.common.job.sizes import NUM_PEEKS, SizesJob
 from feedline.common.sample.boxes import BoxSpec
+from feedline.common.sample.companions import Role
 from feedline.common.sample.ct import CTWindows
 from feedline.common.sample.image import Fit, ImageSpec, Size, decoded_dtype
 from feedline.trainer.datasets.dataset import ImageDataset
@@ -54,6 +55,7 @@ class SequenceOptions:
     shuffle: bool
     seed: int
     targets: YoloTargets | None
+    mask_fill: int
     max_boxes: int | None
     min_box_side: float
     drop_remainder: bool
@@ -88,6 +90,11 @@ class SequenceOptions:
         ):
             raise ConfigurationError(
                 f"image_sizes must be a list of (height, width), got {self.image_sizes!r}"
+            )
+        masks = [images for images in self.dataset.further if images.role is Role.MASK]
+        if self.mask_fill != 0 and not masks:
+            raise ConfigurationError(
+                f"mask_fill={self.mask_fill!r} needs a dataset with masks; this one has none"
             )
         self._check_transforms()
 
@@ -171,7 +178,7 @@ class SequenceOptions:
             self.dtype,
             tuple(ArraySpec(name, a.shape[1:], a.dtype.name) for name, a in self.arrays.items()),
             CacheSpec.of(self.cache, self.cache_bytes, len(self.dataset)),
-            companions_of(self.dataset.further),
+            companions_of(self.dataset.further, self.mask_fill),
             self._boxes(),
         )
 

@@ -62,7 +62,7 @@ def test_keras_two_flags_become_one_fit_and_exclude_each_other() -> None:
     ],
 )
 def test_values_that_are_not_those_of_an_image_are_refused(wire: object) -> None:
-    with pytest.raises(RemoteProtocolError, match="nine values"):
+    with pytest.raises(RemoteProtocolError, match="ten values"):
         ImageSpec.from_wire(wire)  # type: ignore[arg-type]
 
 
