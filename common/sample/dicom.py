@@ -19,6 +19,19 @@ class Repair(StrEnum):
     """Some unsigned files of the RSNA haemorrhage competition, whose values below 0 were wrapped."""
 
 
+class Seen(StrEnum):
+    """Which values of a grey file become black and white, in a job for pictures."""
+
+    FILE = "file"
+    """Those of its own window or table; without one, all that its words could hold."""
+
+    MINMAX = "minmax"
+    """The lowest and the highest that it has."""
+
+    PERCENTILES = "percentiles"
+    """Those that 1 % of its pixels lie below, and above: a few bright pixels do not darken all others."""
+
+
 @dataclass(frozen=True, slots=True)
 class DicomReading:
     """What a dataset says of its DICOM files.
@@ -27,6 +40,8 @@ class DicomReading:
     ----------
     repair : str
         A `Repair`, of values that become Hounsfield units.
+    window : str
+        A `Seen`, of values that become a picture.
 
     Raises
     ------
@@ -35,10 +50,12 @@ class DicomReading:
     """
 
     repair: str = Repair.NONE
+    window: str = Seen.FILE
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
         object.__setattr__(self, "repair", one_of(Repair, "repair", self.repair))
+        object.__setattr__(self, "window", one_of(Seen, "window", self.window))
 
     def changed(self, **values: Any) -> Self:
         """The same with other values; those of None stay."""
@@ -46,13 +63,13 @@ class DicomReading:
 
     def to_wire(self) -> list[Any]:
         """Plain values for msgpack."""
-        return [str(self.repair)]
+        return [str(self.repair), str(self.window)]
 
     @classmethod
     def from_wire(cls, wire: list[Any]) -> DicomReading:
         """Undo `to_wire`."""
-        (repair,) = wire
-        return cls(repair)
+        repair, window = wire
+        return cls(repair, window)
 
 
 AS_STORED = DicomReading()

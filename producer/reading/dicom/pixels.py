@@ -21,7 +21,7 @@ from feedline.common.formats.dicom import (
     read_header,
 )
 from feedline.common.sample.ct import CTWindows
-from feedline.common.sample.dicom import AS_STORED, DicomReading, Repair
+from feedline.common.sample.dicom import AS_STORED, DicomReading, Repair, Seen
 from feedline.common.sample.image import ColorMode
 from feedline.producer.arrays import Pixels
 from feedline.producer.reading.dicom import with_pydicom
@@ -29,10 +29,17 @@ from feedline.producer.reading.dicom.header import (
     PIXEL_TAGS,
     TABLE_TAGS,
     DicomError,
+    Display,
     PixelHeader,
     pixel_header,
 )
-from feedline.producer.reading.dicom.tables import ct_table, grey_table, look_up, may_be_wrapped
+from feedline.producer.reading.dicom.tables import (
+    ct_table,
+    ends_of_values,
+    grey_table,
+    look_up,
+    may_be_wrapped,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -76,11 +83,37 @@ def decode_dicom(
     if isinstance(color_mode, CTWindows) or color_mode == ColorMode.HOUNSFIELD:
         return _decode_ct(header, pixels, color_mode, reading.repair)
     if header.is_grey:
-        grey = look_up(pixels, grey_table(header.words, header.display, dtype), 1)
+        display = _display(header, pixels, reading.window)
+        grey = look_up(pixels, grey_table(header.words, display, dtype), 1)
         return _converted(grey, _FROM_GREY.get(ColorMode(color_mode)))
     if pixels.dtype != np.uint8:
         raise DicomError("has colours of more than 8 bits, which cannot be used")
     return _converted(pixels, _FROM_RGB.get(ColorMode(color_mode)))
+
+
+def _display(header: PixelHeader, words: Pixels, window: str) -> Display:
+    """How a grey file is to be seen."""
+    if window != Seen.FILE:
+        ends = ends_of_values(words, header.words, _SHARES[Seen(window)])
+        return header.display._replace(window=ends, function="LINEAR_EXACT")
+    is_known = header.display.window or header.display.table or header.words.table
+    if not is_known and header.words.bits_stored > _BITS_OF_A_PICTURE:
+        _warn_of_no_window(header.words.bits_stored)
+    return header.display
+
+
+_SHARES = {Seen.MINMAX: (0.0, 1.0), Seen.PERCENTILES: (0.01, 0.99)}
+
+_BITS_OF_A_PICTURE = 8
+
+
+@cache
+def _warn_of_no_window(bits: int) -> None:
+    """Once in a process for each number of bits."""
+    logger.warning(
+        f"a DICOM file of {bits} bits has no window, so all that they could hold is shown, which leaves few"
+        " shades to what is there: dataset.with_dicom_reading(window='minmax') or 'percentiles' goes by its values"
+    )
 
 
 def _decode_ct(header: PixelHeader, words: Pixels, color_mode: str | CTWindows, repair: str) -> Pixels:

@@ -161,6 +161,32 @@ def _shades(entries: Values, table: Table, white: int) -> Values:
     return linear_exact(entries, (((1 << table.bits) - 1) / 2, (1 << table.bits) - 1), white)
 
 
+def ends_of_values(pixels: Pixels, words: Words, shares: tuple[float, float]) -> Window:
+    """The window (level, width) between the values that two shares of all pixels lie below; without padding.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16
+        Words.
+    words : Words
+        How values are stored.
+    shares : (float, float)
+        In [0, 1], as of `numpy.quantile`.
+    """
+    stored = stored_values(words)
+    counts = np.bincount(pixels.reshape(-1), minlength=len(stored))
+    counts[_is_padding(stored, words)] = 0
+    values = _rescaled(stored, words)[counts > 0]
+    if not len(values):
+        return 0.0, 1.0
+    order = np.argsort(values)
+    places = np.cumsum(counts[counts > 0][order])
+    # The value of the pixel at that place, if all stood in a row in their order.
+    lowest, highest = (values[order][np.searchsorted(places, s * (places[-1] - 1), "right")] for s in shares)
+    width = float(highest - lowest) or 1.0  # one value alone is black
+    return float(lowest) + width / 2, width
+
+
 def stored_values(words: Words) -> Values:
     """The value that each word stores; bits above the stored ones mean nothing."""
     values = np.arange(1 << words.bits_allocated) & ((1 << words.bits_stored) - 1)

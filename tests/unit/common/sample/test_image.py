@@ -80,7 +80,7 @@ def test_channels_are_those_of_all_windows_and_slices() -> None:
     [
         ImageSpec(8, 9, CTWindows(["brain", (81.5, 200)]), slices=3),
         ImageSpec(8, 9, "hounsfield", "nearest", "pad", "int16"),
-        ImageSpec(8, 9, "hounsfield", dtype="int16", dicom=DicomReading(repair="rsna")),
+        ImageSpec(8, 9, "hounsfield", dtype="int16", dicom=DicomReading(repair="rsna", window="minmax")),
     ],
 )
 def test_a_ct_crosses_the_wire_whole(spec: ImageSpec) -> None:
