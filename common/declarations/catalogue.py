@@ -72,9 +72,11 @@ def applied_to(transforms: Iterable[Transform], role: Role) -> tuple[Transform, 
     """Which of `transforms` images of a role go through, as the text of `Role` says."""
     if role is Role.INPUT:
         return tuple(transforms)
-    if role is Role.MASK:
-        return tuple(transform for transform in transforms if transform.moves)
-    return tuple(t.without_colors for t in transforms if t.moves or not t.num_draws)
+    return tuple(
+        transform.without_colors
+        for transform in transforms
+        if transform.moves or (role is Role.TARGET and not transform.num_draws)
+    )
 
 
 def check_image(transforms: Iterable[Transform], image: ImageSpec, name: str, role: Role) -> None:
@@ -101,6 +103,7 @@ def check_image(transforms: Iterable[Transform], image: ImageSpec, name: str, ro
                 f" of {name} are windows of a CT: leave it out, or use RandomBrightness or RandomContrast"
             )
     check_channels(applied, image.channels)
+    output_dtype(applied, image.dtype)
 
 
 def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:

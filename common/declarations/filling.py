@@ -37,7 +37,7 @@ def settled(
     """
     around, result = image.background, []
     for declared in transforms:
-        transform = declared.without_colors if role is Role.TARGET else declared
+        transform = declared if role is Role.INPUT else declared.without_colors
         result.append(_filled(transform, around, given_counts=image.color_mode != ColorMode.CLASSES))
         around = around and transform.fill_after(around)
     return tuple(result)

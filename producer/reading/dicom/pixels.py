@@ -112,7 +112,8 @@ def _warn_of_no_window(bits: int) -> None:
     """Once in a process for each number of bits."""
     logger.warning(
         f"a DICOM file of {bits} bits has no window, so all that they could hold is shown, which leaves few"
-        " shades to what is there: dataset.with_dicom_reading(window='minmax') or 'percentiles' goes by its values"
+        " shades to what is there: dataset.with_dicom_reading(window='minmax'), or 'percentiles', goes by"
+        " its values"
     )
 
 

@@ -124,6 +124,7 @@ def test_what_each_role_goes_through_is_what_producers_do() -> None:
         Role.INPUT: ["RandomFlip", "MixUp", "RandomBrightness", "Rescaling", "Normalization", "Letterbox"],
         Role.TARGET: ["RandomFlip", "MixUp", "Rescaling", "Normalization", "Letterbox"],
         Role.MASK: ["RandomFlip", "MixUp", "Letterbox"],
+        Role.VALUES: ["RandomFlip", "MixUp", "Letterbox"],
     }
 
 
