@@ -94,7 +94,7 @@ def test_fill_values_are_one_or_one_for_each_channel(transform: Transform) -> No
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_masks_go_wherever_the_framing_puts_their_image(dtype: str) -> None:
     """They were refused by the producer, at the first batch."""
-    mask = Companion("mask0", Role.MASK, 255)
+    mask = Companion("mask0", Role.MASK, fill=255)
     for transform in (YoloAugment(), Letterbox("pil")):
         job = job_of([transform], companions=(mask,))
         image = mask.image(job.image)

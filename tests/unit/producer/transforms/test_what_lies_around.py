@@ -39,7 +39,7 @@ AIR_SEEN_BY_LUNG = round(255 * (-1000 - (-600 - 750)) / 1500)
 IMAGES = {
     "hounsfield": (ImageSpec(SIDE, SIDE, "hounsfield", dtype="int16"), (-1000,)),
     "windows": (ImageSpec(SIDE, SIDE, LUNG), (0, AIR_SEEN_BY_LUNG)),
-    "mask": (Companion("mask0", Role.MASK, 255).image(ImageSpec(SIDE, SIDE)), (255,)),
+    "mask": (Companion("mask0", Role.MASK, fill=255).image(ImageSpec(SIDE, SIDE)), (255,)),
 }
 EDGES: dict[str, Transform] = {
     "rotation": RandomRotation((0.125, 0.125), fill_mode="constant", interpolation="nearest"),
@@ -140,4 +140,4 @@ def test_a_blur_at_the_edge_of_air_leaves_air(kind: str) -> None:
 @pytest.mark.parametrize("fill", [-1, 256, 1.5, "255"])
 def test_a_class_beyond_the_edge_must_be_one_that_masks_hold(fill: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"mask_fill must be .*, got {fill!r}"):
-        Companion("mask0", Role.MASK, fill).image(ImageSpec(8, 8))
+        Companion("mask0", Role.MASK, fill=fill).image(ImageSpec(8, 8))
