@@ -10,7 +10,7 @@ from feedline.common.arguments import check_seed, whole
 from feedline.common.batch.layout import ArraySpec, BatchLayout
 from feedline.common.declarations.base import Transform
 from feedline.common.declarations.catalogue import (
-    check_channels,
+    check_image,
     check_order,
     from_wire,
     is_framed,
@@ -79,13 +79,11 @@ class Job:
         object.__setattr__(self, "seed", whole("seed", self.seed))
         object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, at_least=1))
         check_seed(self.seed)
-        # Floats made of 16-bit pixels have their range, and are refused what those are.
-        output_dtype(self.transforms, self.image.dtype)
         names = [spec.name for spec in self.arrays]
         if len(set(names)) < len(names):
             raise ConfigurationError(f"the arrays of a batch need names of their own, got {names}")
         check_order(self.transforms)
-        check_channels(self.transforms, self.image.one_slice.channels)
+        check_image(self.transforms, self.image.one_slice, "x", Role.INPUT)
         self._check_framing()
         self._check_companions()
         self._check_mixing()
@@ -113,10 +111,7 @@ class Job:
         """Images beside ``x`` must be able to go where it does."""
         for companion in self.companions:
             image = companion.image(self.image)
-            if companion.treated_as is Role.INPUT:
-                check_channels(self.transforms, image.channels)
-            if companion.treated_as is Role.VALUES and is_framed(self.transforms):
-                output_dtype(self.transforms[:1], image.dtype)
+            check_image(self.transforms, image, companion.name, companion.treated_as)
             if image.size != self.image.size:
                 self._check_size(companion.name, image.size)
 

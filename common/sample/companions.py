@@ -34,7 +34,7 @@ class Role(StrEnum):
     """Those that move pixels, and those that draw nothing, such as `Rescaling`."""
 
     MASK = "mask"
-    """Those that move pixels. Each value is a class: none is computed, beyond the edge is 0."""
+    """Those that move pixels. Each value is a class: none is computed."""
 
     VALUES = "values"
     """Those that move pixels. What is asked for with a dtype of its own is treated so, whatever it is for."""
@@ -124,6 +124,8 @@ class Companion:
         In what it differs from ``x``.
     values : MaskValues or None
         Of a mask: the classes of its values, if those are not the values themselves.
+    fill : int
+        Of a mask: the class of what lies beyond its edges.
 
     Raises
     ------
@@ -135,6 +137,7 @@ class Companion:
     role: str
     own: ImageOptions = AS_X
     values: MaskValues | None = None
+    fill: int = 0
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
@@ -160,7 +163,7 @@ class Companion:
         if self.role == Role.MASK:
             dtype = self.own.dtype or ("uint16" if x.dtype == "uint16" else "uint8")
             mode = self.values or ColorMode.CLASSES
-            return ImageSpec(height, width, mode, Interpolation.NEAREST, x.fit, dtype)
+            return ImageSpec(height, width, mode, Interpolation.NEAREST, x.fit, dtype, fill=self.fill)
         color_mode = self.own.color_mode or x.color_mode
         return replace(
             x,
@@ -181,11 +184,11 @@ class Companion:
     def to_wire(self) -> list[Any]:
         """Plain values for msgpack."""
         values = None if self.values is None else self.values.to_wire()
-        return [self.name, str(self.role), self.own.to_wire(), values]
+        return [self.name, str(self.role), self.own.to_wire(), values, self.fill]
 
     @classmethod
     def from_wire(cls, wire: list[Any]) -> Companion:
         """Undo `to_wire`."""
-        name, role, own, values = wire
+        name, role, own, values, fill = wire
         known = None if values is None else MaskValues.from_wire(values)
-        return cls(str(name), role, ImageOptions.from_wire(own), known)
+        return cls(str(name), role, ImageOptions.from_wire(own), known, fill)

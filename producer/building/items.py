@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from feedline.common.batch.layout import ArraySpec
+from feedline.common.declarations.filling import settled
 from feedline.common.errors import TransformError, UserCodeError
 from feedline.common.job.images import Job
 from feedline.common.sample.companions import Role
@@ -138,7 +139,8 @@ def image_makers(
             Samples(one, roots, clock, open_cache(job.cache, one, cache) if job.cache else None, place + nth)
             for nth in range(image.slices)
         ]
-        composition = compose(job.transforms, one.size, one.channels, one.dtype, array.dtype, role, plugins)
+        transforms = settled(job.transforms, one, role)
+        composition = compose(transforms, one.size, one.channels, one.dtype, array.dtype, role, plugins)
         return ImageMaker(array, slices, composition, clock, keeps_dtype=array.dtype == one.dtype)
 
     makers = [maker(job.image, job.x, Role.INPUT, 0)]

@@ -143,7 +143,12 @@ def stacks(folder: Path) -> ImageDataset:
 
 
 _PHOTOS = {"image_size": (48, 64), "transforms": EVERYTHING_RANDOM}
-_HEADS = {**_PHOTOS, "color_mode": CTWindows(["brain", "subdural", "soft"])}
+_WITHOUT_COLORS = [transform for transform in EVERYTHING_RANDOM if not transform.of_colors]
+_HEADS = {
+    "image_size": (48, 64),
+    "transforms": _WITHOUT_COLORS,
+    "color_mode": CTWindows(["brain", "subdural", "soft"]),
+}
 _UNITS = {**_PHOTOS, "transforms": GEOMETRY, "color_mode": "hounsfield", "dtype": "int16"}
 _DEPTHS = {
     "image_size": (48, 64),

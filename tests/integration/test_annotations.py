@@ -30,6 +30,7 @@ from feedline.transforms import (
     RandomZoom,
     Rescaling,
     Transform,
+    YoloAugment,
 )
 
 NUM_ROWS = 12
@@ -284,6 +285,19 @@ def test_what_does_not_go_together_is_refused(
     data = ImageDataset.from_lists(names(), labels, directory=folder)
     with pytest.raises(ConfigurationError, match=text):
         sequence_of(data, pool, chosen, **options)
+
+
+@pytest.mark.parametrize("transform", [YoloAugment(), RandomRotation((0.1, 0.1), fill_mode="constant")])
+def test_beyond_the_edge_of_a_mask_is_the_class_that_was_asked_for(
+    folder: Path, pool: ProducerPool, transform: Transform
+) -> None:
+    data = ImageDataset.from_lists(names(), masks=names("-mask"), directory=folder)
+    options: dict[str, Any] = {"batch_size": 4, "image_size": SIZE, "transforms": [transform], "pool": pool}
+    with BatchSequence(data, mask_fill=255, **options) as sequence:
+        _, masks = sequence[0]
+    assert 255 in masks
+    with pytest.raises(ConfigurationError, match="mask_fill=255 needs a dataset with masks"):
+        BatchSequence(ImageDataset.from_lists(names(), directory=folder), mask_fill=255, **options)
 
 
 def test_colours_are_changed_beside_masks_and_boxes_by_albumentations(

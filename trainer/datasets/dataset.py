@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from feedline.common.errors import DatasetError
 from feedline.common.sample.companions import Role
+from feedline.common.sample.dicom import Repair
 from feedline.common.signatures import suggests
 from feedline.trainer.datasets import folders, frames, rsna_csv, splits
 from feedline.trainer.datasets.annotations import coco, voc, yolo3, yolo_txt
 from feedline.trainer.datasets.annotations.voc import VOC_CLASSES
-from feedline.trainer.datasets.dicom import neighbours
+from feedline.trainer.datasets.dicom import neighbours, reading
 from feedline.trainer.datasets.further import with_mask_values
 from feedline.trainer.datasets.keras_split import KerasSplit
 from feedline.trainer.datasets.lists import read_lists
@@ -358,7 +359,8 @@ class ImageDataset(SampleTable):
         """Make a dataset of the RSNA haemorrhage competition's label file and image folder.
 
         Images come in the order in which the file first names them. Rows that repeat an earlier one are
-        dropped.
+        dropped. Pixels that some of the competition's files store wrapped are repaired: see
+        `with_dicom_reading`.
 
         Parameters
         ----------
@@ -385,9 +387,9 @@ class ImageDataset(SampleTable):
         ConfigurationError
             If `extension` is another one.
         """
-        return cls.of_parts(
-            rsna_csv.read_rsna_csv(csv, directory, extension, validate_filenames=validate_filenames)
-        )
+        parts = rsna_csv.read_rsna_csv(csv, directory, extension, validate_filenames=validate_filenames)
+        return cls.of_parts(parts).with_dicom_reading(repair=Repair.RSNA)
 
     split = splits.split
     with_dicom_index = neighbours.with_dicom_index
+    with_dicom_reading = reading.with_dicom_reading

@@ -51,7 +51,9 @@ OwnOptions = Mapping[Role, ImageOptions | Sequence[ImageOptions] | None]
 """In what the images of each role differ from ``x``: all alike, or each by itself."""
 
 
-def companions_of(further: Sequence[FurtherImages], own: OwnOptions) -> tuple[Companion, ...]:
+def companions_of(
+    further: Sequence[FurtherImages], own: OwnOptions, mask_fill: int = 0
+) -> tuple[Companion, ...]:
     """What producers are told of them: ``x1`` and so on, ``target0``, ``mask0``.
 
     Raises
@@ -68,7 +70,8 @@ def companions_of(further: Sequence[FurtherImages], own: OwnOptions) -> tuple[Co
         name = "x" if images.role is Role.INPUT else images.role
         number = seen[images.role]
         array = f"{name}{first[images.role] + number}"
-        companions.append(Companion(array, images.role, options[images.role][number], images.values))
+        fill = mask_fill if images.role is Role.MASK else 0
+        companions.append(Companion(array, images.role, options[images.role][number], images.values, fill))
         seen[images.role] += 1
     return tuple(companions)
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from feedline.common.errors import DatasetError
 from feedline.common.sample.companions import Role
+from feedline.common.sample.dicom import AS_STORED, DicomReading
 from feedline.trainer.datasets.boxes import checked_boxes
 from feedline.trainer.datasets.columns import Array, Parts, check_lengths, check_targets, row_numbers
 from feedline.trainer.datasets.files import absolute
@@ -48,6 +49,8 @@ class SampleTable:
         as edges (the first pixel covers 0 to 1), and the index of the class.
     stacks : Stacks or None
         The files of each sample where it has several: see `with_dicom_index`.
+    dicom : DicomReading
+        What is known of DICOM files beside their headers: see `with_dicom_reading`.
     """
 
     paths: Sequence[str]
@@ -60,6 +63,7 @@ class SampleTable:
     further: tuple[FurtherImages, ...] = ()
     boxes: Sequence[Array] | None = None
     stacks: Stacks | None = None
+    dicom: DicomReading = AS_STORED
     root: str = ""
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ from feedline.common.job.images import Job
 from feedline.common.job.sizes import NUM_PEEKS, SizesJob
 from feedline.common.notices import warn
 from feedline.common.sample.boxes import BoxSpec
-from feedline.common.sample.companions import Companion, ImageOptions
+from feedline.common.sample.companions import Companion, ImageOptions, Role
 from feedline.common.sample.ct import CTWindows
 from feedline.common.sample.image import Fit, ImageSpec, decoded_dtype, size_of
 from feedline.trainer.datasets.dataset import ImageDataset
@@ -58,6 +58,7 @@ class SequenceOptions:
     shuffle: bool
     seed: int
     targets: YoloTargets | None
+    mask_fill: int
     max_boxes: int | None
     min_box_side: float
     drop_remainder: bool
@@ -96,6 +97,11 @@ class SequenceOptions:
         ):
             raise ConfigurationError(
                 f"image_sizes must be a list of (height, width), got {self.image_sizes!r}"
+            )
+        masks = [images for images in self.dataset.further if images.role is Role.MASK]
+        if self.mask_fill != 0 and not masks:
+            raise ConfigurationError(
+                f"mask_fill={self.mask_fill!r} needs a dataset with masks; this one has none"
             )
         self._check_transforms()
 
@@ -142,9 +148,16 @@ class SequenceOptions:
             framed=is_framed(self.transforms),
         )
         depth = decoded_dtype(self.color_mode, self.dtype)
-        slices = self.dataset.num_slices
         return ImageSpec(
-            height, width, self.color_mode, self.interpolation, fit, depth, self.jpeg_scaling, slices
+            height,
+            width,
+            self.color_mode,
+            self.interpolation,
+            fit,
+            depth,
+            self.jpeg_scaling,
+            self.dataset.num_slices,
+            self.dataset.dicom,
         )
 
     @cached_property
@@ -185,7 +198,7 @@ class SequenceOptions:
 
     def _companions(self) -> tuple[Companion, ...]:
         own = {role: getattr(self, argument) for role, argument in ARGUMENTS.items()}
-        companions = companions_of(self.dataset.further, own)
+        companions = companions_of(self.dataset.further, own, self.mask_fill)
         if self.image_sizes is not None and any(one.own.image_size for one in companions):
             raise ConfigurationError(
                 "images of a size of their own do not go with image_sizes=: leave one out"
