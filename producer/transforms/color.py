@@ -19,8 +19,10 @@ from feedline.common.declarations.color import (
     Normalization,
     RandomBrightness,
     RandomContrast,
+    RandomInvert,
     RandomPosterization,
     Rescaling,
+    Solarization,
 )
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
@@ -67,6 +69,27 @@ def posterization(declaration: RandomPosterization, draws: Draws, _: Size) -> Ac
         return kept * (highest - lowest) / 255.0 + lowest
 
     return partial(value_by_value, keep)
+
+
+@filter_of(Solarization)
+def solarization(declaration: Solarization, draws: Draws, _: Size) -> Action:
+    """Add, clip, and invert what is not below the threshold."""
+    lowest, highest = declaration.value_range
+    addition, threshold = declaration.addition(draws), declaration.threshold(draws)
+
+    def solarize(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        brighter = np.clip(values + np.float32(addition), np.float32(lowest), np.float32(highest))
+        negative = np.float32(lowest + highest) - brighter
+        return np.asarray(np.where(brighter < threshold, brighter, negative), np.float32)
+
+    return partial(value_by_value, solarize)
+
+
+@line_of(RandomInvert)
+def invert(declaration: RandomInvert, draws: Draws, _: Means) -> Line:
+    """Let the ends of the range change places, in some images."""
+    lowest, highest = declaration.value_range
+    return Line(-1.0, lowest + highest, lowest, highest) if declaration.applies(draws) else Line(1.0, 0.0)
 
 
 def channel_means(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -23,11 +23,9 @@ STILL_MISSING = {
     "RandAugment",
     "RandomColorDegeneration",
     "RandomElasticTransform",
-    "RandomInvert",
     "RandomPerspective",
     "RandomSharpness",
     "Resizing",
-    "Solarization",
 }
 
 
