@@ -155,7 +155,7 @@ def curve(lines: tuple[Line, ...], in_dtype: npt.DTypeLike, out_dtype: npt.DType
     num_channels = max(np.size(values) for line in lines for values in (line.scale, line.offset))
     # Floats in float64, which costs nothing for so few: Rescaling(1 / 255) is then rounded only once.
     table = np.empty((256, num_channels), np.float64 if out_dtype == np.float32 else out_dtype)
-    return partial(_look_up, _apply_to_values(lines, _ALL_UINT8, table).astype(out_dtype, copy=False))
+    return partial(look_up, _apply_to_values(lines, _ALL_UINT8, table).astype(out_dtype, copy=False))
 
 
 def value_by_value(
@@ -164,10 +164,11 @@ def value_by_value(
     """Write what `function`, of floats of any shape, makes of each value to `out`, rounded to its dtype."""
     if pixels.dtype != np.uint8:
         return round_into(out, function(pixels.astype(np.float32)))
-    return _look_up(round_into(np.empty((256, 1), out.dtype), function(_ALL_UINT8)), pixels, out)
+    return look_up(round_into(np.empty((256, 1), out.dtype), function(_ALL_UINT8)), pixels, out)
 
 
-def _look_up(table: Pixels, pixels: npt.NDArray[np.uint8], out: Pixels) -> Pixels:
+def look_up(table: Pixels, pixels: npt.NDArray[np.uint8], out: Pixels) -> Pixels:
+    """Write to `out` what a table, shape (256, 1 or channels), has for each value of `pixels`."""
     if table.shape[1] == 1:
         cv2.LUT(rows(pixels), table, dst=rows(out))
     else:

@@ -16,9 +16,7 @@ ONLY_FOR_BOXES = {"MaxNumBoundingBoxes"}
 
 STILL_MISSING = {
     "AugMix",
-    "AutoContrast",
     "ContrastLimitedAdaptiveHistogramEqualization",
-    "Equalization",
     "Pipeline",
     "RandAugment",
     "RandomColorDegeneration",
