@@ -19,10 +19,8 @@ STILL_MISSING = {
     "ContrastLimitedAdaptiveHistogramEqualization",
     "Pipeline",
     "RandAugment",
-    "RandomColorDegeneration",
     "RandomElasticTransform",
     "RandomPerspective",
-    "RandomSharpness",
     "Resizing",
 }
 
