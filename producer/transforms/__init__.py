@@ -13,6 +13,7 @@ from feedline.producer.transforms import (
     histogram,
     hue,
     mixing,
+    tiles,
     yolo,
 )
 from feedline.producer.transforms.composition import Composition, compose
@@ -33,5 +34,6 @@ __all__ = [
     "histogram",
     "hue",
     "mixing",
+    "tiles",
     "yolo",
 ]

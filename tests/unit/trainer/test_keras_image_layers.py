@@ -16,7 +16,6 @@ ONLY_FOR_BOXES = {"MaxNumBoundingBoxes"}
 
 STILL_MISSING = {
     "AugMix",
-    "ContrastLimitedAdaptiveHistogramEqualization",
     "Pipeline",
     "RandAugment",
     "RandomElasticTransform",
