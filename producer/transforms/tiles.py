@@ -71,15 +71,13 @@ def adaptive_equalization(declaration: Clahe, _: Draws, size: Size) -> Action:
 
 
 def _equalize(declaration: Clahe, down: Side, across: Side, pixels: Pixels, out: Pixels) -> Pixels:
-    lowest, highest = declaration.value_range
     tables = _tables(declaration, pixels)
     step = strip_rows(pixels)
     for top in range(0, len(pixels), step):
         part = slice(top, top + step)
         levels = levels_of(_by_channel(pixels[part]), declaration.value_range)
         between = _look_up(tables, levels, down.part(part), across)
-        values = between * np.float32((highest - lowest) / 255.0) + np.float32(lowest)
-        round_into(out[part], values.reshape(out[part].shape))
+        round_into(out[part], between.reshape(out[part].shape))
     return out
 
 
@@ -115,7 +113,9 @@ def _tables(declaration: Clahe, pixels: Pixels) -> Floats:
         _histograms(levels_of(full[top : top + height], declaration.value_range), columns)
         for top in range(0, len(full), height)
     ]
-    return _equalizing(np.array(histograms, np.float64), height * width, declaration.clip_limit)
+    curves = _equalizing(np.array(histograms, np.float64), height * width, declaration.clip_limit)
+    lowest, highest = declaration.value_range
+    return np.asarray(curves * (highest - lowest) / 255.0 + lowest, np.float32)
 
 
 def _histograms(levels: Whole, columns: int) -> Whole:
@@ -127,7 +127,9 @@ def _histograms(levels: Whole, columns: int) -> Whole:
     return counts.reshape(columns, channels, LEVELS)
 
 
-def _equalizing(histograms: npt.NDArray[np.float64], pixels: int, clip_limit: float) -> Floats:
+def _equalizing(
+    histograms: npt.NDArray[np.float64], pixels: int, clip_limit: float
+) -> npt.NDArray[np.float64]:
     """The curve, 0 to 255, of each histogram of so many pixels, along the last axis."""
     if clip_limit > 0.0:
         clipped = np.minimum(histograms, clip_limit * pixels / LEVELS)
@@ -137,7 +139,7 @@ def _equalizing(histograms: npt.NDArray[np.float64], pixels: int, clip_limit: fl
     fewest = up_to[..., :1]
     others = pixels - fewest
     curves = (up_to - fewest) * 255.0 / np.where(others == 0.0, 1.0, others)
-    return np.clip(curves, 0.0, 255.0).astype(np.float32)
+    return np.asarray(np.clip(curves, 0.0, 255.0))
 
 
 def _by_channel(pixels: Pixels) -> Pixels:
