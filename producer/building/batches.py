@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.draws import Purpose, UniformStream
-from feedline.common.errors import DecodeError, ReadError, SampleError
+from feedline.common.errors import DecodeError, ReadError, SampleError, UserCodeError
 from feedline.common.job.images import Job
+from feedline.common.sample.companions import Role
 from feedline.common.sample.image import Size
 from feedline.common.stages import Stage
 from feedline.common.wire.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
 from feedline.producer.building.annotations import Annotations
 from feedline.producer.building.items import image_makers
+from feedline.producer.building.mask_watch import MaskWatch
 from feedline.producer.building.slots import OwnSlots
 from feedline.producer.building.stage_clock import StageClock
 from feedline.producer.cache.folder import DEFAULTS, CacheSettings
@@ -84,6 +86,7 @@ class BatchBuilder:
         self._annotations = Annotations(job, self._makers[0].composition)
         self._num_read_ahead = max(1, NUM_READ_AHEAD // job.num_sources)
         self._slots = OwnSlots(job.slot_bytes)
+        self._masks_fit = MaskWatch()
 
     def build(
         self,
@@ -168,6 +171,9 @@ class BatchBuilder:
             maker.make(own, samples, arrays[maker.name][index])
             for maker, own in zip(self._makers, recipe.of_images, strict=True)
         ]
+        for place, companion in enumerate(self.job.companions, 1):
+            if companion.role is Role.MASK:
+                self._masks_fit.look_at(self._makers[0], self._makers[place], samples, sizes[0], sizes[place])
         return sizes[0]
 
 
@@ -180,9 +186,13 @@ def failure_of(ticket: Ticket, error: BaseException) -> Failure:
             kind, path, text = FailureKind.DECODE, error.path, error.reason
         case SampleError():
             kind, path, text = FailureKind.BUILD, error.path, error.reason
+        case UserCodeError():
+            kind, path, text = FailureKind.BUILD, _paths(ticket), str(error)
         case _:
             kind, path, text = FailureKind.BUILD, _paths(ticket), f"{type(error).__name__}: {error}"
-    trace = "".join(traceback.format_exception(error))[-MAX_TEXT_CHARS:]
+    # What was found out about code of users says all in its text; what that code raised is shown where.
+    says_all = isinstance(error, UserCodeError) and error.__cause__ is None
+    trace = "" if says_all else "".join(traceback.format_exception(error))[-MAX_TEXT_CHARS:]
     # A failure that is too long to be sent would be no answer at all.
     path, text = path[:MAX_TEXT_CHARS], text[:MAX_TEXT_CHARS]
     return Failure(ticket.job_id, ticket.lease_id, kind, path, text, trace)

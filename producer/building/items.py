@@ -87,6 +87,10 @@ class ImageMaker:
         self._clock.lap(Stage.TRANSFORM)
         return sizes
 
+    def path_of(self, sample: Sample) -> str:
+        """Its file; of a stack the last."""
+        return self.slices[-1].path_of(sample)
+
     def expect(self, samples: Iterable[Sample]) -> None:
         """Have files fetched that will soon be asked for."""
         for one in self.slices:
@@ -140,5 +144,5 @@ def image_makers(
     makers = [maker(job.image, job.x, Role.INPUT, 0)]
     for place, companion in enumerate(job.companions, job.image.slices):
         image, array = companion.image(job.image), job.companion_array(companion)
-        makers.append(maker(image, array, Role(companion.role), place))
+        makers.append(maker(image, array, companion.treated_as, place))
     return makers

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from feedline.common.sample.companions import Companion, Role
+from feedline.common.errors import ConfigurationError
+from feedline.common.sample.companions import AS_X, ROLES, Companion, ImageOptions, Role
+from feedline.common.sample.mask_values import MaskValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +22,72 @@ class FurtherImages:
         What they are for.
     paths : sequence of str
         One file per sample, named as those of the dataset are.
+    values : MaskValues or None
+        Of masks: the classes of their values, if those are not the values themselves.
     """
 
     role: Role
     paths: Sequence[str]
+    values: MaskValues | None = None
 
     def subset(self, rows: Any) -> Self:
         """Those of some samples."""
         return replace(self, paths=[self.paths[row] for row in rows.tolist()])
 
 
-def companions_of(further: Sequence[FurtherImages]) -> tuple[Companion, ...]:
-    """What producers are told of them: ``x1`` and so on, ``target0``, ``mask0``."""
-    counts = {Role.INPUT: 1, Role.TARGET: 0, Role.MASK: 0}
+def with_mask_values(
+    further: Sequence[FurtherImages], mask_values: Mapping[Any, int] | None
+) -> tuple[FurtherImages, ...]:
+    """The same images, of whose masks it is said what they hold; ConfigurationError if there are none."""
+    if mask_values is None:
+        return tuple(further)
+    if not any(images.role is Role.MASK for images in further):
+        raise ConfigurationError("mask_values says what masks hold, and there are no masks: leave it out")
+    values = MaskValues.of(mask_values)
+    return tuple(replace(one, values=values) if one.role is Role.MASK else one for one in further)
+
+
+OwnOptions = Mapping[Role, ImageOptions | Sequence[ImageOptions] | None]
+"""In what the images of each role differ from ``x``: all alike, or each by itself."""
+
+
+def companions_of(further: Sequence[FurtherImages], own: OwnOptions) -> tuple[Companion, ...]:
+    """What producers are told of them: ``x1`` and so on, ``target0``, ``mask0``.
+
+    Raises
+    ------
+    ConfigurationError
+        If `own` is of images that there are not.
+    """
+    numbers: dict[str, int] = Counter(images.role for images in further)
+    options = {role: _one_each(role, own.get(role), numbers.get(role, 0)) for role in ROLES}
+    first = {Role.INPUT: 1, Role.TARGET: 0, Role.MASK: 0}
+    seen: dict[Role, int] = Counter()
     companions = []
     for images in further:
         name = "x" if images.role is Role.INPUT else images.role
-        companions.append(Companion(f"{name}{counts[images.role]}", images.role))
-        counts[images.role] += 1
+        number = seen[images.role]
+        array = f"{name}{first[images.role] + number}"
+        companions.append(Companion(array, images.role, options[images.role][number], images.values))
+        seen[images.role] += 1
     return tuple(companions)
+
+
+def _one_each(
+    role: Role, options: ImageOptions | Sequence[ImageOptions] | None, number: int
+) -> Sequence[ImageOptions]:
+    if options is None:
+        return [AS_X] * number
+    if isinstance(options, ImageOptions) and number:
+        return [options] * number
+    listed: list[Any] = list(options) if isinstance(options, list | tuple) else [options]
+    if len(listed) != number or not all(isinstance(one, ImageOptions) for one in listed):
+        raise ConfigurationError(
+            f"{ARGUMENTS[role]} must be ImageOptions(...), or a list of one for each of the {number} {role}"
+            f" images that a sample of the dataset has; got {options!r}"
+        )
+    return listed
+
+
+ARGUMENTS = {Role.INPUT: "inputs", Role.TARGET: "target_images", Role.MASK: "masks"}
+"""What the images of a role are called by those who give them."""

@@ -18,8 +18,6 @@ STILL_MISSING = {
     "AugMix",
     "Pipeline",
     "RandAugment",
-    "RandomElasticTransform",
-    "RandomPerspective",
     "Resizing",
 }
 
