@@ -13,6 +13,7 @@ from feedline.common.signatures import suggests
 from feedline.trainer.datasets import folders, frames, rsna_csv, splits
 from feedline.trainer.datasets.annotations import coco, voc, yolo3, yolo_txt
 from feedline.trainer.datasets.annotations.voc import VOC_CLASSES
+from feedline.trainer.datasets.boxes import refuse_fractions
 from feedline.trainer.datasets.dicom import neighbours
 from feedline.trainer.datasets.keras_split import KerasSplit
 from feedline.trainer.datasets.lists import read_lists
@@ -156,7 +157,9 @@ class ImageDataset(SampleTable):
             raise DatasetError(f"inputs must be a list of lists of file names, got {inputs!r}")
         given = [*((Role.INPUT, names) for names in inputs), (Role.TARGET, target_images), (Role.MASK, masks)]
         table = read_lists(paths, labels, weights, given, directory, class_names)
-        return cls.of_parts(replace(table, boxes=boxes))
+        data = cls.of_parts(replace(table, boxes=boxes))
+        refuse_fractions(data.boxes)
+        return data
 
     @classmethod
     @suggests(**_OF_SEQUENCES_ALONE)
@@ -225,6 +228,7 @@ class ImageDataset(SampleTable):
         directory: Path | None = None,
         *,
         crowds: bool = False,
+        validate_filenames: bool = True,
     ) -> Self:
         """Make a dataset of COCO's object detection annotations.
 
@@ -236,6 +240,8 @@ class ImageDataset(SampleTable):
             What the images' file names are relative to.
         crowds : bool
             Take boxes around crowds (``iscrowd``), too.
+        validate_filenames : bool
+            Leave out images without a file, with one warning. False: only producers see the images.
 
         Returns
         -------
@@ -247,7 +253,9 @@ class ImageDataset(SampleTable):
         DatasetError
             If something cannot be used; names the file and the id of the annotation.
         """
-        return cls.of_parts(coco.read_coco(path, directory, crowds=crowds))
+        return cls.of_parts(
+            coco.read_coco(path, directory, crowds=crowds, validate_filenames=validate_filenames)
+        )
 
     @classmethod
     @suggests()
@@ -258,6 +266,7 @@ class ImageDataset(SampleTable):
         *,
         class_names: Sequence[str] = VOC_CLASSES,
         difficult: bool = False,
+        validate_filenames: bool = True,
     ) -> Self:
         """Make a dataset of annotations in Pascal VOC's form.
 
@@ -270,14 +279,24 @@ class ImageDataset(SampleTable):
         class_names : sequence of str
             In the order of their indices.
         difficult : bool
-            Take objects that are marked as difficult, too.
+            Take objects that are marked as difficult (``1`` or ``true``), too.
+        validate_filenames : bool
+            Leave out images without a file, with one warning. False: only producers see the images.
 
         Raises
         ------
         DatasetError
             If a file cannot be used; names it and the line.
         """
-        return cls.of_parts(voc.read_voc(directory, image_set, class_names=class_names, difficult=difficult))
+        return cls.of_parts(
+            voc.read_voc(
+                directory,
+                image_set,
+                class_names=class_names,
+                difficult=difficult,
+                validate_filenames=validate_filenames,
+            )
+        )
 
     @classmethod
     @suggests()
@@ -287,6 +306,7 @@ class ImageDataset(SampleTable):
         directory: Path | None = None,
         *,
         class_names: Sequence[str] | None = None,
+        validate_filenames: bool = True,
     ) -> Self:
         """Make a dataset of an annotation file of the Keras YOLOv3 (qqwweee/keras-yolo3).
 
@@ -299,13 +319,17 @@ class ImageDataset(SampleTable):
             What the images' paths are relative to; by default the current directory.
         class_names : sequence of str, optional
             In the order of their indices.
+        validate_filenames : bool
+            Leave out images without a file, with one warning. False: only producers see the images.
 
         Raises
         ------
         DatasetError
             If a line cannot be used; names the file and the line.
         """
-        return cls.of_parts(yolo3.read_yolo3(path, directory, class_names=class_names))
+        return cls.of_parts(
+            yolo3.read_yolo3(path, directory, class_names=class_names, validate_filenames=validate_filenames)
+        )
 
     @classmethod
     @suggests()

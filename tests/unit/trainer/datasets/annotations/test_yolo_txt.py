@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from annotation_files import boxes_of, touch
 from PIL import Image
 
 from feedline import ImageDataset
@@ -52,9 +53,9 @@ def test_a_turned_photograph_has_the_size_it_is_seen_in(
 def test_labels_may_lie_anywhere_and_an_image_without_them_has_no_boxes(tmp_path: Path) -> None:
     save(tmp_path / "photos/a.jpg", 20, 10)
     (tmp_path / "boxes").mkdir()
-    data = ImageDataset.from_yolo_txt(tmp_path / "photos", tmp_path / "boxes")
-    assert data.boxes is not None
-    assert len(data.boxes[0]) == 0
+    with pytest.warns(UserWarning, match=r"none of the 1 images in .*photos' has a text file in .*boxes'"):
+        data = ImageDataset.from_yolo_txt(tmp_path / "photos", tmp_path / "boxes")
+    assert boxes_of(data) == [[]]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,11 @@ def test_labels_may_lie_anywhere_and_an_image_without_them_has_no_boxes(tmp_path
         ("dog 0.5 0.5 0.1 0.1", "expected class x y width height"),
         ("0 104 52 20 20", "expected fractions of the image, from 0 to 1"),
         ("0 0.5 -0.5 0.1 0.1", "expected fractions"),
+        ("0 0.5 nan 0.1 0.1", "expected fractions"),
+        ("0 0.5 0.5 -0.1 0.1", "expected fractions"),
+        ("0 0.5 0.5 0.1 1.02", "expected fractions"),
+        ("0 0.5, 0.5, 0.1, 0.1", "expected class x y width height"),
+        ("-1 0.5 0.5 0.1 0.1", "expected a class from 0 on"),
         ("0.5 0.5 0.5 0.1 0.1", "expected a class that is a whole number"),
         ("4 0.5 0.5 0.1 0.1", "expected a class below 1"),
     ],
@@ -83,6 +89,58 @@ def test_folders_and_headers_that_cannot_be_used_are_named(tmp_path: Path) -> No
     label(tmp_path / "labels/a.txt", "0 0.5 0.5 0.1 0.1")
     with pytest.raises(DatasetError, match=r"cannot read the size of '.*a.jpg'"):
         ImageDataset.from_yolo_txt(tmp_path / "images")
+    with pytest.raises(DatasetError, match=r"directory '.*none' does not exist"):
+        ImageDataset.from_yolo_txt(tmp_path / "none")
     (tmp_path / "photos").mkdir()
     with pytest.raises(DatasetError, match=r"no folder in '.*photos' is called 'images'"):
         ImageDataset.from_yolo_txt(tmp_path / "photos")
+
+
+@pytest.mark.parametrize("value", ["-1e-7", "1.0000001", "1.01", "-0.01"])
+def test_fractions_are_as_exporters_round_them(tmp_path: Path, value: str) -> None:
+    """Those below 0 with the same tolerance as those above 1; what comes of them lies in the image."""
+    save(tmp_path / "images/a.png", 20, 10)
+    label(tmp_path / "labels/a.txt", f"0 {value} 0.5 0.5 0.5")
+    x = 0.0 if value.startswith("-") else 20.0
+    assert boxes_of(ImageDataset.from_yolo_txt(tmp_path / "images")) == [[[x - 5, 2.5, x + 5, 7.5, 0]]]
+
+
+def test_all_formats_that_producers_decode_are_taken_and_others_are_named(tmp_path: Path) -> None:
+    names = ["a.webp", "b.tif", "c.TIFF", "d.jp2", "e.ppm", "f.jfif", "g.apng"]
+    for name in names:
+        kind = {"jfif": "JPEG", "apng": "PNG"}.get(name[2:])
+        file = tmp_path / "images" / name
+        file.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (20, 10)).save(file, kind)
+        label(tmp_path / "labels" / f"{name[0]}.txt", "0 0.5 0.5 0.5 1")
+    touch(tmp_path / "images/x.heic", tmp_path / "images/notes.txt", tmp_path / "images/.hidden.png")
+    with pytest.warns(UserWarning, match=r"left out of .*images': 1 hidden .*'x.heic'"):
+        data = ImageDataset.from_yolo_txt(tmp_path / "images")
+    assert list(data.paths) == names
+    assert boxes_of(data) == [[[5, 0, 15, 10, 0]]] * len(names)
+
+
+def test_label_files_of_no_image_are_named(tmp_path: Path) -> None:
+    save(tmp_path / "images/a.png", 20, 10)
+    for name in ["a", "b", "deep/c", "classes"]:
+        label(tmp_path / f"labels/{name}.txt", "" if name != "classes" else "cat\ndog\n")
+    with pytest.warns(UserWarning, match=r"2 text files are of no image in .*images', the first is .*b.txt'"):
+        assert boxes_of(ImageDataset.from_yolo_txt(tmp_path / "images")) == [[]]
+
+
+def test_files_of_windows_are_read_and_lines_that_come_twice_are_taken_once(tmp_path: Path) -> None:
+    save(tmp_path / "images/a.png", 20, 10)
+    label(tmp_path / "labels/a.txt", "")
+    line = "0 0.5\t0.5 0.5 0.5\r\n"
+    (tmp_path / "labels/a.txt").write_bytes(f"\ufeff{line}{line}\r\n".encode())
+    with pytest.warns(UserWarning, match=r"1 that repeat one of the same image and class.*a.txt, line 2"):
+        assert boxes_of(ImageDataset.from_yolo_txt(tmp_path / "images")) == [[[5, 2.5, 15, 7.5, 0]]]
+
+
+def test_a_folder_without_images_says_so(tmp_path: Path) -> None:
+    touch(tmp_path / "images/notes.txt", tmp_path / "labels/a.txt")
+    with (
+        pytest.warns(UserWarning, match="1 text files are of no image"),
+        pytest.raises(DatasetError, match="images names no image"),
+    ):
+        ImageDataset.from_yolo_txt(tmp_path / "images")
