@@ -1,7 +1,7 @@
 """Further images of each sample: a second input, an image to predict, a mask.
 
-They lie in files of their own. Whatever moves the pixels of ``x`` moves theirs the same way, so that
-they stay where they belong.
+They lie in files of their own; masks may be drawn instead. Whatever moves the pixels of ``x`` moves theirs
+the same way, so that they stay where they belong.
 """
 
 from __future__ import annotations
@@ -34,6 +34,16 @@ class Role(StrEnum):
 
 ROLES = (Role.INPUT, Role.TARGET, Role.MASK)
 """What a companion may be for."""
+
+
+class Origin(StrEnum):
+    """Where the pixels of a companion come from."""
+
+    FILES = "files"
+    """Each image has one of its own."""
+
+    REGIONS = "regions"
+    """They are drawn of what is in the ticket: see `feedline.common.sample.regions`."""
 
 
 COLORS = (ColorMode.GRAYSCALE, ColorMode.RGB, ColorMode.RGBA)
@@ -114,6 +124,8 @@ class Companion:
         One of `ROLES`.
     own : ImageOptions
         In what it differs from ``x``.
+    origin : str
+        An `Origin`; only masks are drawn.
 
     Raises
     ------
@@ -124,10 +136,14 @@ class Companion:
     name: str
     role: str
     own: ImageOptions = AS_X
+    origin: str = Origin.FILES
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
         object.__setattr__(self, "role", one_of(Role, "role", self.role, *ROLES))
+        object.__setattr__(self, "origin", one_of(Origin, "origin", self.origin))
+        if self.origin == Origin.REGIONS and self.role != Role.MASK:
+            raise ConfigurationError(f"only masks are drawn, got role={str(self.role)!r}")
         own = self.own
         if self.role == Role.MASK and (own.color_mode or own.interpolation or own.dtype == "float32"):
             raise ConfigurationError(
@@ -166,10 +182,10 @@ class Companion:
 
     def to_wire(self) -> list[Any]:
         """Plain values for msgpack."""
-        return [self.name, str(self.role), self.own.to_wire()]
+        return [self.name, str(self.role), self.own.to_wire(), str(self.origin)]
 
     @classmethod
     def from_wire(cls, wire: list[Any]) -> Companion:
         """Undo `to_wire`."""
-        name, role, own = wire
-        return cls(str(name), role, ImageOptions.from_wire(own))
+        name, role, own, origin = wire
+        return cls(str(name), role, ImageOptions.from_wire(own), origin)

@@ -132,6 +132,8 @@ class BatchBuilder:
             maker.close()
 
     def _build_items(self, ticket: Ticket, is_cancelled: Callable[[], bool], arrays: Arrays) -> None:
+        for maker in self._makers:
+            maker.begin(ticket)
         sources = self._sources(ticket)
         recipes = [self._prepare(ticket.epoch, samples[0]) for samples in sources]
         self._clock.lap(Stage.TRANSFORM)
@@ -168,6 +170,8 @@ class BatchBuilder:
             maker.make(own, samples, arrays[maker.name][index])
             for maker, own in zip(self._makers, recipe.of_images, strict=True)
         ]
+        for maker, own in zip(self._makers, sizes, strict=True):
+            maker.check_sizes(own, sizes[0], samples)
         return sizes[0]
 
 

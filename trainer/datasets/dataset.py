@@ -12,6 +12,7 @@ from feedline.common.sample.companions import Role
 from feedline.common.signatures import suggests
 from feedline.trainer.datasets import folders, frames, rsna_csv, splits
 from feedline.trainer.datasets.annotations import coco, voc, yolo3, yolo_txt
+from feedline.trainer.datasets.annotations.gathering import Wanted
 from feedline.trainer.datasets.annotations.voc import VOC_CLASSES
 from feedline.trainer.datasets.boxes import refuse_fractions
 from feedline.trainer.datasets.dicom import neighbours
@@ -227,7 +228,10 @@ class ImageDataset(SampleTable):
         path: Path,
         directory: Path | None = None,
         *,
+        boxes: bool | str = True,
+        masks: bool = False,
         crowds: bool = False,
+        ignore_keypoints: bool = False,
         validate_filenames: bool = True,
     ) -> Self:
         """Make a dataset of COCO's object detection annotations.
@@ -238,8 +242,16 @@ class ImageDataset(SampleTable):
             Such as ``instances_train2017.json``. Images come in its order, also those without annotations.
         directory : path, optional
             What the images' file names are relative to.
+        boxes : bool or "segmentation"
+            Deliver boxes: ``bbox``, or where there is none, or with "segmentation", that around
+            the ``segmentation``.
+        masks : bool
+            Deliver a mask of each image, drawn by its producer: 0 where there is no object, class number
+            plus 1 inside of one; of objects that overlap, that which comes last.
         crowds : bool
-            Take boxes around crowds (``iscrowd``), too.
+            Take crowds (``iscrowd``), too.
+        ignore_keypoints : bool
+            Take annotations with keypoints, and leave those out. Otherwise they are an error.
         validate_filenames : bool
             Leave out images without a file, with one warning. False: only producers see the images.
 
@@ -253,9 +265,8 @@ class ImageDataset(SampleTable):
         DatasetError
             If something cannot be used; names the file and the id of the annotation.
         """
-        return cls.of_parts(
-            coco.read_coco(path, directory, crowds=crowds, validate_filenames=validate_filenames)
-        )
+        request = coco.CocoRequest(boxes, masks, crowds, ignore_keypoints)
+        return cls.of_parts(coco.read_coco(path, directory, request, validate_filenames=validate_filenames))
 
     @classmethod
     @suggests()
@@ -339,8 +350,10 @@ class ImageDataset(SampleTable):
         labels: Path | None = None,
         *,
         class_names: Sequence[str] | None = None,
+        boxes: bool = True,
+        masks: bool = False,
     ) -> Self:
-        """Make a dataset of images and text files with a line ``class x y width height`` for each box.
+        """Make a dataset of images and text files with a line for each object.
 
         Parameters
         ----------
@@ -351,13 +364,21 @@ class ImageDataset(SampleTable):
             replaced by ``labels``. An image without a file has no boxes.
         class_names : sequence of str, optional
             In the order of their indices.
+        boxes : bool
+            Deliver boxes: those of lines ``class x y width height``, and around those of lines ``class x1
+            y1 x2 y2 x3 y3 ...``.
+        masks : bool
+            Deliver a mask of each image, drawn by its producer: 0 where there is no object, class number
+            plus 1 inside of one; of objects that overlap, that which comes last.
 
         Raises
         ------
         DatasetError
             If something cannot be used; names the file and the line.
         """
-        return cls.of_parts(yolo_txt.read_yolo_txt(images, labels, class_names=class_names))
+        return cls.of_parts(
+            yolo_txt.read_yolo_txt(images, labels, class_names=class_names, wanted=Wanted(boxes, masks))
+        )
 
     @classmethod
     @suggests()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from feedline.common.errors import ConfigurationError
-from feedline.common.sample.companions import AS_X, ROLES, Companion, ImageOptions, Role
+from feedline.common.sample.companions import AS_X, ROLES, Companion, ImageOptions, Origin, Role
+from feedline.common.sample.regions import Regions
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +27,63 @@ class FurtherImages:
     role: Role
     paths: Sequence[str]
 
+    def __len__(self) -> int:
+        """Count the samples."""
+        return len(self.paths)
+
+    @property
+    def origin(self) -> Origin:
+        """Where the pixels come from."""
+        return Origin.FILES
+
     def subset(self, rows: Any) -> Self:
         """Those of some samples."""
         return replace(self, paths=[self.paths[row] for row in rows.tolist()])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnMasks:
+    """One mask for each sample, which its producer draws.
+
+    Attributes
+    ----------
+    regions : sequence of ndarray of int32
+        One for each sample: see `feedline.common.sample.regions`.
+    highest : int
+        The highest value in any of them.
+    """
+
+    regions: Sequence[Regions]
+    highest: int
+
+    def __len__(self) -> int:
+        """Count the samples."""
+        return len(self.regions)
+
+    @property
+    def role(self) -> Role:
+        """What they are for."""
+        return Role.MASK
+
+    @property
+    def origin(self) -> Origin:
+        """Where the pixels come from."""
+        return Origin.REGIONS
+
+    def subset(self, rows: Any) -> Self:
+        """Those of some samples."""
+        return replace(self, regions=[self.regions[row] for row in rows.tolist()])
+
+
+AnyFurther: TypeAlias = FurtherImages | DrawnMasks
+"""What a sample may have beside its image."""
 
 
 OwnOptions = Mapping[Role, ImageOptions | Sequence[ImageOptions] | None]
 """In what the images of each role differ from ``x``: all alike, or each by itself."""
 
 
-def companions_of(further: Sequence[FurtherImages], own: OwnOptions) -> tuple[Companion, ...]:
+def companions_of(further: Sequence[AnyFurther], own: OwnOptions) -> tuple[Companion, ...]:
     """What producers are told of them: ``x1`` and so on, ``target0``, ``mask0``.
 
     Raises
@@ -51,8 +99,9 @@ def companions_of(further: Sequence[FurtherImages], own: OwnOptions) -> tuple[Co
     for images in further:
         name = "x" if images.role is Role.INPUT else images.role
         number = seen[images.role]
+        own_options = options[images.role][number]
         companions.append(
-            Companion(f"{name}{first[images.role] + number}", images.role, options[images.role][number])
+            Companion(f"{name}{first[images.role] + number}", images.role, own_options, images.origin)
         )
         seen[images.role] += 1
     return tuple(companions)

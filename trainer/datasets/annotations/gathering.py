@@ -6,21 +6,25 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
-from feedline.common.errors import DatasetError
+from feedline.common.errors import ConfigurationError, DatasetError
 from feedline.common.notices import warn
 from feedline.common.sample.image import Size
+from feedline.common.sample.regions import Region, joined
+from feedline.trainer.datasets.annotations.outlines import Corners, Outline
 from feedline.trainer.datasets.boxes import FRACTIONS_REMEDY, are_fractions
 from feedline.trainer.datasets.columns import Parts
 from feedline.trainer.datasets.files import relative
+from feedline.trainer.datasets.further import DrawnMasks
 from feedline.trainer.datasets.missing import present
 
-Corners = tuple[float, float, float, float]
-"""x1, y1, x2, y2 in pixels."""
+FIRST_CLASS = 1
+"""The value of the first class in a mask; 0 is what belongs to none."""
 
 
 class Flaw(StrEnum):
@@ -29,6 +33,28 @@ class Flaw(StrEnum):
     FLAT = "without an area"
     OUTSIDE = "wholly outside of their image"
     REPEATED = "that repeat one of the same image and class"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What annotations are to become.
+
+    Attributes
+    ----------
+    boxes : bool
+        Boxes of the dataset.
+    masks : bool
+        A mask of each image.
+    """
+
+    boxes: bool = True
+    masks: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is neither yes nor no."""
+        for name in ("boxes", "masks"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"{name} must be True or False, got {getattr(self, name)!r}")
 
 
 class Gathering:
@@ -52,7 +78,8 @@ class Gathering:
         self._source = os.fspath(source)
         self._first_pixel = first_pixel
         self._places: dict[str, str] = {}
-        self._size: Size | None = None
+        self._outlines: list[list[Region]] = []
+        self._sizes: list[Size | None] = []
         self._boxes: list[dict[tuple[float, ...], None]] = []
         self._flaws: dict[Flaw, list[str]] = defaultdict(list)
 
@@ -79,7 +106,8 @@ class Gathering:
                 " once, with all its boxes"
             )
         self._places[path] = where
-        self._size = size
+        self._sizes.append(size)
+        self._outlines.append([])
         self._boxes.append({})
 
     def add(self, corners: Corners, category: int, where: str) -> None:
@@ -101,14 +129,19 @@ class Gathering:
         else:
             self._flaws[flaw].append(where)
 
+    def draw(self, outline: Outline, category: int, where: str) -> None:
+        """Take a region of the image's mask, on top of those before; DatasetError as of `add`."""
+        self._check_class(category, where)
+        self._outlines[-1] += outline.regions(category + FIRST_CLASS)
+
     def refuse_fractions(self) -> None:
         """Raise a DatasetError if all boxes, of pixels, seem to be fractions."""
         rows = np.array([box for boxes in self._boxes for box in boxes]).reshape(-1, 5)
         if are_fractions(rows[:, :4] + [self._first_pixel, self._first_pixel, 0, 0]):
             raise DatasetError(f"{self._source}: {FRACTIONS_REMEDY}")
 
-    def parts(self, directory: str | None, *, validate_filenames: bool) -> Parts:
-        """All that was gathered; warns of what is left out.
+    def parts(self, directory: str | None, wanted: Wanted, *, validate_filenames: bool) -> Parts:
+        """All that was gathered and is wanted; warns of what is left out.
 
         Raises
         ------
@@ -123,15 +156,31 @@ class Gathering:
         if validate_filenames:
             rows = np.flatnonzero(present(paths, directory, self._source, "images")).tolist()
         boxes: list[Any] = [list(self._boxes[row]) for row in rows]
-        names = self.class_names
-        return Parts([paths[row] for row in rows], class_names=names, boxes=boxes, directory=directory)
+        return Parts(
+            [paths[row] for row in rows],
+            class_names=self.class_names,
+            further=(self._masks(rows),) if wanted.masks else (),
+            boxes=boxes if wanted.boxes else None,
+            directory=directory,
+        )
+
+    def _masks(self, rows: Sequence[int]) -> DrawnMasks:
+        places = list(self._places.values())
+        regions = []
+        for row in rows:
+            size = self._sizes[row]
+            if size is None:
+                raise DatasetError(f"{places[row]}: a mask needs the height and width of its image")
+            regions.append(joined(size, self._outlines[row]))
+        highest = max((region.value for row in rows for region in self._outlines[row]), default=0)
+        return DrawnMasks(regions, highest)
 
     def _flaw_of(self, box: tuple[float, ...]) -> Flaw | None:
         x1, y1, x2, y2, _ = box
-        height, width = self._size or (math.inf, math.inf)
+        height, width = self._sizes[-1] or (math.inf, math.inf)
         if x1 == x2 or y1 == y2:
             return Flaw.FLAT
-        if self._size is not None and (x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height):
+        if self._sizes[-1] is not None and (x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height):
             return Flaw.OUTSIDE
         return Flaw.REPEATED if box in self._boxes[-1] else None
 

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element
 
 from feedline.common.errors import DatasetError
 from feedline.common.sample.image import Size
-from feedline.trainer.datasets.annotations.gathering import Gathering
+from feedline.trainer.datasets.annotations.gathering import Gathering, Wanted
 from feedline.trainer.datasets.annotations.texts import lines_of, numbers_in
 from feedline.trainer.datasets.annotations.xml_files import XmlFile
 from feedline.trainer.datasets.columns import Parts
@@ -54,7 +54,7 @@ def read_voc(
             if difficult or file.text(thing, "difficult", "").lower() not in _YES:
                 _add(gathering, file, thing)
     gathering.refuse_fractions()
-    return gathering.parts(str(root), validate_filenames=validate_filenames)
+    return gathering.parts(str(root), Wanted(), validate_filenames=validate_filenames)
 
 
 def _names(root: Path, image_set: str | None) -> Iterator[str]:

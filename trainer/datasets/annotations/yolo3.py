@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from feedline.common.errors import DatasetError
-from feedline.trainer.datasets.annotations.gathering import Gathering
+from feedline.trainer.datasets.annotations.gathering import Gathering, Wanted
 from feedline.trainer.datasets.annotations.texts import class_in, lines_of, numbers_in
 from feedline.trainer.datasets.columns import Parts
 
@@ -40,7 +40,7 @@ def read_yolo3(
             x1, y1, x2, y2, category = values
             gathering.add((x1, y1, x2, y2), class_in(category, where), where)
     gathering.refuse_fractions()
-    return gathering.parts(directory, validate_filenames=validate_filenames)
+    return gathering.parts(directory, Wanted(), validate_filenames=validate_filenames)
 
 
 def _split(line: str) -> tuple[str, list[str]]:

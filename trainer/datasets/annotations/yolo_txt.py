@@ -1,21 +1,21 @@
-"""Text files of Darknet and Ultralytics: a folder of images and one of labels, ``class x y width height``.
+"""Text files of Darknet and Ultralytics: a folder of images and one of labels; see `yolo_lines`.
 
-The four numbers are the centre and the sides as fractions of the image. They become pixels here, from the
-sizes in the images' headers, so that boxes mean the same in every dataset: whoever splits, draws or encodes
-them need not ask which kind they are. It costs one open of each labelled image.
+Fractions become pixels here, from the sizes in the images' headers, so that boxes mean the same in every
+dataset: whoever splits, draws or encodes them need not ask which kind they are. It costs one open of each
+labelled image.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from feedline.common.errors import DatasetError
 from feedline.common.notices import warn
-from feedline.trainer.datasets.annotations.gathering import Corners, Gathering
-from feedline.trainer.datasets.annotations.texts import class_in, lines_of, numbers_in
-from feedline.trainer.datasets.boxes import ROUNDING
+from feedline.common.sample.image import Size
+from feedline.trainer.datasets.annotations.gathering import Gathering, Wanted
+from feedline.trainer.datasets.annotations.yolo_lines import KeypointsWatch, YoloLine, yolo_lines
 from feedline.trainer.datasets.columns import Parts
 from feedline.trainer.datasets.folders import check_directory
 from feedline.trainer.datasets.walk import IMAGE_SUFFIXES, Walk
@@ -38,18 +38,28 @@ def read_yolo_txt(
     labels: str | os.PathLike[str] | None = None,
     *,
     class_names: Sequence[str] | None = None,
+    wanted: Wanted,
 ) -> Parts:
-    """The boxes of a folder of text files; see `ImageDataset.from_yolo_txt`."""
+    """The boxes and masks of a folder of text files; see `ImageDataset.from_yolo_txt`."""
     folder = os.fspath(images)
     check_directory(folder)
     below = Path(_labels_of(folder) if labels is None else labels)
     if not below.is_dir():
         raise DatasetError(f"there is no folder {str(below)!r} with a text file for each image: pass labels=")
     gathering = Gathering(folder, class_names)
+    watch = KeypointsWatch()
     for name, file in _label_files(folder, below).items():
-        gathering.begin_image(name, str(file))
-        _add_file(gathering, file, Path(folder, name))
-    return gathering.parts(folder, validate_filenames=False)
+        lines = list(yolo_lines(file)) if file.is_file() else []
+        # Of what has no labels the size is asked for a mask of that size alone.
+        size = size_of(Path(folder, name)) if lines or wanted.masks else None
+        gathering.begin_image(name, str(file), size)
+        if size is None:
+            continue
+        for line in lines:
+            watch.see(line)
+            _add(gathering, line, size, wanted)
+    watch.refuse()
+    return gathering.parts(folder, wanted, validate_filenames=False)
 
 
 def _labels_of(images: str) -> str:
@@ -77,32 +87,15 @@ def _label_files(folder: str, below: Path) -> dict[str, Path]:
     return files
 
 
-def _add_file(gathering: Gathering, file: Path, image: Path) -> None:
-    boxes = list(_boxes(file)) if file.is_file() else []
-    if not boxes:
-        return
-    height, width = size_of(image)
-    for where, category, (x1, y1, x2, y2) in boxes:
-        gathering.add((x1 * width, y1 * height, x2 * width, y2 * height), category, where)
-
-
-def _boxes(file: Path) -> Iterator[tuple[str, int, Corners]]:
-    """Where a box stands, its class, and its corners as fractions of the image."""
-    expected = "class x y width height"
-    for where, line in lines_of(file, "the label file"):
-        values = numbers_in(line.split(), where, expected)
-        if len(values) != 5:
-            raise DatasetError(f"{where}: expected {expected}, got {line!r}")
-        x, y, width, height = _fractions(values[1:], where, line)
-        corners = x - width / 2, y - height / 2, x + width / 2, y + height / 2
-        yield where, class_in(values[0], where), corners
-
-
-def _fractions(values: Sequence[float], where: str, line: str) -> list[float]:
-    """Numbers from 0 to 1, as exporters round them."""
-    if not all(-ROUNDING <= value <= 1 + ROUNDING for value in values):
-        raise DatasetError(f"{where}: expected fractions of the image, from 0 to 1, got {line!r}")
-    return [min(max(value, 0.0), 1.0) for value in values]
+def _add(gathering: Gathering, line: YoloLine, size: Size, wanted: Wanted) -> None:
+    if wanted.masks and not line.is_polygon:
+        raise DatasetError(
+            f"{line.where}: a box alone, of which no mask can be drawn: expected class x1 y1 x2 y2 x3 y3 ..."
+        )
+    if wanted.masks:
+        gathering.draw(line.outline(size), line.category, line.where)
+    if wanted.boxes:
+        gathering.add(line.corners(size), line.category, line.where)
 
 
 def size_of(image: Path) -> tuple[int, int]:

@@ -10,7 +10,9 @@ from annotation_files import boxes_of, touch
 from PIL import Image
 
 from feedline import ImageDataset
-from feedline.errors import DatasetError
+from feedline.common.sample.regions import GRID, parted
+from feedline.errors import ConfigurationError, DatasetError
+from feedline.trainer.datasets.further import DrawnMasks
 
 
 def save(file: Path, width: int, height: int, turned: int | None = None) -> None:
@@ -61,8 +63,11 @@ def test_labels_may_lie_anywhere_and_an_image_without_them_has_no_boxes(tmp_path
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        ("0 0.5 0.5 0.1", "expected class x y width height, got '0 0.5 0.5 0.1'"),
-        ("0 0.5 0.5 0.1 0.1 0.9", "expected class x y width height"),
+        ("0 0.5 0.5 0.1", "expected class x y width height, or class x1 .* got 4 numbers in '0 0.5 0.5 0.1'"),
+        ("0 0.5 0.5 0.1 0.1 0.9", "expected class x y .* got 6 numbers .* Confidences and keypoints cannot"),
+        ("0" + " 0.5" * 55, "expected class x y .* got 56 numbers .* keypoints cannot be used"),
+        ("0 0.5 0.5 0.1 0.1 0.5 0.5 2 0.5 0.5 2", "expected fractions .* is the visibility of a keypoint"),
+        ("0 0.5 0.5 0.1 0.1 0.5 nan", "expected fractions"),
         ("dog 0.5 0.5 0.1 0.1", "expected class x y width height"),
         ("0 104 52 20 20", "expected fractions of the image, from 0 to 1"),
         ("0 0.5 -0.5 0.1 0.1", "expected fractions"),
@@ -144,3 +149,68 @@ def test_a_folder_without_images_says_so(tmp_path: Path) -> None:
         pytest.raises(DatasetError, match="images names no image"),
     ):
         ImageDataset.from_yolo_txt(tmp_path / "images")
+
+
+def labelled(folder: Path, *texts: str, size: tuple[int, int] = (200, 100)) -> Path:
+    """Images with labels; returns the folder of the images."""
+    for nth, text in enumerate(texts):
+        save(folder / f"images/{nth}.png", *size)
+        label(folder / f"labels/{nth}.txt", text)
+    return folder / "images"
+
+
+def test_polygons_become_boxes_around_them(tmp_path: Path) -> None:
+    images = labelled(tmp_path, "2 0.1 0.2 0.5 0.2 0.4 0.9 -1e-9 0.5\n0 0.5 0.5 0.5 0.5\n")
+    data = ImageDataset.from_yolo_txt(images)
+    assert boxes_of(data) == [[[0, 20, 100, 90, 2], [50, 25, 150, 75, 0]]]
+    assert not data.further
+
+
+def test_polygons_become_masks_of_class_numbers_from_one_on(tmp_path: Path) -> None:
+    images = labelled(tmp_path, "2 0.1 0.2 0.5 0.2 0.5 0.9\n0 0 0 1 0 1 1\n", "")
+    data = ImageDataset.from_yolo_txt(images, boxes=False, masks=True)
+    assert data.boxes is None
+    (masks,) = data.further
+    assert isinstance(masks, DrawnMasks)
+    assert (len(masks), masks.highest, masks.role) == (2, 3, "mask")
+    sizes, values = [], []
+    for one in masks.regions:
+        size, regions = parted(one)
+        sizes.append(size)
+        values.append([(region.value, (region.numbers / GRID).tolist()) for region in regions])
+    assert sizes == [(100, 200)] * 2
+    assert values == [[(3, [20, 20, 100, 20, 100, 90]), (1, [0, 0, 200, 0, 200, 100])], []]
+    assert [len(one) for one in data.subset([1, 0]).further[0].regions] == [2, len(masks.regions[0])]
+
+
+def test_a_box_has_no_mask(tmp_path: Path) -> None:
+    images = labelled(tmp_path, "0 0.5 0.5 0.1 0.1")
+    with pytest.raises(DatasetError, match=r"0.txt, line 1: a box alone, of which no mask can be drawn"):
+        ImageDataset.from_yolo_txt(images, masks=True)
+
+
+KEYPOINTS = "0 0.5 0.5 0.4 0.4 0.4 0.6 0.65 0.35 0 0\n"
+WITH_VISIBILITY = "0 0.5 0.5 0.4 0.4 0.4 0.6 1 0.65 0.35 1 0 0 0 0.6 0.6 1\n"
+
+
+@pytest.mark.parametrize("line", [KEYPOINTS, WITH_VISIBILITY])
+def test_a_data_set_of_keypoints_is_refused_in_words(tmp_path: Path, line: str) -> None:
+    """Though no line of it says that it is none of polygons."""
+    images = labelled(tmp_path, line * 2, line)
+    with pytest.raises(DatasetError, match=r"0.txt, line 1: this and all other .* are those of keypoints"):
+        ImageDataset.from_yolo_txt(images)
+
+
+@pytest.mark.parametrize(
+    "other", ["0 0.1 0.1 0.9 0.1 0.9 0.9 0.5 0.5 0.1 0.9\n", "0 0.1 0.1 0.9 0.1 0.9 0.9\n"]
+)
+def test_polygons_of_which_some_look_like_keypoints_are_polygons(tmp_path: Path, other: str) -> None:
+    images = labelled(tmp_path, KEYPOINTS * 2, f"{KEYPOINTS}{other}")
+    with pytest.warns(UserWarning, match="1 that repeat one"):
+        assert sum(map(len, boxes_of(ImageDataset.from_yolo_txt(images)))) == 3
+
+
+def test_what_is_neither_yes_nor_no_is_refused(tmp_path: Path) -> None:
+    images = labelled(tmp_path, "")
+    with pytest.raises(ConfigurationError, match=r"masks must be True or False, got 'labels'"):
+        ImageDataset.from_yolo_txt(images, masks="labels")  # type: ignore[arg-type]
