@@ -25,7 +25,7 @@ from feedline.common.errors import ConfigurationError, FeedlineError, RemoteProt
 from feedline.common.job.caching import CacheSpec
 from feedline.common.sample.boxes import BoxSpec
 from feedline.common.sample.companions import Companion, Origin, Role
-from feedline.common.sample.image import ColorMode, Fit, ImageSpec, Interpolation, Size
+from feedline.common.sample.image import Fit, ImageSpec, Interpolation, Size
 
 
 class TicketParts(NamedTuple):
@@ -115,9 +115,8 @@ class Job:
             raise ConfigurationError(
                 f"fit={str(self.image.fit)!r} does not go with transforms={self.transforms}"
             )
-        images = (self.image, *(companion.image(self.image) for companion in self.companions))
-        given = {image.interpolation for image in images if image.color_mode != ColorMode.CLASSES}
-        other = given - {Interpolation.BILINEAR}
+        resized = [one.image(self.image) for one in self.companions if one.role != Role.MASK]
+        other = {image.interpolation for image in (self.image, *resized)} - {Interpolation.BILINEAR}
         if is_framed(self.transforms) and other:
             raise ConfigurationError(
                 f"interpolation={str(min(other))!r} is that of the resize, in whose place"

@@ -133,9 +133,9 @@ class Pipeline:
         moves: list[Move] = []
         for placed in self._plan:
             if isinstance(placed.step, MovingStep):
-                matrix = placed.step.matrix(draws[placed.draws], size)
+                motion = placed.step.motion(draws[placed.draws], size)
                 size = output_size(placed.step.transforms, placed.size)
-                moves.append((matrix, (0, 0, size[1], size[0])))
+                moves.append((motion, (0, 0, size[1], size[0])))
         return moved_through(boxes, moves)
 
 

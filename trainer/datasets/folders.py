@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.errors import ConfigurationError, DatasetError
+from feedline.common.lookalikes import alike, differences
 from feedline.common.notices import warn
 from feedline.trainer.datasets.columns import Array, Parts
 from feedline.trainer.datasets.files import entries
 from feedline.trainer.datasets.labels import class_targets
-from feedline.trainer.datasets.lookalikes import alike, differences
 from feedline.trainer.datasets.walk import IMAGE_SUFFIXES, Walk, is_hidden
 
 _CLASS_MODES = {"int": "sparse", "categorical": "categorical", "binary": "binary"}

@@ -29,10 +29,10 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.errors import DatasetError
+from feedline.common.lookalikes import alike, differences
 from feedline.common.notices import warn
 from feedline.common.sample.companions import Role
 from feedline.trainer.datasets.columns import Array, Column, numbers_of, refuse_first, stacked
-from feedline.trainer.datasets.lookalikes import alike, differences
 
 CLASS_MODES = ("categorical", "binary", "sparse", "raw", "multi_output", "mask", "image", "input", None)
 NAMED_MODES = ("categorical", "binary", "sparse")

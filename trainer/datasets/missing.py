@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.errors import DatasetError
+from feedline.common.lookalikes import differences, file_like
 from feedline.common.notices import warn
 from feedline.trainer.datasets.files import entries, existing
-from feedline.trainer.datasets.lookalikes import differences, plain
 
 
 def present(
@@ -58,7 +58,7 @@ def hint_for_missing(path: str, directory: str | None) -> str:
     """Guess why `path` is missing: a sentence to follow another, or nothing."""
     if directory is not None and Path(path).is_file():
         return f". {path!r} exists without the directory: leave directory= out"
-    alike = _file_like(path, directory)
+    alike = file_like(path, directory or "")
     if alike is not None:
         return f". {alike!r} exists; the two differ in {differences(path, alike)}"
     wanted = Path(directory or "", path)
@@ -68,21 +68,3 @@ def hint_for_missing(path: str, directory: str | None) -> str:
     if not wanted.parent.is_dir():
         return f". There is no directory {str(wanted.parent)!r}"
     return ""
-
-
-def _file_like(path: str, directory: str | None) -> str | None:
-    """Follow a path folder by folder, at each by the entry that looks like it; None if there is no file."""
-    top = "/" if path.startswith("/") else ""
-    found, base = [], Path(top or directory or "")
-    for part in path.replace("\\", "/").strip("/").split("/"):
-        like = part if (base / part).exists() else _entry_like(base, part)
-        if like is None:
-            return None
-        found.append(like)
-        base /= like
-    return top + "/".join(found) if base.is_file() else None
-
-
-def _entry_like(folder: Path, name: str) -> str | None:
-    wanted = plain(name)
-    return min((entry.name for entry in entries(folder) if plain(entry.name) == wanted), default=None)

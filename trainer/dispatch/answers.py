@@ -6,7 +6,8 @@ import logging
 from collections.abc import Sequence
 
 from feedline.common.errors import BatchError, StarvedError
-from feedline.trainer.dispatch.books import Books, Demand, Work
+from feedline.common.wire.protocol import Failure, FailureKind
+from feedline.trainer.dispatch.books import Books, Demand, Peer, Work
 from feedline.trainer.dispatch.instructions import Deliver, Reject
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.slots import SlotEvent
@@ -46,6 +47,18 @@ class Answers:
         work.ledger.apply(key, StepEvent.DELIVER)
         work.demands.pop(key, None)
         self._books.out.append(Deliver(work.job_id, key, slot, copy))
+
+    def told(self, peer: Peer, failure: Failure) -> str:
+        """What is said of a failure: of a file in one line, of code of users with its traceback."""
+        # What is said of a Sequence begins with its name already, which stands for a file here.
+        named = "" if failure.text.startswith(failure.path) else f"{failure.path}: "
+        text = f"{named}{failure.text} (producer {peer.name})"
+        whole = f"{text}\n{failure.traceback}".rstrip()
+        if failure.kind is FailureKind.BUILD:
+            return whole
+        if failure.traceback:
+            self._books.note(logging.INFO, whole)
+        return text
 
     def fail(self, work: Work, key: StepKey, text: str) -> None:
         """A step cannot be built: tell whoever waits for it, now or when it is asked for."""

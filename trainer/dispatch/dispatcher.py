@@ -167,7 +167,7 @@ class Dispatcher:
         if work is None or (lease.void and lease.key in work.leased):
             return self._feed(now)
         self._leases.end(work, lease)
-        text = self._told(peer, failure)
+        text = self._answers.told(peer, failure)
         if failure.kind is FailureKind.READ:
             self._leases.plan_again(work, lease.key)
             record = work.ledger.record(lease.key)
@@ -176,15 +176,6 @@ class Dispatcher:
         else:
             self._answers.fail(work, lease.key, f"{lease.key} failed: {text}")
         return self._feed(now)
-
-    def _told(self, peer: Peer, failure: Failure) -> str:
-        """What is said of a failure: of a file in one line, of code of users with its traceback."""
-        text = f"{failure.path}: {failure.text} (producer {peer.name})"
-        if failure.kind is FailureKind.BUILD:
-            return f"{text}\n{failure.traceback}".rstrip()
-        if failure.traceback:
-            self._books.note(logging.INFO, f"{text}\n{failure.traceback}".rstrip())
-        return text
 
     def lease_cancelled(self, producer_id: bytes, lease_id: int, now: float) -> list[Instruction]:
         """A producer does not hold the lease any more."""

@@ -23,8 +23,8 @@ from feedline.common.sample.regions import Regions
 from feedline.common.wire.protocol import Ticket, as_sample
 from feedline.trainer.datasets.stacks import Stacks
 from feedline.trainer.dispatch.slots import SlotNeed
+from feedline.trainer.plan.drawings import Rows
 from feedline.trainer.plan.epochs import EpochPlan, StepKey
-from feedline.trainer.plan.samplers import Rows
 
 
 @dataclass(frozen=True, slots=True)
