@@ -13,11 +13,13 @@ import numpy.typing as npt
 from feedline.common.draws import Purpose, UniformStream
 from feedline.common.errors import DecodeError, ReadError, SampleError, UserCodeError
 from feedline.common.job.images import Job
+from feedline.common.sample.companions import Origin, Role
 from feedline.common.sample.image import Size
 from feedline.common.stages import Stage
 from feedline.common.wire.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
 from feedline.producer.building.annotations import Annotations
 from feedline.producer.building.items import image_makers
+from feedline.producer.building.mask_watch import MaskWatch
 from feedline.producer.building.slots import OwnSlots
 from feedline.producer.building.stage_clock import StageClock
 from feedline.producer.cache.folder import DEFAULTS, CacheSettings
@@ -84,6 +86,7 @@ class BatchBuilder:
         self._annotations = Annotations(job, self._makers[0].composition)
         self._num_read_ahead = max(1, NUM_READ_AHEAD // job.num_sources)
         self._slots = OwnSlots(job.slot_bytes)
+        self._masks_fit = MaskWatch()
 
     def build(
         self,
@@ -170,9 +173,16 @@ class BatchBuilder:
             maker.make(own, samples, arrays[maker.name][index])
             for maker, own in zip(self._makers, recipe.of_images, strict=True)
         ]
-        for maker, own in zip(self._makers, sizes, strict=True):
-            maker.check_sizes(own, sizes[0], samples)
+        self._check_masks(samples, sizes)
         return sizes[0]
+
+    def _check_masks(self, samples: tuple[Sample, ...], sizes: list[list[Size]]) -> None:
+        """Masks must lie on what they show."""
+        for place, companion in enumerate(self.job.companions, 1):
+            if companion.origin is Origin.REGIONS:
+                self._makers[place].check_sizes(sizes[place], sizes[0], samples)
+            elif companion.role is Role.MASK:
+                self._masks_fit.look_at(self._makers[0], self._makers[place], samples, sizes[0], sizes[place])
 
 
 def failure_of(ticket: Ticket, error: BaseException) -> Failure:

@@ -14,7 +14,7 @@ from feedline.common.wire.protocol import Sample, Ticket
 from feedline.producer.arrays import Pixels
 from feedline.producer.building.stage_clock import StageClock
 from feedline.producer.cache.store import Decoded
-from feedline.producer.reading.decoders import fit
+from feedline.producer.reading.fitting import fit
 from feedline.producer.reading.regions import draw
 
 
@@ -34,9 +34,6 @@ class DrawnMasks:
     clock : StageClock
         Told what the time goes into.
     """
-
-    must_match = True
-    """They are drawn for the size that the annotations say; on a file of another size they lie elsewhere."""
 
     def __init__(self, job: Job, name: str, image: ImageSpec, clock: StageClock) -> None:
         self._job = job

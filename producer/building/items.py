@@ -98,13 +98,17 @@ class ImageMaker:
 
     def check_sizes(self, sizes: Sequence[Size], of_x: Sequence[Size], sources: Sequence[Sample]) -> None:
         """Raise a DecodeError if what was drawn was not drawn for the image in the file of ``x``."""
-        for own, size, sample in zip(sizes, of_x, sources, strict=False):
-            if self.slices[0].must_match and own != size:
+        for own, size, sample in zip(sizes, of_x, sources, strict=True):
+            if own != size:
                 raise DecodeError(
-                    self.slices[0].path_of(sample),
+                    self.path_of(sample),
                     f"has an image of {size[1]} x {size[0]} pixels, and its annotations are of one of"
                     f" {own[1]} x {own[0]}: the mask would lie elsewhere. Annotate the file as it is",
                 )
+
+    def path_of(self, sample: Sample) -> str:
+        """Its file; of a stack the last."""
+        return self.slices[-1].path_of(sample)
 
     def expect(self, samples: Iterable[Sample]) -> None:
         """Have files fetched that will soon be asked for."""

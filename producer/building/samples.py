@@ -55,9 +55,6 @@ class Samples:
         self._files = FileReader(roots)
         self._scratch = np.empty(image.shape, image.dtype)
 
-    must_match = False
-    """Files may have any size, whatever that of the others is."""
-
     def begin(self, _: Ticket) -> None:
         """Samples that come from now on are those of this ticket; each names its file itself."""
 

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeAlias
 
 from feedline.common.errors import ConfigurationError
 from feedline.common.sample.companions import AS_X, ROLES, Companion, ImageOptions, Origin, Role
+from feedline.common.sample.mask_values import MaskValues
 from feedline.common.sample.regions import Regions
 
 
@@ -22,10 +23,13 @@ class FurtherImages:
         What they are for.
     paths : sequence of str
         One file per sample, named as those of the dataset are.
+    values : MaskValues or None
+        Of masks: the classes of their values, if those are not the values themselves.
     """
 
     role: Role
     paths: Sequence[str]
+    values: MaskValues | None = None
 
     def __len__(self) -> int:
         """Count the samples."""
@@ -70,6 +74,11 @@ class DrawnMasks:
         """Where the pixels come from."""
         return Origin.REGIONS
 
+    @property
+    def values(self) -> MaskValues | None:
+        """They are drawn as they are meant."""
+        return None
+
     def subset(self, rows: Any) -> Self:
         """Those of some samples."""
         return replace(self, regions=[self.regions[row] for row in rows.tolist()])
@@ -77,6 +86,21 @@ class DrawnMasks:
 
 AnyFurther: TypeAlias = FurtherImages | DrawnMasks
 """What a sample may have beside its image."""
+
+
+def with_mask_values(
+    further: Sequence[AnyFurther], mask_values: Mapping[Any, int] | None
+) -> tuple[AnyFurther, ...]:
+    """The same images, of whose masks it is said what they hold; ConfigurationError if there are none."""
+    if mask_values is None:
+        return tuple(further)
+    if not any(images.role is Role.MASK for images in further):
+        raise ConfigurationError("mask_values says what masks hold, and there are no masks: leave it out")
+    values = MaskValues.of(mask_values)
+    return tuple(
+        replace(one, values=values) if isinstance(one, FurtherImages) and one.role is Role.MASK else one
+        for one in further
+    )
 
 
 OwnOptions = Mapping[Role, ImageOptions | Sequence[ImageOptions] | None]
@@ -99,10 +123,9 @@ def companions_of(further: Sequence[AnyFurther], own: OwnOptions) -> tuple[Compa
     for images in further:
         name = "x" if images.role is Role.INPUT else images.role
         number = seen[images.role]
+        array = f"{name}{first[images.role] + number}"
         own_options = options[images.role][number]
-        companions.append(
-            Companion(f"{name}{first[images.role] + number}", images.role, own_options, images.origin)
-        )
+        companions.append(Companion(array, images.role, own_options, images.values, images.origin))
         seen[images.role] += 1
     return tuple(companions)
 
