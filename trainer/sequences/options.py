@@ -25,7 +25,7 @@ from feedline.common.sample.companions import Companion, ImageOptions, Role
 from feedline.common.sample.ct import CTWindows
 from feedline.common.sample.image import Fit, ImageSpec, decoded_dtype, size_of
 from feedline.trainer.datasets.dataset import ImageDataset
-from feedline.trainer.datasets.further import ARGUMENTS, companions_of
+from feedline.trainer.datasets.further import ARGUMENTS, DrawnMasks, FurtherImages, companions_of
 from feedline.trainer.plan.epochs import EpochPlan
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.job_source import JobSource, ticket_paths
@@ -203,7 +203,17 @@ class SequenceOptions:
             raise ConfigurationError(
                 "images of a size of their own do not go with image_sizes=: leave one out"
             )
+        for further, companion in zip(self.dataset.further, companions, strict=True):
+            if isinstance(further, DrawnMasks):
+                self._check_values(further, companion.image(self.image).dtype)
         return companions
+
+    def _check_values(self, masks: DrawnMasks, dtype: str) -> None:
+        if masks.highest > np.iinfo(dtype).max:
+            raise ConfigurationError(
+                f"a mask has values up to {masks.highest}, and {dtype} ends at {np.iinfo(dtype).max}: pass"
+                ' masks=ImageOptions(dtype="uint16")'
+            )
 
     def source(self, pool: ProducerPool, max_slots: int) -> JobSource:
         """What a pool needs to serve it."""
@@ -219,9 +229,10 @@ class SequenceOptions:
             as_told(self.dataset.paths),
             tuple(self.arrays.values()),
             max_slots,
-            tuple(as_told(images.paths) for images in self.dataset.further),
+            tuple(as_told(one.paths) for one in self.dataset.further if isinstance(one, FurtherImages)),
             self.dataset.boxes,
             None if stacks is None else replace(stacks, files=as_told(stacks.files)),
+            tuple(one.regions for one in self.dataset.further if isinstance(one, DrawnMasks)),
         )
 
     def _folder_for(self, pool: ProducerPool) -> str | None:
