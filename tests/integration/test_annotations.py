@@ -183,7 +183,7 @@ def test_inputs_may_differ_one_by_one(depths: Path, pool: ProducerPool) -> None:
     data = ImageDataset.from_lists(names(), inputs=[names("-depth"), names()], directory=depths)
     own = [ImageOptions(dtype="uint16"), ImageOptions(color_mode="rgb")]
     with sequence_of(data, pool, [RandomBrightness((0.1, 0.1))], inputs=own) as sequence:
-        x, depth, colours = sequence[0]
+        ((x, depth, colours),) = sequence[0]
         assert [a.shape[-1] for a in (x, depth, colours)] == [1, 1, 3]
         assert depth.max() >= 40_000
         assert (colours[..., :1] == x).all(), "the same draws"

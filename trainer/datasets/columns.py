@@ -71,6 +71,8 @@ class Parts:
     further: tuple[AnyFurther, ...] = ()
     boxes: Sequence[Any] | None = None
     directory: str | None = None
+    input_columns: tuple[Any, ...] = ()
+    output_columns: tuple[Any, ...] = ()
 
 
 def column_named(name: Any, columns: Mapping[Any, Array]) -> Column:

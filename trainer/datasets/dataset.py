@@ -65,7 +65,7 @@ class ImageDataset(SampleTable):
         *,
         class_mode: str | None = "categorical",
         weight_col: Any = None,
-        classes: Sequence[Any] | None = None,
+        classes: Sequence[Any] | Mapping[Any, int] | None = None,
         validate_filenames: bool = True,
         mask_values: Mapping[Any, int] | None = None,
     ) -> Self:
@@ -88,8 +88,9 @@ class ImageDataset(SampleTable):
             table in `feedline.trainer.datasets.labels`.
         weight_col : str or int, optional
             Column of sample weights, 0 or more.
-        classes : sequence of str, int or bool, optional
-            Classes in the order of their indices; rows of others are left out. Default: those found, sorted.
+        classes : sequence of str, int or bool, or mapping of them to int, optional
+            Classes in the order of their indices, or the index of each, 0 and so on; rows of others are left
+            out. Default: those found, sorted.
         validate_filenames : bool
             Leave out rows without a file, with one warning. False: only producers see the images.
         mask_values : dict, optional

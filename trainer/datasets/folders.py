@@ -18,6 +18,7 @@ import numpy.typing as npt
 from feedline.common.errors import ConfigurationError, DatasetError
 from feedline.common.lookalikes import alike, differences
 from feedline.common.notices import warn
+from feedline.trainer.datasets.classes import ordered
 from feedline.trainer.datasets.columns import Array, Parts
 from feedline.trainer.datasets.files import entries
 from feedline.trainer.datasets.labels import class_targets
@@ -66,6 +67,8 @@ class FolderRequest:
                 f"class_names={self.class_names!r} needs labels, got labels={self.labels!r} and "
                 f"label_mode={self.label_mode!r}"
             )
+        if self.class_names is not None:
+            object.__setattr__(self, "class_names", ordered("class_names", self.class_names))
 
     @property
     def is_labelled(self) -> bool:

@@ -51,6 +51,9 @@ class SampleTable:
         The files of each sample where it has several: see `with_dicom_index`.
     dicom : DicomReading
         What is known of DICOM files beside their headers: see `with_dicom_reading`.
+    input_columns, output_columns : tuple
+        The frame's columns that each input, and each of several outputs, was made of, in their order; empty
+        where there was no frame.
     """
 
     paths: Sequence[str]
@@ -65,6 +68,8 @@ class SampleTable:
     stacks: Stacks | None = None
     dicom: DicomReading = AS_STORED
     root: str = ""
+    input_columns: tuple[Any, ...] = ()
+    output_columns: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that there is one of everything per sample."""

@@ -229,6 +229,13 @@ class Dispatcher:
                 work.ledger.ask_again(key)
         return self._feed(now)
 
+    def turned(self, job_id: int, epoch: int, now: float) -> list[Instruction]:
+        """The consumer will go on with another epoch than the next, maybe an earlier one."""
+        work = self._books.works.get(job_id)
+        if work is not None:
+            self._leases.turn_to(work, epoch)
+        return self._feed(now)
+
     def offered(self, job_id: int, keys: Iterable[StepKey]) -> list[Instruction]:
         """Steps that will be asked for next: those that are ready are delivered, if they can lie there."""
         work = self._books.works[job_id]

@@ -25,7 +25,7 @@ PUBLIC = {
         "build_index",
         "from_keras_layers",
     },
-    "feedline.callbacks": set[str](),
+    "feedline.callbacks": {"SetEpoch"},
     "feedline.legacy": {
         "DataGenerator",
         "evaluate_generator",

@@ -18,6 +18,7 @@ from feedline.common.sample.image import Size
 from feedline.common.sample.regions import Region, joined
 from feedline.trainer.datasets.annotations.outlines import Corners, Outline
 from feedline.trainer.datasets.boxes import FRACTIONS_REMEDY, are_fractions
+from feedline.trainer.datasets.classes import ordered
 from feedline.trainer.datasets.columns import Parts
 from feedline.trainer.datasets.files import relative
 from feedline.trainer.datasets.further import DrawnMasks
@@ -207,8 +208,10 @@ def _checked(class_names: Sequence[str]) -> list[str]:
             f"class_names must be a list of names, got {name!r}: of a file with one name a line,"
             f" Path({name!r}).read_text().splitlines() makes one"
         )
-    # Ultralytics' data.yaml has a dict of names by number, whose keys would pass for names.
-    names = [] if isinstance(class_names, dict) else list(class_names)
+    if isinstance(class_names, dict) and all(isinstance(name, int) for name in class_names):
+        # Ultralytics' data.yaml has names by number instead of numbers by name.
+        class_names = {name: number for number, name in class_names.items()}
+    names = ordered("class_names", class_names)
     if not all(isinstance(name, str) and name for name in names) or not 0 < len(names) == len(set(names)):
         raise DatasetError(f"class_names must be a list of different names, got {class_names!r:.300}")
     return names
