@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -208,10 +208,11 @@ def _checked(class_names: Sequence[str]) -> list[str]:
             f"class_names must be a list of names, got {name!r}: of a file with one name a line,"
             f" Path({name!r}).read_text().splitlines() makes one"
         )
-    if isinstance(class_names, dict) and all(isinstance(name, int) for name in class_names):
+    given: Iterable[Any] = class_names
+    if isinstance(given, dict) and all(isinstance(name, int) for name in given):
         # Ultralytics' data.yaml has names by number instead of numbers by name.
-        class_names = {name: number for number, name in class_names.items()}
-    names = ordered("class_names", class_names)
+        given = {name: number for number, name in given.items()}
+    names = ordered("class_names", given)
     if not all(isinstance(name, str) and name for name in names) or not 0 < len(names) == len(set(names)):
         raise DatasetError(f"class_names must be a list of different names, got {class_names!r:.300}")
     return names
