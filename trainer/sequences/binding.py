@@ -25,7 +25,8 @@ meanwhile.
 - at a repeated request after another sweep has begun.
 
 It uses up its epoch only then: a look before ``fit`` costs nothing. And if a loop is under way when it
-begins, it sees the epoch of that loop, each index the same batch: a look from a callback disturbs nobody.
+begins, it sees the epoch of that loop, and what was asked for there is the same batch here: a look from a
+callback disturbs nobody.
 
 *Peeks.* What is asked for by hand right after ``num_batches`` was read, ``[0]`` and then ``[1]``, are Keras'
 peeks if it ends there, and use up no epoch. When Keras turns to a sequence it reads ``num_batches`` and at

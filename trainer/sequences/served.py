@@ -116,12 +116,12 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         return batch
 
     def on_epoch_begin(self) -> None:
-        """Keras begins an epoch."""
+        """Begin an epoch: for Keras, and for loops by hand."""
         with self._lock:
             self._binding.epoch_begins()
 
     def on_epoch_end(self) -> None:
-        """Keras ends an epoch, or the peeks before the first."""
+        """End a pass by hand, however many batches it took; Keras calls it, too."""
         with self._lock:
             peeked = self._binding.epoch_ends()
         if peeked and self._pool.is_open:

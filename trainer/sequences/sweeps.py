@@ -55,8 +55,8 @@ class Sweep:
         return self.steps.setdefault(index, len(self.steps)) if self.in_plan_order else index
 
     def beside(self) -> Sweep:
-        """Another sweep of the same epoch, in which each index means what it means in this one."""
-        return Sweep(self.epoch, self.num_steps, self.in_plan_order, self.steps)
+        """Another sweep of the same epoch, in which each index means what it means in this one by now."""
+        return Sweep(self.epoch, self.num_steps, self.in_plan_order, dict(self.steps))
 
     @property
     def is_whole(self) -> bool:

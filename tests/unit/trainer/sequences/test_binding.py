@@ -200,8 +200,15 @@ def test_a_look_costs_no_epoch() -> None:
 def test_a_look_during_a_sweep_sees_what_the_sweep_sees() -> None:
     binding = bound(3)
     sweep(binding, [2, 0])
-    assert ask(binding, [0, 1]) == [(0, 1), (0, 2)]
+    assert ask(binding, [0, 2, 1]) == [(0, 1), (0, 0), (0, 2)]
     assert ask(binding, [1], "a loop") == [(0, 2)]
+
+
+def test_a_look_does_not_change_the_order_of_a_sweep_that_is_under_way() -> None:
+    binding = bound(4)
+    sweep(binding, [0])
+    ask(binding, [3])
+    assert ask(binding, [1, 2, 3], "a loop") == [(0, 1), (0, 2), (0, 3)]
 
 
 def test_a_look_after_a_sweep_is_of_the_next_epoch_not_of_an_earlier_look() -> None:
