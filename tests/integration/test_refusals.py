@@ -75,7 +75,7 @@ SEQUENCES = [
     ({"workers": 1, "transforms": [Letterbox("pil")], "dtype": "uint16"}, "8 bits, got uint16"),
     (
         {"workers": 1, "transforms": [RandomHue(0.1)], "color_mode": CTWindows([(40, 80), (80, 200)])},
-        "have none",
+        "are windows of a CT",
     ),
     ({"max_queue_size": 2.5}, "max_queue_size must be a whole number, at least 2, got 2.5"),
 ]
