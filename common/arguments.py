@@ -81,9 +81,28 @@ def check_seed(value: Any) -> int:
     return seed
 
 
+def yes_or_no(argument: str, value: Any) -> bool:
+    """Read True or False, NumPy's as well; ConfigurationError for all else, which `if` would take for one."""
+    if not isinstance(value, bool | np.bool_):
+        raise ConfigurationError(f"{argument} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def dtype_name(argument: str, value: Any) -> str:
+    """Read a name of a dtype, or what NumPy takes for one: ``"uint8"``, ``np.uint8``, ``np.dtype("uint8")``.
+
+    Whether it is one that can be had is for the caller to say; ConfigurationError if it is none at all.
+    """
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+        return np.dtype(value).name
+    raise ConfigurationError(f"{argument} must be the name of a dtype, such as 'uint8', got {value!r}")
+
+
 def number(argument: str, value: Any) -> float:
     """Read a finite number; ConfigurationError if it is none."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not math.isfinite(value):
         raise ConfigurationError(f"{argument} must be a finite number, got {value!r}")
     return float(value)
 

@@ -15,9 +15,9 @@ import msgpack
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.arguments import check_seed
+from feedline.common.arguments import check_seed, whole
 from feedline.common.batch.layout import ArraySpec, BatchLayout, aligned
-from feedline.common.errors import ConfigurationError, RemoteProtocolError
+from feedline.common.errors import RemoteProtocolError
 from feedline.common.user_code import Arguments, check_reference
 
 SURVEY_BYTES = 1 << 16
@@ -176,9 +176,7 @@ class SequenceJob:
     def __post_init__(self) -> None:
         """Refuse what no job can have."""
         for name in ("num_steps", "batch_bytes"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ConfigurationError(f"{name} must be a whole number, at least 1, got {value!r}")
+            object.__setattr__(self, name, whole(name, getattr(self, name), at_least=1))
 
     @property
     def seed(self) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 
 from feedline.common.errors import ClosedError, FeedlineError, InterruptedWaitError, ProtocolError
-from feedline.common.wire.encoding import decode
+from feedline.common.wire.encoding import decode, encode
 from feedline.common.wire.protocol import (
     HEARTBEAT_S,
     ArenaAnswer,
@@ -30,6 +30,7 @@ from feedline.common.wire.protocol import (
     Refuse,
     Session,
     Welcome,
+    new_id,
 )
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.plan.epochs import StepKey
@@ -37,7 +38,7 @@ from feedline.trainer.pool.handover.arenas import Arenas
 from feedline.trainer.pool.handover.delivery import Delivery, Releases
 from feedline.trainer.pool.handover.shelf import Shelf
 from feedline.trainer.pool.job_source import JobSource
-from feedline.trainer.pool.performer import Performer
+from feedline.trainer.pool.performer import Performer, opening
 from feedline.trainer.pool.post import Post
 from feedline.trainer.pool.roster import Connection, Roster
 from feedline.trainer.pool.stats import ProducerStats
@@ -118,17 +119,17 @@ class Exchange:
     # --- from consumers -----------------------------------------------------------------------
 
     def open_job(self, source: JobSource, now: float) -> None:
-        """A sequence was made. Raises what `Dispatcher.job_opened` does."""
+        """A sequence was made. Raises what `Dispatcher.job_opened` does, or LocalProtocolError.
+
+        What producers would not understand is found out here, where it is its maker's to deal with.
+        """
         job = source.job
+        encode(Session(new_id(), new_id()), opening(source))
+        instructions = self._dispatcher.job_opened(
+            job.job_id, source.name, source.plan.num_steps, source.need, source.samples_of, now
+        )
         self._jobs[job.job_id] = source
         self.shelves[job.job_id] = Shelf(source.plan.num_steps)
-        try:
-            instructions = self._dispatcher.job_opened(
-                job.job_id, source.name, source.plan.num_steps, source.need, source.samples_of, now
-            )
-        except FeedlineError:
-            del self._jobs[job.job_id], self.shelves[job.job_id]
-            raise
         self._act(instructions, now)
 
     def set_budget(self, budget_bytes: int, now: float) -> None:

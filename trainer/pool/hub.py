@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import zmq
@@ -41,6 +41,9 @@ POLL_MS = 250
 
 READ_GRACE_S = 5.0
 """A file that no producer has waits so long for another producer to connect."""
+
+MAX_MESSAGE_BYTES = (1 << 63) - 1
+"""What ZeroMQ can be told; no machine has so much memory."""
 
 FLUSH_MS = 1000
 """How long the last messages may take to leave."""
@@ -75,27 +78,32 @@ class PoolThread(threading.Thread):
     def __init__(self, settings: PoolSettings) -> None:
         super().__init__(name="feedline-pool", daemon=True)
         sweep()
-        endpoint, budget_bytes = settings.endpoint, settings.memory_budget
         self._pid = os.getpid()
-        self._folder = PrivateFolder() if endpoint is None else None
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        try:
-            self._socket = self._bind(endpoint, budget_bytes)
-        except BaseException:
-            self._context.term()
-            if self._folder is not None:
-                self._folder.remove()
-            raise
-        self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
-        self._producers = EmbeddedProducers(self.endpoint)
-        self.waker, self._clock = Waker(), AwakeClock()
         # A pool or sequence that is collected as garbage posts from wherever the collector runs.
         self._lock = threading.RLock()
         self._calls: deque[Callable[[float], object]] = deque()
         self.says_goodbye = True
         self._stopping, self._watch_at = False, 0.0
-        self._poller, self._polled_children = self._make_poller([]), list[int]()
         self._error: FeedlineError | None = None
+        self.waker, self._clock = Waker(), AwakeClock()
+        with ExitStack() as opened:
+            self._open(settings, opened)
+            # From here on it is `_shut` that gives everything back.
+            opened.pop_all()
+
+    def _open(self, settings: PoolSettings, opened: ExitStack) -> None:
+        """Open the socket and what is behind it; `opened` closes all of it if anything fails."""
+        endpoint, budget_bytes = settings.endpoint, settings.memory_budget
+        opened.callback(self.waker.close)
+        self._folder = PrivateFolder() if endpoint is None else None
+        if self._folder is not None:
+            opened.callback(self._folder.remove)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        opened.callback(self._context.term)
+        self._socket = self._bind(endpoint, budget_bytes, opened)
+        self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._producers = EmbeddedProducers(self.endpoint)
+        self._poller, self._polled_children = self._make_poller([]), list[int]()
         grace_s = READ_GRACE_S if self._folder is None else 0.0
         self.exchange = Exchange(
             Dispatcher(budget_bytes, self._advice(), grace_s),
@@ -263,21 +271,29 @@ class PoolThread(threading.Thread):
         self.waker.close()
         atexit.unregister(self.close_at_exit)
 
-    def _bind(self, endpoint: str | None, budget_bytes: int) -> zmq.Socket[bytes]:
+    def start(self) -> None:
+        """Begin to serve; what was opened is closed if there can be no thread."""
+        try:
+            super().start()
+        except BaseException:
+            self._shut(ClosedError("the pool's thread could not be started"))
+            raise
+
+    def _bind(self, endpoint: str | None, budget_bytes: int, opened: ExitStack) -> zmq.Socket[bytes]:
         if endpoint is not None:
             check_free(endpoint)
             if leaves_machine(endpoint):
                 logger.warning(f"{endpoint} is open to the network: nothing is encrypted or authenticated")
         socket = self._context.socket(zmq.ROUTER)
+        opened.callback(socket.close, linger=0)
         # A message to a producer whose connection is gone is an error, not silence.
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        socket.setsockopt(zmq.MAXMSGSIZE, max(budget_bytes, MAX_HEADER_BYTES))
+        socket.setsockopt(zmq.MAXMSGSIZE, min(max(budget_bytes, MAX_HEADER_BYTES), MAX_MESSAGE_BYTES))
         address = endpoint or (self._folder.endpoint if self._folder else "")
         socket.setsockopt(zmq.IPV6, is_ipv6(address))
         try:
             socket.bind(address.replace("tcp://localhost", "tcp://127.0.0.1"))
         except zmq.ZMQError as error:
-            socket.close()
             raise ConfigurationError(f"cannot listen on {address}: {error.strerror}") from error
         return socket
 

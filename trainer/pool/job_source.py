@@ -83,8 +83,12 @@ class JobSource:
         return self._layouts[num_samples, size]
 
     def samples_of(self, key: StepKey) -> list[str]:
-        """The files of a step."""
-        return [self.paths[row] for row in self.plan.rows(*key.planned)]
+        """The files of a step, for errors: so a plan that fails, by a sampler of somebody's, has none."""
+        try:
+            rows = self.plan.rows(*key.planned)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the error that this was for comes first
+            return [f"(no files are known, for its plan fails: {type(error).__name__}: {error})"]
+        return [self.paths[row] for row in rows]
 
     def ticket(self, lease_id: int, key: StepKey, slot: int) -> Ticket:
         """Order a step into a slot."""

@@ -106,6 +106,14 @@ class ProducerPool:
         self._thread.start()
         self._end = weakref.finalize(self, _end, self._thread, self._pid)
         self._end.atexit = False
+        try:
+            self._begin(workers)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, workers: int | None) -> None:
+        """Be found at the interpreter's exit and by Ctrl-C, and have producers."""
         # Not left to `weakref`: what was registered last runs first, so before TensorFlow's own.
         atexit.register(self._thread.close_at_exit)
         WATCH.subscribe(id(self._thread), self._thread.interrupt)

@@ -148,7 +148,7 @@ class BatchSequence(ServedSequence):
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
         self.dataset = dataset
         self._targets = targets
-        super().__init__(service, partial(options.source, max_slots=max_queue_size))
+        super().__init__(service, partial(options.source, max_slots=service.max_queue_size))
 
     @property
     def filenames(self) -> list[str]:

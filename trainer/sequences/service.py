@@ -36,9 +36,14 @@ class Service:
     timeout_s: float
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work, and arguments that do not go together."""
-        whole("max_queue_size", self.max_queue_size, at_least=MIN_SLOTS)
-        if number("timeout_s", self.timeout_s) <= 0:
+        """Bring every value into one form; refuse what cannot work, and what does not go together."""
+        if self.pool is not None and not isinstance(self.pool, ProducerPool):
+            raise ConfigurationError(f"pool must be a ProducerPool, such as ProducerPool({self.pool!r})")
+        object.__setattr__(
+            self, "max_queue_size", whole("max_queue_size", self.max_queue_size, at_least=MIN_SLOTS)
+        )
+        object.__setattr__(self, "timeout_s", number("timeout_s", self.timeout_s))
+        if self.timeout_s <= 0:
             raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {self.timeout_s}")
         for name, value, unit in (
             ("workers", self.workers, ""),
@@ -46,7 +51,7 @@ class Service:
         ):
             if value is None:
                 continue
-            whole(name, value, at_least=1, unit=unit)
+            object.__setattr__(self, name, whole(name, value, at_least=1, unit=unit))
             if self.pool is not None:
                 raise ConfigurationError(
                     f"pool= brings its own producers and budget: leave out {name}={value}"
