@@ -11,6 +11,7 @@ The trainer binds a ROUTER, each producer connects a DEALER to it. A conversatio
                           <-  ArenaAnswer             we do | we do not
     Batch | Failure | Cancelled | JobUnknown ->       exactly one answer to each ticket
                           <-  Cancel                  never mind that ticket
+                          <-  ForgetSlots             their memory is gone: reserve it anew
                           <-  CloseJob                forget the job
     Heartbeat            <->  Heartbeat               every second; a producer's lists its leases
     Goodbye              <->  Goodbye                 I leave; my leases are void
@@ -33,7 +34,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a message changes; both sides must have the same."""
 
 HEARTBEAT_S = 1.0
@@ -200,10 +201,14 @@ class OpenJob:
 
 @dataclass(frozen=True, slots=True)
 class ArenaAnswer:
-    """Whether the arena of a job is memory that both see: then batches may be left in it."""
+    """Whether the arena of a job is memory that both see: then batches may be left in it.
+
+    `nonce` says which: a job that was forgotten and told again has another one.
+    """
 
     tag: ClassVar[str] = "arena-answer"
     job_id: int
+    nonce: bytes
     attached: bool
 
 
@@ -213,6 +218,15 @@ class CloseJob:
 
     tag: ClassVar[str] = "job-closed"
     job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetSlots:
+    """The memory of these slots of a job was given back; a ticket may name them again."""
+
+    tag: ClassVar[str] = "slots-gone"
+    job_id: int
+    slots: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +277,7 @@ class Goodbye:
 
 FromProducer: TypeAlias = Hello | ArenaOffer | Batch | Failure | Cancelled | JobUnknown | Heartbeat | Goodbye
 FromTrainer: TypeAlias = (
-    Welcome | Refuse | OpenJob | ArenaAnswer | CloseJob | Ticket | Cancel | Heartbeat | Goodbye
+    Welcome | Refuse | OpenJob | ArenaAnswer | ForgetSlots | CloseJob | Ticket | Cancel | Heartbeat | Goodbye
 )
 Message: TypeAlias = FromProducer | FromTrainer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,6 +125,10 @@ class BatchBuilder:
                 maker.forget()
         self._clock.lap(Stage.TRANSFORM)
         return buffer
+
+    def forget(self, slots: Sequence[int]) -> None:
+        """See `TicketBuilder`."""
+        self._slots.forget(slots)
 
     def close(self) -> None:
         """Leave the cache, if there is one."""

@@ -10,7 +10,7 @@ instances are compared, before the first batch is delivered.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -195,6 +195,10 @@ class Surveyor:
         self._clock.lap(Stage.TRANSFORM)
         return slot
 
+    def forget(self, slots: Sequence[int]) -> None:
+        """See `TicketBuilder`."""
+        self._slots.forget(slots)
+
     def close(self) -> None:
         """There is nothing to give back."""
 
@@ -242,6 +246,10 @@ class SequenceBuilder:
         batch.write(slot)
         self._clock.lap(Stage.TRANSFORM)
         return slot
+
+    def forget(self, slots: Sequence[int]) -> None:
+        """See `TicketBuilder`."""
+        self._slots.forget(slots)
 
     def close(self) -> None:
         """There is nothing to give back."""

@@ -29,6 +29,7 @@ from feedline.common.wire.protocol import (
     CloseJob,
     Failure,
     FailureKind,
+    ForgetSlots,
     FromProducer,
     Goodbye,
     Heartbeat,
@@ -76,6 +77,13 @@ class KnownJob:
     builder: Any = None
     arena: Arena | None = None
     shared: bool = False
+
+    def forget(self, slots: Sequence[int]) -> None:
+        """Memory of slots was given back, or is not needed now. No ticket in hand names one of them."""
+        if self.arena is not None:
+            self.arena.forget(slots)
+        if self.builder is not None:
+            self.builder.forget(slots)
 
 
 @dataclass(slots=True, eq=False)
@@ -226,8 +234,12 @@ class TrainerSession:
         match message:
             case OpenJob(wire, num_slots):
                 return self._open_job(wire, num_slots)
-            case ArenaAnswer(job_id, attached):
-                self._settle_arena(job_id, attached=attached)
+            case ArenaAnswer(job_id, nonce, attached):
+                self._settle_arena(job_id, nonce, attached=attached)
+                return []
+            case ForgetSlots(job_id, slots):
+                if job_id in self.jobs:
+                    self.jobs[job_id].forget(slots)
                 return []
             case CloseJob(job_id):
                 self.jobs.pop(job_id, None)
@@ -254,10 +266,10 @@ class TrainerSession:
             return []
         return [MakeArena(self.jobs[job_id], num_slots)]
 
-    def _settle_arena(self, job_id: int, *, attached: bool) -> None:
+    def _settle_arena(self, job_id: int, nonce: bytes, *, attached: bool) -> None:
         """The trainer has mapped the arena, or cannot: either way its name is not needed any more."""
         known = self.jobs.get(job_id)
-        if known is None or known.arena is None:
+        if known is None or known.arena is None or known.arena.nonce != nonce:
             return
         known.arena.unlink()
         known.shared = attached

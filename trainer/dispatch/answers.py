@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from feedline.common.errors import BatchError, StarvedError
-from feedline.trainer.dispatch.books import Books, Demand, Work
+from feedline.trainer.dispatch.books import Books, Demand, Work, listed
 from feedline.trainer.dispatch.instructions import Deliver, Reject
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.slots import SlotEvent
@@ -70,8 +70,7 @@ class Answers:
         self.fail(
             work,
             key,
-            f"no producer can read {key}"
-            f" (tried: {', '.join(self._books.producer_names)}). Last failure: {last}",
+            f"no producer can read {key} (tried: {listed(self._books.producer_names)}). Last failure: {last}",
         )
 
     def review(self, work: Work, key: StepKey, demand: Demand, now: float) -> None:
@@ -87,9 +86,11 @@ class Answers:
             self._books.note(logging.WARNING, text)
 
     def _why(self, work: Work, key: StepKey) -> str:
+        if work.job_id in self._books.waiting:
+            return f"its turn has not come. {self._books.why_turns}"
         if not self._books.peers:
             return f"no producer is connected. {self._advice}"
         lease = work.leased.get(key)
         if lease is not None:
             return f"producer {self._books.peers[lease.slot.producer_id].name} works on it"
-        return f"none of the producers {', '.join(self._books.producer_names)} takes it. {self._advice}"
+        return f"none of the producers {listed(self._books.producer_names)} takes it. {self._advice}"

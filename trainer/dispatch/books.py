@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from feedline.trainer.dispatch.instructions import Instruction, Note
+from feedline.trainer.dispatch.instructions import DropSlots, Instruction, Note
 from feedline.trainer.dispatch.ledger import Ledger
-from feedline.trainer.dispatch.slots import SlotId, SlotNeed, SlotTable
+from feedline.trainer.dispatch.slots import Owner, SlotId, SlotNeed, SlotTable
 from feedline.trainer.plan.epochs import StepKey
 
 OVERDUE_AFTER_S = 10.0
@@ -17,6 +17,12 @@ OVERDUE_AFTER_S = 10.0
 
 OVERDUE_FACTOR = 10
 """... nor before so many times the median time from lease to answer."""
+
+IDLE_AFTER_S = 60.0
+"""A job that nothing was asked of for so long gives its slots back, but never before ..."""
+
+IDLE_FACTOR = 30
+"""... so many times what one of its batches takes: what it gives up is built again when it is asked."""
 
 TICKETS_AHEAD = 2
 """Leases of one producer: one in work, one waiting. Enough never to idle, little to lose."""
@@ -29,6 +35,16 @@ FIRST_NOTE_S = 5.0
 
 FAILED_AHEAD = 2
 """Failed batches that nobody asked for yet: where all fail, prefetch would go on for ever."""
+
+
+MAX_NAMED = 8
+"""A log line names so many producers or jobs."""
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few of them, and how many more there are."""
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more
 
 
 @dataclass(slots=True)
@@ -126,6 +142,14 @@ class Work:
         Recent times from lease to answer.
     asked : bool
         Whether anything was ever asked of it.
+    asked_at : float
+        When something was last asked of it, or it was opened.
+    woken_at : float
+        When it last got slots.
+    num_served : int
+        Batches that it got since.
+    told : set of bytes
+        Producers that know it.
     """
 
     job_id: int
@@ -138,6 +162,15 @@ class Work:
     ready: dict[StepKey, SlotId] = field(default_factory=dict)
     answer_s: deque[float] = field(default_factory=lambda: deque(maxlen=65))
     asked: bool = False
+    asked_at: float = 0.0
+    woken_at: float = 0.0
+    num_served: int = 0
+    told: set[bytes] = field(default_factory=set)
+
+    def is_idle(self, now: float) -> bool:
+        """Whether nothing was asked of it for so long that its batches are worth less than their room."""
+        usual = median(self.answer_s) if self.answer_s else 0.0
+        return not self.demands and now - self.asked_at > max(IDLE_AFTER_S, IDLE_FACTOR * usual)
 
     @property
     def overdue_s(self) -> float:
@@ -163,8 +196,10 @@ class Books:
         Who may put a batch where.
     peers : dict of bytes to Peer
         By producer_id, in the order in which they joined.
-    works : dict of int to Work
-        By job_id, in the order in which they were opened.
+    works, resting : dict of int to Work
+        Jobs that have slots, and those that have none; by job_id.
+    waiting : dict of int to Work
+        Those of `resting` that somebody waits for.
     short : dict of bytes to Peer
         Those of the peers that hold fewer than `TICKETS_AHEAD` leases.
     out : list of Instruction
@@ -174,8 +209,29 @@ class Books:
     slots: SlotTable
     peers: dict[bytes, Peer] = field(default_factory=dict)
     works: dict[int, Work] = field(default_factory=dict)
+    resting: dict[int, Work] = field(default_factory=dict)
+    waiting: dict[int, Work] = field(default_factory=dict)
     short: dict[bytes, Peer] = field(default_factory=dict)
     out: list[Instruction] = field(default_factory=list)
+
+    def work(self, job_id: int) -> Work | None:
+        """An open job, whether it rests or not."""
+        return self.works.get(job_id) or self.resting.get(job_id)
+
+    @property
+    def all_works(self) -> list[Work]:
+        """All open jobs."""
+        return [*self.works.values(), *self.resting.values()]
+
+    @property
+    def why_turns(self) -> str:
+        """Say that more is read than there is room for, and what to do."""
+        works = sorted(self.all_works, key=lambda work: work.asked_at, reverse=True)
+        return (
+            f"memory_budget={self.slots.budget_bytes:,} bytes has room for {len(self.works)} of {len(works)}"
+            " open sequences at a time: close those that are done with, or raise memory_budget. Those that"
+            f" were read last: {listed([work.name for work in works])}"
+        )
 
     @property
     def producer_names(self) -> list[str]:
@@ -214,6 +270,13 @@ class Books:
         self.out.append(Note(level, text))
 
     def take_out(self) -> list[Instruction]:
-        """Hand out what is to be done."""
-        out, self.out = self.out, []
+        """Hand out what is to be done; memory that was given up comes first, for it may be ordered again."""
+        out, self.out = self._drops() + self.out, []
         return out
+
+    def _drops(self) -> list[Instruction]:
+        by_owner: dict[Owner, list[int]] = {}
+        while self.slots.dropped:
+            slot = self.slots.dropped.pop()
+            by_owner.setdefault(slot.owner, []).append(slot.index)
+        return [DropSlots(*owner, tuple(sorted(indices))) for owner, indices in by_owner.items()]

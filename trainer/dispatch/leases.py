@@ -150,10 +150,10 @@ class Leases:
         self._books.slots.apply(slot, SlotEvent.FREE)
         self._books.out.append(Discard(slot))
 
-    def drop_all(self, work: Work) -> None:
-        """A job was closed: nothing of it is wanted."""
+    def put_down_all(self, work: Work) -> None:
+        """A job is closed, or is to rest: what is in work or ready is not wanted now."""
         for lease in list(work.leased.values()):
-            self.void(work, lease)
+            self.expire(lease)
         for key in list(work.ready):
             self.drop_ready(work, key)
 

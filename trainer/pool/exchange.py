@@ -163,6 +163,11 @@ class Exchange:
             self._waiters.refuse(job_id, key, InterruptedWaitError(INTERRUPTED))
             self._act(self._dispatcher.withdrawn(job_id, key, now), now)
 
+    def taken(self, job_id: int, key: StepKey, now: float) -> None:
+        """Somebody took a step from its job's shelf."""
+        self.shelves.taken(job_id, key)
+        self._dispatcher.was_read(job_id, now)
+
     def withdraw(self, job_id: int, key: StepKey, future: Future[Delivery], now: float) -> None:
         """Somebody does not wait for a step any more."""
         if self._waiters.drop(job_id, key, future):
@@ -246,10 +251,17 @@ class Exchange:
         for producer_id in set(self._roster.connections) - self._dispatcher.producer_ids:
             del self._roster.connections[producer_id]
             self._arenas.drop_producer(producer_id)
+        self._arenas.let_go(self._dispatcher.has_slots)
 
     def say_goodbye(self) -> None:
         """The pool is closing."""
         self._post.tell_all(Goodbye("the pool was closed"))
+
+    def close(self) -> None:
+        """The pool is closed: whoever keeps it, as Keras keeps its sequences, keeps no memory with it."""
+        for shelf in self.shelves.values():
+            shelf.clear()
+        self._arenas.close()
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -275,7 +287,7 @@ class Exchange:
             case ArenaOffer():
                 # A job that was closed meanwhile would never let its memory go.
                 attached = message.job_id in self._jobs and self._arenas.attach(producer_id, message)
-                self._post.tell(producer_id, ArenaAnswer(message.job_id, attached))
+                self._post.tell(producer_id, ArenaAnswer(message.job_id, message.nonce, attached))
             case Failure():
                 self._act(self._dispatcher.batch_failed(producer_id, message.lease_id, message, now), now)
             case Cancelled(lease_id):

@@ -261,6 +261,7 @@ class PoolThread(threading.Thread):
                 self.exchange.say_goodbye()
         except Exception:
             logger.exception("the pool could not say goodbye")
+        self.exchange.close()
         self._socket.close(linger=FLUSH_MS)
         self._producers.stop()
         # What those of its producers left behind that were killed.

@@ -15,6 +15,7 @@ from feedline.common.draws import Purpose, uniforms
 from feedline.common.errors import ConfigurationError
 from feedline.common.job.kinds import AnyJob
 from feedline.common.job.sizes import SizesJob
+from feedline.common.memory.arena import whole_pages
 from feedline.common.sample.boxes import Boxes, pack
 from feedline.common.sample.image import Size
 from feedline.common.wire.protocol import Ticket, as_sample
@@ -66,8 +67,8 @@ class JobSource:
 
     @property
     def need(self) -> SlotNeed:
-        """What the job wants of every producer."""
-        return SlotNeed(self.job.slot_bytes, self.max_slots)
+        """What the job wants of every producer: memory comes in whole pages."""
+        return SlotNeed(whole_pages(self.job.slot_bytes), self.max_slots)
 
     def anew(self, job_id: int, max_slots: int) -> JobSource:
         """The same under another number, with other slots."""

@@ -13,15 +13,18 @@ from functools import partial
 from feedline.common.errors import BatchError, FeedlineError, LocalProtocolError, RemoteProtocolError
 from feedline.common.job.kinds import job_to_wire
 from feedline.common.stages import Stages
-from feedline.common.wire.protocol import Batch, Cancel, CloseJob, Failure, FailureKind, OpenJob
+from feedline.common.wire.protocol import Batch, Cancel, CloseJob, Failure, FailureKind, ForgetSlots, OpenJob
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.dispatch.instructions import (
     Deliver,
     Discard,
+    DropSlots,
+    ForgetJob,
     Instruction,
     Keep,
     Note,
     Reject,
+    RestJob,
     SendCancel,
     SendCloseJob,
     SendJob,
@@ -85,8 +88,8 @@ class Performer:
 
     def lay_ahead(self, now: float) -> None:
         """Hand over what will be asked for next, as far as it is ready."""
-        for job_id, shelf in self.shelves.items():
-            if wanted := shelf.wanted():
+        for job_id in list(self.dispatcher.awake):
+            if wanted := self.shelves[job_id].wanted():
                 self.perform(self.dispatcher.offered(job_id, wanted), now)
 
     def perform(self, instructions: Iterable[Instruction], now: float, arrived: Batch | None = None) -> None:
@@ -105,6 +108,10 @@ class Performer:
                     logger.log(level, text)
                 case SendTicket():
                     self._send_ticket(instruction, now)
+                case RestJob(job_id):
+                    self.shelves[job_id].clear()
+                case ForgetJob(job_id):
+                    self.arenas.drop_job(job_id)
                 case _:
                     self._write(instruction)
 
@@ -117,7 +124,7 @@ class Performer:
         count.batch(Stages.from_wire(batch.stages_us), answer_s)
 
     def _send_ticket(self, order: SendTicket, now: float) -> None:
-        """Order a batch; a ticket that cannot be made or sent fails as the batch would: the job is at fault."""
+        """Order a batch; a ticket that cannot be made or sent fails as the batch would."""
         slot = order.slot
         source = self.jobs[slot.job_id]
         try:
@@ -126,7 +133,7 @@ class Performer:
             failure = _unsent(source, order, error)
             self.perform(self.dispatcher.batch_failed(slot.producer_id, order.lease_id, failure, now), now)
 
-    def _write(self, instruction: SendCancel | SendJob | SendCloseJob) -> None:
+    def _write(self, instruction: SendCancel | SendJob | SendCloseJob | DropSlots) -> None:
         """Turn an instruction to send something into the message."""
         match instruction:
             case SendCancel(producer_id, lease_id):
@@ -135,6 +142,9 @@ class Performer:
                 self.post.tell(producer_id, opening(self.jobs[job_id]))
             case SendCloseJob(producer_id, job_id):
                 self.post.tell(producer_id, CloseJob(job_id))
+            case DropSlots(producer_id, job_id, indices):
+                self.arenas.give_back((producer_id, job_id), indices)
+                self.post.tell(producer_id, ForgetSlots(job_id, indices))
 
     def _deliver(self, order: Deliver, now: float) -> None:
         """Hand a batch over to who waits for it or soon will, unless that cannot be done."""

@@ -197,13 +197,13 @@ class ProducerPool:
         """
         self._check_open()
         began = time.monotonic()
-        shelves = self._thread.exchange.shelves
-        found = shelves.take(job_id, key)
+        exchange = self._thread.exchange
+        found = exchange.shelves.take(job_id, key)
         delivery = found or self._wait_for(job_id, key, timeout_s)
         try:
             if found:
                 # Nothing hangs on it: the thread hears of it when something else wakes it.
-                self._thread.post(partial(shelves.taken, job_id, key), wakes=False)
+                self._thread.post(partial(exchange.taken, job_id, key), wakes=False)
             arrays = delivery.arrays()
         except BaseException:
             delivery.release()
