@@ -261,10 +261,11 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """I live. A producer lists the leases it holds, a trainer lists none."""
+    """I live. A producer lists the leases it holds, and says what it is at; a trainer lists none."""
 
     tag: ClassVar[str] = "heartbeat"
     leases: tuple[int, ...] = ()
+    doing: str = ""
 
 
 @dataclass(frozen=True, slots=True)

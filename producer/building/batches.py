@@ -15,6 +15,7 @@ from feedline.common.errors import DecodeError, ReadError, SampleError
 from feedline.common.job.images import Job
 from feedline.common.sample.image import Size
 from feedline.common.stages import Stage
+from feedline.common.wire.names import printable
 from feedline.common.wire.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
 from feedline.producer.building.annotations import Annotations
 from feedline.producer.building.items import image_makers
@@ -188,7 +189,7 @@ def failure_of(ticket: Ticket, error: BaseException) -> Failure:
             kind, path, text = FailureKind.BUILD, _paths(ticket), f"{type(error).__name__}: {error}"
     trace = "".join(traceback.format_exception(error))[-MAX_TEXT_CHARS:]
     # A failure that is too long to be sent would be no answer at all.
-    path, text = path[:MAX_TEXT_CHARS], text[:MAX_TEXT_CHARS]
+    path, text, trace = (printable(part)[:MAX_TEXT_CHARS] for part in (path, text, trace))
     return Failure(ticket.job_id, ticket.lease_id, kind, path, text, trace)
 
 

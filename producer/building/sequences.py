@@ -191,6 +191,7 @@ class Surveyor:
         slot = self._slots[ticket.slot] if memory is None else memory
         # What is prefetched of later epochs would say nothing new, and nobody takes it.
         if ticket.epoch == 0:
+            self._clock.begin(Stage.TRANSFORM, f"{self._job.subject.reference}, which is looked at first,")
             survey(self._job.subject, self._plugins).write(slot)
         self._clock.lap(Stage.TRANSFORM)
         return slot
@@ -236,7 +237,9 @@ class SequenceBuilder:
         if is_cancelled():
             raise CancelledBuildError
         slot = self._slots[ticket.slot] if memory is None else memory
-        batch = self._replica_in(ticket.epoch).batch(ticket.samples[0].row)
+        row = ticket.samples[0].row
+        self._clock.begin(Stage.TRANSFORM, f"{self._job.subject.reference}[{row}]")
+        batch = self._replica_in(ticket.epoch).batch(row)
         if batch.num_bytes > len(slot):
             raise UserCodeError(
                 f"a batch of {batch.num_bytes:,} bytes, {batch.outline}, where the largest was thought to"

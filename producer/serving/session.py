@@ -20,9 +20,11 @@ from typing import Any, TypeAlias
 from feedline.common.errors import RemoteProtocolError
 from feedline.common.job.kinds import AnyJob, job_from_wire
 from feedline.common.memory.arena import Arena
+from feedline.common.wire.names import printable
 from feedline.common.wire.protocol import (
     HEARTBEAT_S,
     LOST_AFTER_S,
+    MAX_TEXT_CHARS,
     ArenaAnswer,
     Cancel,
     Cancelled,
@@ -178,8 +180,8 @@ class TrainerSession:
         self.ids, self.phase, self.said_hello_at = Session(new_id()), Phase.GREETING, None
         self.jobs, self.tasks = {}, {}
 
-    def tick(self, now: float) -> list[Action]:
-        """Time passed."""
+    def tick(self, now: float, doing: str = "") -> list[Action]:
+        """Time passed; `doing` is what is in work."""
         match self.phase:
             case Phase.GREETING:
                 return self._greet(now)
@@ -187,7 +189,7 @@ class TrainerSession:
                 return [Restart(f"the trainer was silent for {LOST_AFTER_S:g} s")]
             case Phase.SERVING if now - self.beat_at >= HEARTBEAT_S:
                 self.beat_at = now
-                return [Say(Heartbeat(tuple(self.tasks)))]
+                return [Say(Heartbeat(tuple(self.tasks), printable(doing)[:MAX_TEXT_CHARS]))]
             case _:
                 return []
 

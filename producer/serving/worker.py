@@ -26,6 +26,7 @@ from feedline.common.wire.encoding import decode, encode
 from feedline.common.wire.endpoints import is_ipv6
 from feedline.common.wire.protocol import VERSION, ArenaOffer, FromProducer, Goodbye, Hello
 from feedline.producer.building.builders import Workshop
+from feedline.producer.building.stage_clock import StageClock
 from feedline.producer.cache.folder import DEFAULTS, CacheSettings
 from feedline.producer.plugins import NO_PLUGINS, Plugins
 from feedline.producer.reading.roots import DataRoots
@@ -175,14 +176,17 @@ class Talker(threading.Thread):
         Whom to talk to.
     desk : Desk
         Shared with the builder.
+    clock : StageClock
+        Says what the builder is at.
     """
 
-    def __init__(self, settings: WorkerSettings, desk: Desk) -> None:
+    def __init__(self, settings: WorkerSettings, desk: Desk, clock: StageClock) -> None:
         super().__init__(name="feedline-talker")
         self.error = ""
         self._is_orphan = False
         self._settings = settings
         self._desk = desk
+        self._stages = clock
         self._clock = AwakeClock()
 
     def run(self) -> None:
@@ -210,7 +214,7 @@ class Talker(threading.Thread):
         poller.register(self._desk.waker.fileno(), zmq.POLLIN)
         now = self._clock()
         for link in links:
-            self._act(link, link.session.tick(now))
+            self._act(link, link.session.tick(now, self._stages.doing))
             poller.register(link.socket, zmq.POLLIN)
         poller.poll(POLL_MS)
         self._desk.waker.clear()
@@ -285,8 +289,8 @@ def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]
     cv2.setNumThreads(0)
     sweep()
     desk = Desk()
-    builder = Builder(desk, Workshop(DataRoots(settings.data_roots), settings.cache, settings.plugins))
-    talker = Talker(settings, desk)
+    workshop = Workshop(DataRoots(settings.data_roots), settings.cache, settings.plugins)
+    builder, talker = Builder(desk, workshop), Talker(settings, desk, workshop.clock)
     on_start(desk.stop)
     talker.start()
     # Linux means this thread alone: whoever waits for batches goes first, and so does the talking thread.

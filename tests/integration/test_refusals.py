@@ -73,6 +73,8 @@ SEQUENCES = [
     ({"workers": 1, "shard_count": 2.0}, "shard_count must be a whole number, got 2.0"),
     ({"pool": "tcp://127.0.0.1:5555"}, "such as ProducerPool('tcp://127.0.0.1:5555')"),
     ({"dtype": 8}, "dtype must be the name of a dtype, such as 'uint8', got 8"),
+    ({"workers": 10_000}, "workers must be at most 4,096, got 10000"),
+    ({"max_queue_size": 10**9}, "max_queue_size must be at most 16,384, got 1000000000"),
     ({"max_queue_size": 2.5}, "max_queue_size must be a whole number, at least 2, got 2.5"),
 ]
 

@@ -92,5 +92,6 @@ class Answers:
             return f"no producer is connected. {self._advice}"
         lease = work.leased.get(key)
         if lease is not None:
-            return f"producer {self._books.peers[lease.slot.producer_id].name} works on it"
-        return f"none of the producers {listed(self._books.producer_names)} takes it. {self._advice}"
+            return f"producer {self._books.peers[lease.slot.producer_id].named} works on it"
+        names = [peer.named for peer in self._books.peers.values()]
+        return f"none of the producers {listed(names)} takes it. {self._advice}"

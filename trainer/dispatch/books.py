@@ -84,6 +84,8 @@ class Peer:
         How many joined before it.
     num_unread : int
         Read failures in a row.
+    doing : str
+        What it is at, by its last heartbeat; empty if it has nothing to do.
     barred : bool
         Gets no more tickets because its reads failed too often.
     """
@@ -95,6 +97,12 @@ class Peer:
     leases: dict[int, Lease] = field(default_factory=dict)
     num_unread: int = 0
     barred: bool = False
+    doing: str = ""
+
+    @property
+    def named(self) -> str:
+        """Its name, and what it is at."""
+        return f"{self.name} ({self.doing})" if self.doing else self.name
 
     @property
     def is_stuck(self) -> bool:

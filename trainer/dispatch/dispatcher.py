@@ -124,10 +124,13 @@ class Dispatcher:
         if producer_id in self._books.peers:
             self._books.peers[producer_id].last_heard = now
 
-    def heartbeat(self, producer_id: bytes, leases: Iterable[int], now: float) -> list[Instruction]:
-        """A producer lists its leases."""
+    def heartbeat(
+        self, producer_id: bytes, leases: Iterable[int], now: float, doing: str = ""
+    ) -> list[Instruction]:
+        """A producer lists its leases, and says what it is at."""
         self.heard(producer_id, now)
         if producer_id in self._books.peers:
+            self._books.peers[producer_id].doing = doing
             self._leases.expire_unlisted(self._books.peers[producer_id], set(leases))
         return self._feed(now)
 
@@ -275,7 +278,7 @@ class Dispatcher:
         for peer in list(self._books.peers.values()):
             if now - peer.last_heard > LOST_AFTER_S:
                 self._books.note(
-                    logging.WARNING, f"producer {peer.name} fell silent; its batches go to others"
+                    logging.WARNING, f"producer {peer.named} fell silent; its batches go to others"
                 )
                 self._remove(peer, f"silent for {LOST_AFTER_S:g} s")
         for peer in self._books.peers.values():

@@ -99,7 +99,7 @@ class Leases:
         lease.overdue = True
         self._books.note(
             logging.WARNING,
-            f"producer {peer.name} has not answered for {age_s:.0f} s: {lease.key} goes to another",
+            f"producer {peer.named} has not answered for {age_s:.0f} s: {lease.key} goes to another",
         )
 
     def expire_unlisted(self, peer: Peer, listed: set[int]) -> None:

@@ -16,6 +16,7 @@ from feedline.common.errors import LocalProtocolError
 from feedline.trainer.dispatch.owned import TRANSITIONS, OwnedSlots, SlotEvent, SlotState
 
 __all__ = [
+    "MAX_SLOTS",
     "MIN_SLOTS",
     "TRANSITIONS",
     "Owner",
@@ -29,6 +30,9 @@ __all__ = [
 
 MIN_SLOTS = 2
 """One to build into, one to wait in: with fewer a producer would idle after every batch."""
+
+MAX_SLOTS = 1 << 14
+"""More of one producer for one job would be more than any consumer falls behind."""
 
 Owner: TypeAlias = tuple[bytes, int]
 """(producer_id, job_id)."""

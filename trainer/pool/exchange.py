@@ -294,8 +294,8 @@ class Exchange:
                 self._act(self._dispatcher.lease_cancelled(producer_id, lease_id, now), now)
             case JobUnknown(job_id, lease_id):
                 self._act(self._dispatcher.job_unknown(producer_id, job_id, lease_id, now), now)
-            case Heartbeat(leases):
-                self._act(self._dispatcher.heartbeat(producer_id, leases, now), now)
+            case Heartbeat(leases, doing):
+                self._act(self._dispatcher.heartbeat(producer_id, leases, now, doing), now)
             case Goodbye(text):
                 self.lost(producer_id, text or "goodbye", now, by_itself=True)
             case _:

@@ -18,6 +18,7 @@ from feedline.common.job.sizes import SizesJob
 from feedline.common.memory.arena import whole_pages
 from feedline.common.sample.boxes import Boxes, pack
 from feedline.common.sample.image import Size
+from feedline.common.wire.names import printable, to_wire
 from feedline.common.wire.protocol import Ticket, as_sample
 from feedline.trainer.datasets.stacks import Stacks
 from feedline.trainer.dispatch.slots import SlotNeed
@@ -89,7 +90,7 @@ class JobSource:
             rows = self.plan.rows(*key.planned)
         except Exception as error:  # noqa: BLE001 - whatever it is, the error that this was for comes first
             return [f"(no files are known, for its plan fails: {type(error).__name__}: {error})"]
-        return [self.paths[row] for row in rows]
+        return [printable(self.paths[row]) for row in rows]
 
     def ticket(self, lease_id: int, key: StepKey, slot: int) -> Ticket:
         """Order a step into a slot."""
@@ -145,8 +146,8 @@ def ticket_paths(paths: Sequence[str], directory: str | None, *, embedded: bool)
     """
     if embedded:
         base = str(Path(directory or ".").absolute()).rstrip("/")
-        return [path if path.startswith("/") else f"{base}/{path}" for path in paths]
-    return [_relative(path, directory) for path in paths]
+        return to_wire(path if path.startswith("/") else f"{base}/{path}" for path in paths)
+    return to_wire(_relative(path, directory) for path in paths)
 
 
 def _relative(path: str, directory: str | None) -> str:

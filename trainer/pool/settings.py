@@ -12,6 +12,10 @@ TRANSPORTS = ("auto", "frames")
 """How batches come: in shared memory where there is any, or always over the socket."""
 
 
+MAX_WORKERS = 4096
+"""More processes than any one machine has cores."""
+
+
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
     """What a pool was told; see `ProducerPool`.
@@ -49,4 +53,4 @@ def check_source(endpoint: str | None, workers: int | None) -> None:
             "workers are embedded producers, an endpoint is for producers elsewhere: pass one of them"
         )
     if workers is not None:
-        whole("workers", workers, at_least=1)
+        whole("workers", workers, at_least=1, at_most=MAX_WORKERS)

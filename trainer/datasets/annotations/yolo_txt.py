@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from feedline.common.errors import DatasetError
+from feedline.common.formats.regular import open_regular
 from feedline.trainer.datasets.annotations.gathering import Corners, Gathering, class_in, numbers_in, text_of
 from feedline.trainer.datasets.columns import Parts
 from feedline.trainer.datasets.folders import FolderRequest, read_folder
@@ -82,7 +83,7 @@ def size_of(image: Path) -> tuple[int, int]:
     from PIL import Image  # noqa: PLC0415 - other datasets need none
 
     try:
-        with Image.open(image) as opened:
+        with os.fdopen(open_regular(image), "rb") as file, Image.open(file) as opened:
             width, height = opened.size
             turned = opened.getexif().get(_ORIENTATION_TAG, 1)
     except OSError as error:

@@ -19,6 +19,7 @@ from feedline.common.formats.dicom import (
     UnreadableHeaderError,
     read_header,
 )
+from feedline.common.formats.regular import open_regular
 
 HEAD_BYTES = 1 << 14
 """Headers are rarely longer; of those that are, the whole file is read."""
@@ -104,7 +105,7 @@ def _whole(text: str) -> int | None:
 
 def _values(path: str) -> dict[Tag, str]:
     """The values of a file as text; several are divided by backslashes."""
-    with open(path, "rb") as file:  # noqa: PTH123 - Path takes as long as the reading
+    with open(open_regular(path), "rb") as file:  # noqa: PTH123 - Path takes as long as the reading
         head = file.read(HEAD_BYTES)
         if not head.startswith(MAGIC, MAGIC_AT):
             raise ValueError(f"is not a DICOM file: no DICM mark at byte {MAGIC_AT}")

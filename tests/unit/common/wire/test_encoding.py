@@ -63,7 +63,7 @@ MESSAGES: list[Message] = [
     JobUnknown(3, 99),
     ForgetSlots(3, (0, 7)),
     Heartbeat(),
-    Heartbeat((1, 2, 2**64 - 1)),
+    Heartbeat((1, 2, 2**64 - 1), "reading 1.png for 3 s"),
     Goodbye("SIGTERM"),
 ]
 

@@ -153,10 +153,10 @@ class Desk:
         for item in dropped:
             self.hear(self.dispatcher.slot_released(item.slot, self.now))
 
-    def beat(self, name: str, leases: Iterable[int] | None = None) -> None:
-        """A producer lists its leases: all of them, if not said otherwise."""
+    def beat(self, name: str, leases: Iterable[int] | None = None, doing: str = "") -> None:
+        """A producer lists its leases: all of them, if not said otherwise; and says what it is at."""
         listed = [ticket.lease_id for ticket in self.tickets(name)] if leases is None else leases
-        self.hear(self.dispatcher.heartbeat(name.encode(), listed, self.now))
+        self.hear(self.dispatcher.heartbeat(name.encode(), listed, self.now, doing))
 
     def wait(self, seconds: float, *alive: str) -> None:
         """Time passes; those who are `alive` send heartbeats."""

@@ -396,3 +396,23 @@ def test_a_stall_does_not_pour_out_notes() -> None:
     desk.now += 300
     desk.wait(10)
     assert len(desk.notes) == 1
+
+
+def test_a_long_wait_names_the_producer_the_stage_and_the_file() -> None:
+    desk = Desk("p", "q")
+    desk.ask(0)
+    for _ in range(12):
+        desk.wait(1, "q")
+        desk.beat("p", doing="reading 0a.png for 9 s")
+    assert any("producer p (reading 0a.png for 9 s) works on it" in note for note in desk.notes)
+    assert "producer p (reading 0a.png for 9 s) has not answered" in " ".join(desk.notes)
+
+
+def test_of_producers_that_take_nothing_it_is_said_what_they_are_at() -> None:
+    desk = Desk("p")
+    desk.ask(0, timeout_s=60)
+    for _ in range(61):
+        desk.wait(1)
+        desk.beat("p", doing="decoding 0a.png for 50 s")
+    (error,) = desk.errors
+    assert "decoding 0a.png for 50 s" in error
