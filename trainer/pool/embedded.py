@@ -160,6 +160,8 @@ class EmbeddedProducers:
     def resize(self, num: int, now: float) -> None:
         """Want `num` producers from now on: start some, or tell the youngest to leave."""
         self._num_wanted = num
+        # Who asks anew has done something about it; those that are still dying do not count for all of them.
+        self._restarts.proved()
         for child in self._wanted[num:]:
             self._terminate(child)
         self._fill(now)
@@ -211,9 +213,10 @@ class EmbeddedProducers:
         return [child for child in self.children if child.wanted]
 
     @property
-    def _num_starting(self) -> int:
-        """Those that have not said hello yet."""
-        return sum(not child.welcomed for child in self._wanted)
+    def _lacks_one(self) -> bool:
+        """Whether one more is wanted, and few enough are on their way."""
+        num_starting = sum(not child.welcomed for child in self._wanted)
+        return len(self._wanted) < self._num_wanted and num_starting < self._most
 
     def _insist(self, child: Child, waited_s: float) -> None:
         if waited_s > KILL_AFTER_S:
@@ -252,9 +255,7 @@ class EmbeddedProducers:
 
     def _fill(self, now: float) -> None:
         """Start those that are missing, but no more at once than cores have to do with: others wait."""
-        while (
-            len(self._wanted) < self._num_wanted and now >= self._start_at and self._num_starting < self._most
-        ):
+        while self._lacks_one and now >= self._start_at:
             try:
                 self.children.append(self._start())
             except OSError as error:
