@@ -84,6 +84,8 @@ class Peer:
         How many joined before it.
     num_unread : int
         Read failures in a row.
+    has_read : bool
+        It has built a batch, so some files are where it looks for them.
     doing : str
         What it is at, by its last heartbeat; empty if it has nothing to do.
     barred : bool
@@ -96,6 +98,7 @@ class Peer:
     number: int = 0
     leases: dict[int, Lease] = field(default_factory=dict)
     num_unread: int = 0
+    has_read: bool = False
     barred: bool = False
     doing: str = ""
 

@@ -21,7 +21,7 @@ from itertools import count
 
 from feedline.common.errors import LocalProtocolError
 from feedline.common.wire.protocol import LOST_AFTER_S, Failure, FailureKind
-from feedline.trainer.dispatch.answers import Answers
+from feedline.trainer.dispatch.answers import NO_GRACE, Answers, Grace
 from feedline.trainer.dispatch.books import Books, Demand, Peer, Work
 from feedline.trainer.dispatch.feeder import Feeder
 from feedline.trainer.dispatch.instructions import Instruction, Keep, SendCloseJob, SendJob
@@ -42,13 +42,13 @@ class Dispatcher:
         Bound on all slots of all producers and jobs.
     advice : str
         How to start a producer, for whoever reads that one is missing.
-    read_grace_s : float
+    grace : Grace
         How long a demanded step that no producer can read waits for another producer to come.
     """
 
-    def __init__(self, budget_bytes: int, advice: str, read_grace_s: float = 0.0) -> None:
+    def __init__(self, budget_bytes: int, advice: str, grace: Grace = NO_GRACE) -> None:
         self._books = Books(SlotTable(budget_bytes))
-        self._answers = Answers(self._books, advice, read_grace_s)
+        self._answers = Answers(self._books, advice, grace)
         self._leases = Leases(self._books, self._answers)
         self._feeder = Feeder(self._books, self._leases)
         self._shares = Shares(self._books)
@@ -141,7 +141,7 @@ class Dispatcher:
         peer, lease = self._leases.answered(producer_id, lease_id)
         if peer is None or lease is None:
             return []
-        peer.num_unread = 0
+        peer.num_unread, peer.has_read = 0, True
         work = self._leases.wanting(lease)
         if work is None:
             self._books.slots.apply(lease.slot, SlotEvent.FREE)

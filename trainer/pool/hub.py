@@ -26,6 +26,7 @@ from feedline.common.processes.clock import AwakeClock
 from feedline.common.processes.waker import Waker
 from feedline.common.wire.endpoints import check_free, is_ipv6, leaves_machine
 from feedline.common.wire.protocol import MAX_HEADER_BYTES, Buffer, new_id
+from feedline.trainer.dispatch.answers import NO_GRACE, Grace
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.pool.embedded import EmbeddedProducers, PrivateFolder
 from feedline.trainer.pool.exchange import Exchange
@@ -39,8 +40,8 @@ logger = logging.getLogger(__name__)
 POLL_MS = 250
 """The thread looks at the clock this often, if nothing else wakes it."""
 
-READ_GRACE_S = 5.0
-"""A file that no producer has waits so long for another producer to connect."""
+GRACE = Grace(one_file_s=5.0, everything_s=60.0)
+"""Files that no producer has wait so long for another producer to connect; embedded ones are all alike."""
 
 MAX_MESSAGE_BYTES = (1 << 63) - 1
 """What ZeroMQ can be told; no machine has so much memory."""
@@ -104,9 +105,8 @@ class PoolThread(threading.Thread):
         self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._producers = EmbeddedProducers(self.endpoint)
         self._poller, self._polled_children = self._make_poller([]), list[int]()
-        grace_s = READ_GRACE_S if self._folder is None else 0.0
         self.exchange = Exchange(
-            Dispatcher(budget_bytes, self._advice(), grace_s),
+            Dispatcher(budget_bytes, self._advice(), GRACE if self._folder is None else NO_GRACE),
             Roster(new_id(), settings.strict_versions),
             self._send,
             Releases(self.waker),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from feedline.common.wire.protocol import Failure, FailureKind
+from feedline.trainer.dispatch.answers import NO_GRACE, Grace
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.dispatch.instructions import Deliver, Instruction, Note, Reject, SendCancel, SendTicket
 from feedline.trainer.dispatch.slots import SlotNeed
@@ -30,9 +31,9 @@ class Desk:
     """
 
     def __init__(
-        self, *names: str, budget_bytes: int = 1000, num_steps: int = 6, read_grace_s: float = 0.0
+        self, *names: str, budget_bytes: int = 1000, num_steps: int = 6, grace: Grace = NO_GRACE
     ) -> None:
-        self.dispatcher = Dispatcher(budget_bytes, ADVICE, read_grace_s)
+        self.dispatcher = Dispatcher(budget_bytes, ADVICE, grace)
         self.now = 1000.0
         self.said: list[Instruction] = []
         self.open: dict[int, SendTicket] = {}
