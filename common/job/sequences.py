@@ -8,7 +8,7 @@ batches are. A `SurveyJob` has one step, and the batch of that step is the answe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import msgpack
@@ -70,12 +70,15 @@ class Survey:
         Structure, dtypes and shapes of its first batch, for people.
     digest : str
         SHA-256 of the first batch of epoch 0: every producer makes the same.
+    batch_s : float
+        Seconds that the slowest batch took that was looked at.
     """
 
     num_steps: int
     batch_bytes: int
     outline: str
     digest: str
+    batch_s: float = field(default=0.0, compare=False)
 
     def write(self, memory: npt.NDArray[np.uint8]) -> None:
         """Leave it in a slot."""

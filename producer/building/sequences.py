@@ -10,6 +10,7 @@ instances are compared, before the first batch is delivered.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -58,11 +59,14 @@ class Sighting:
         Of the batch.
     outline : str
         `PackedBatch.outline`.
+    seconds : float
+        What it took to make.
     """
 
     digest: str
     num_bytes: int
     outline: str
+    seconds: float
 
 
 class Replica:
@@ -106,8 +110,10 @@ class Replica:
 
     def see(self, index: int) -> Sighting:
         """Look at batch `index`. Raises whatever the Sequence does."""
+        began = time.monotonic()
         batch = self.batch(index)
-        return Sighting(batch.digest, batch.num_bytes, batch.outline)
+        seconds = time.monotonic() - began
+        return Sighting(batch.digest, batch.num_bytes, batch.outline, seconds)
 
     def batch(self, index: int) -> PackedBatch:
         """Batch `index` of its epoch, good until the next call. Raises whatever the Sequence does."""
@@ -149,7 +155,8 @@ def survey(subject: Subject, plugins: Plugins) -> Survey:
         for index, batch in reversed(list(zip(indices, batches, strict=True))):
             _compare(subject, epoch, index, batch, twin.see(index))
         seen += batches
-    return Survey(num_steps, max(batch.num_bytes for batch in seen), seen[0].outline, seen[0].digest)
+    largest, slowest = max(batch.num_bytes for batch in seen), max(batch.seconds for batch in seen)
+    return Survey(num_steps, largest, seen[0].outline, seen[0].digest, slowest)
 
 
 def _compare(subject: Subject, epoch: int, index: int, batch: Sighting, other: Sighting) -> None:
@@ -189,10 +196,8 @@ class Surveyor:
         if is_cancelled():
             raise CancelledBuildError
         slot = self._slots[ticket.slot] if memory is None else memory
-        # What is prefetched of later epochs would say nothing new, and nobody takes it.
-        if ticket.epoch == 0:
-            self._clock.begin(Stage.TRANSFORM, f"{self._job.subject.reference}, which is looked at first,")
-            survey(self._job.subject, self._plugins).write(slot)
+        self._clock.begin(Stage.TRANSFORM, f"{self._job.subject.reference}, which is looked at first,")
+        survey(self._job.subject, self._plugins).write(slot)
         self._clock.lap(Stage.TRANSFORM)
         return slot
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from feedline import BatchSequence, ImageDataset, ProducerPool
 from feedline.common.processes import children
 from feedline.common.processes.children import usable_cores
 from feedline.errors import BatchError, ClosedError, FeedlineError, ProducerCrashError, StarvedError
+from feedline.trainer.dispatch.answers import NO_GRACE
 from feedline.trainer.pool.embedded import EmbeddedProducers
 
 PRODUCER = ("-m", "feedline.producer", "--workers", "1")
@@ -155,7 +157,7 @@ def test_in_fit_the_text_alone_names_file_producer_and_traceback(folder: Path, p
 def test_producers_elsewhere_read_nothing_outside_their_roots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("feedline.trainer.pool.hub.READ_GRACE_S", 0.0)
+    monkeypatch.setattr("feedline.trainer.pool.hub.GRACE", NO_GRACE)
     (tmp_path / "root").mkdir()
     write_images(tmp_path, 2)
     (tmp_path / "root/link.png").symlink_to("../0000.png")
@@ -170,6 +172,25 @@ def test_producers_elsewhere_read_nothing_outside_their_roots(
             with pytest.raises(BatchError, match="leads out of the data roots") as caught:
                 trainer.fetch(step)
             assert name in str(caught.value)
+
+
+def test_the_first_batch_waits_for_a_producer_that_has_its_files(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One with the wrong folder is there first; the right one comes when the log says what is missing."""
+    with ProducerPool("tcp://127.0.0.1:*") as pool, ExitStack() as started, ThreadPoolExecutor(1) as waiting:
+        started.enter_context(
+            producers_elsewhere(*PRODUCER, "--connect", pool.endpoint, "--data-root", str(tmp_path))
+        )
+        wait_for_producers(pool, 1)
+        trainer = BareTrainer(pool, folder, ["0000.png", "0001.png"])
+        batch = waiting.submit(trainer.fetch, 0)
+        wait_for("the log line", lambda: "One that can is waited for" in caplog.text)
+        assert "0000.png: not found under the data roots" in caplog.text
+        started.enter_context(
+            producers_elsewhere(*PRODUCER, "--connect", pool.endpoint, "--data-root", str(folder))
+        )
+        assert batch.result() == [0, 1]
 
 
 # --- producers that die -------------------------------------------------------------------------

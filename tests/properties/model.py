@@ -13,6 +13,7 @@ from enum import Enum
 
 from feedline.common.wire.protocol import Failure, FailureKind
 from feedline.errors import BatchError, ConfigurationError, StarvedError
+from feedline.trainer.dispatch.books import OVERDUE_AFTER_S
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.dispatch.instructions import (
     Deliver,
@@ -137,7 +138,7 @@ class World:
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = self.ceiling_bytes = budget_bytes
-        self.dispatcher = Dispatcher(budget_bytes, "start one")
+        self.dispatcher = Dispatcher(budget_bytes, "start one", unproven_s=OVERDUE_AFTER_S)
         self.now = 100.0
         self.producers: dict[bytes, Producer] = {}
         self.jobs: dict[int, tuple[int, SlotNeed]] = {}

@@ -18,6 +18,9 @@ OVERDUE_AFTER_S = 10.0
 OVERDUE_FACTOR = 10
 """... nor before so many times the median time from lease to answer."""
 
+UNPROVEN_S = 300.0
+"""Of a job of which no batch was ever built, nobody knows how long one takes: a lease may be so old."""
+
 IDLE_AFTER_S = 60.0
 """A job that nothing was asked of for so long gives its slots back, but never before ..."""
 
@@ -150,7 +153,9 @@ class Work:
     leased, ready : dict
         The lease that works on a LEASED step; the slot of a READY one.
     answer_s : deque of float
-        Recent times from lease to answer.
+        Recent times from lease to answer, or what was known of them before; empty if nothing is.
+    prefetches : bool
+        Whether more is built than somebody waits for.
     asked : bool
         Whether anything was ever asked of it.
     asked_at : float
@@ -172,6 +177,7 @@ class Work:
     leased: dict[StepKey, Lease] = field(default_factory=dict)
     ready: dict[StepKey, SlotId] = field(default_factory=dict)
     answer_s: deque[float] = field(default_factory=lambda: deque(maxlen=65))
+    prefetches: bool = True
     asked: bool = False
     asked_at: float = 0.0
     woken_at: float = 0.0
@@ -180,19 +186,27 @@ class Work:
 
     def is_idle(self, now: float) -> bool:
         """Whether nothing was asked of it for so long that its batches are worth less than their room."""
+        if self.demands or self.leased:
+            return False
         usual = median(self.answer_s) if self.answer_s else 0.0
-        return not self.demands and now - self.asked_at > max(IDLE_AFTER_S, IDLE_FACTOR * usual)
+        return now - self.asked_at > max(IDLE_AFTER_S, IDLE_FACTOR * usual)
 
-    @property
-    def overdue_s(self) -> float:
-        """Age at which a lease of this job is taken for lost."""
-        usual = median(self.answer_s) if self.answer_s else 0.0
-        return max(OVERDUE_AFTER_S, OVERDUE_FACTOR * usual)
+    def overdue_s(self, key: StepKey, unproven_s: float) -> float:
+        """Age at which a lease of a step is taken for lost.
+
+        Before it is known how long a batch takes that is `unproven_s`, or half of what somebody waits for it:
+        the other half is for another producer.
+        """
+        if self.answer_s:
+            return max(OVERDUE_AFTER_S, OVERDUE_FACTOR * median(self.answer_s))
+        demand = self.demands.get(key)
+        patience_s = unproven_s if demand is None else min(unproven_s, (demand.until - demand.since) / 2)
+        return max(OVERDUE_AFTER_S, patience_s)
 
     @property
     def wants_more(self) -> bool:
         """Whether prefetch may go on as far as slots allow."""
-        if self.ledger.num_failed >= FAILED_AHEAD:
+        if not self.prefetches or self.ledger.num_failed >= FAILED_AHEAD:
             return False
         return self.asked or self.ledger.num_ahead < UNASKED_AHEAD
 
@@ -215,9 +229,12 @@ class Books:
         Those of the peers that hold fewer than `TICKETS_AHEAD` leases.
     out : list of Instruction
         What the pool is to do, not yet handed out.
+    unproven_s : float
+        See `Work.overdue_s`.
     """
 
     slots: SlotTable
+    unproven_s: float = UNPROVEN_S
     peers: dict[bytes, Peer] = field(default_factory=dict)
     works: dict[int, Work] = field(default_factory=dict)
     resting: dict[int, Work] = field(default_factory=dict)

@@ -22,7 +22,7 @@ from itertools import count
 from feedline.common.errors import LocalProtocolError
 from feedline.common.wire.protocol import LOST_AFTER_S, Failure, FailureKind
 from feedline.trainer.dispatch.answers import NO_GRACE, Answers, Grace
-from feedline.trainer.dispatch.books import Books, Demand, Peer, Work
+from feedline.trainer.dispatch.books import UNPROVEN_S, Books, Demand, Peer, Work
 from feedline.trainer.dispatch.feeder import Feeder
 from feedline.trainer.dispatch.instructions import Instruction, Keep, SendCloseJob, SendJob
 from feedline.trainer.dispatch.leases import Leases
@@ -44,10 +44,14 @@ class Dispatcher:
         How to start a producer, for whoever reads that one is missing.
     grace : Grace
         How long a demanded step that no producer can read waits for another producer to come.
+    unproven_s : float
+        How long a producer may take for a batch before anybody knows how long one takes.
     """
 
-    def __init__(self, budget_bytes: int, advice: str, grace: Grace = NO_GRACE) -> None:
-        self._books = Books(SlotTable(budget_bytes))
+    def __init__(
+        self, budget_bytes: int, advice: str, grace: Grace = NO_GRACE, unproven_s: float = UNPROVEN_S
+    ) -> None:
+        self._books = Books(SlotTable(budget_bytes), unproven_s)
         self._answers = Answers(self._books, advice, grace)
         self._leases = Leases(self._books, self._answers)
         self._feeder = Feeder(self._books, self._leases)
@@ -65,15 +69,20 @@ class Dispatcher:
         need: SlotNeed,
         samples_of: Callable[[StepKey], Sequence[str]],
         now: float,
+        *,
+        usual_s: float | None = None,
+        prefetches: bool = True,
     ) -> list[Instruction]:
-        """A sequence was made.
+        """A sequence was made. `usual_s` is what one of its batches takes, if that is known.
 
         Raises
         ------
         ConfigurationError
             The budget has no room for `MIN_SLOTS` of its batches.
         """
-        self._turns.admit(Work(job_id, name, Ledger(num_steps), need, samples_of, asked_at=now))
+        work = Work(job_id, name, Ledger(num_steps), need, samples_of, prefetches=prefetches, asked_at=now)
+        work.answer_s.extend([] if usual_s is None else [usual_s])
+        self._turns.admit(work)
         self._shares.divide()
         return self._feed(now)
 

@@ -93,7 +93,9 @@ class Leases:
         """Expire a lease that is much older than leases of its job usually get."""
         age_s = now - lease.leased_at
         # The median is taken of those few only that may be late.
-        if lease.void or age_s <= OVERDUE_AFTER_S or age_s <= self._books.works[lease.slot.job_id].overdue_s:
+        if lease.void or age_s <= OVERDUE_AFTER_S:
+            return
+        if age_s <= self._books.works[lease.slot.job_id].overdue_s(lease.key, self._books.unproven_s):
             return
         self.expire(lease)
         lease.overdue = True

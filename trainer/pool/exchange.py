@@ -126,7 +126,14 @@ class Exchange:
         job = source.job
         encode(Session(new_id(), new_id()), opening(source))
         instructions = self._dispatcher.job_opened(
-            job.job_id, source.name, source.plan.num_steps, source.need, source.samples_of, now
+            job.job_id,
+            source.name,
+            source.plan.num_steps,
+            source.need,
+            source.samples_of,
+            now,
+            usual_s=source.usual_s,
+            prefetches=source.prefetches,
         )
         self._jobs[job.job_id] = source
         self.shelves[job.job_id] = Shelf(source.plan.num_steps)

@@ -51,6 +51,10 @@ class JobSource:
         One for each row, see `feedline.common.sample.boxes`; there if `Job.boxes` is.
     stacks : Stacks or None
         The files of each row where it has several, as the producers know them.
+    usual_s : float or None
+        What a producer takes for one batch, in seconds, if that was found out.
+    prefetches : bool
+        Whether batches are wanted that nobody has asked for.
     """
 
     name: str
@@ -62,6 +66,8 @@ class JobSource:
     further_paths: tuple[Sequence[str], ...] = ()
     boxes: Sequence[Boxes] | None = None
     stacks: Stacks | None = None
+    usual_s: float | None = None
+    prefetches: bool = True
     _layouts: dict[tuple[int, Size | None], BatchLayout] = field(
         default_factory=dict, init=False, compare=False
     )

@@ -179,7 +179,7 @@ class SequenceOptions:
         as_told = partial(ticket_paths, directory=self.dataset.directory, embedded=pool.embedded)
         stacks = self.dataset.stacks
         return JobSource(
-            f"sequence {job.job_id}",
+            f"sequence {job.job_id} ({self.plan.num_steps} batches of {self.plan.batch_size})",
             job,
             self.plan,
             as_told(self.dataset.paths),

@@ -100,7 +100,8 @@ class RemoteSequence(ServedSequence):
             job = SequenceJob(pool.new_job_id(), subject, found.num_steps, largest, found.digest)
             plan = EpochPlan(found.num_steps, 1, shuffle, seed)
             names = [f"{reference}[{index}]" for index in range(found.num_steps)]
-            return JobSource(f"sequence {job.job_id}", job, plan, names, (), service.max_queue_size)
+            name = f"sequence {job.job_id} ({reference}, {plan.num_steps} batches)"
+            return JobSource(name, job, plan, names, (), service.max_queue_size, usual_s=found.batch_s)
 
         self._reference = reference
         super().__init__(service, source_of)
@@ -119,7 +120,8 @@ def _survey(pool: ProducerPool, subject: Subject, timeout_s: float) -> Survey:
     """Have a producer look at the Sequence, as the one batch of a job of its own."""
     job = SurveyJob(pool.new_job_id(), subject)
     plan = EpochPlan(num_samples=1, batch_size=1)
-    pool.open_job(JobSource(f"survey {job.job_id}", job, plan, [subject.reference], (), MIN_SLOTS))
+    name = f"survey {job.job_id} of {subject.reference}"
+    pool.open_job(JobSource(name, job, plan, [subject.reference], (), MIN_SLOTS, prefetches=False))
     try:
         arrays = pool.fetch(job.job_id, StepKey(0, 0), timeout_s)
     except BatchError as error:
