@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -56,6 +57,18 @@ def start_producer(arguments: Sequence[str], **popen: Any) -> subprocess.Popen[b
     environment = KEEP_MEMORY | os.environ | ONE_FOR_ALL
     environment["FEEDLINE_PYTHONPATH"] = environment.pop("PYTHONPATH", "")
     return subprocess.Popen([*command, *arguments], env=environment, **popen)  # noqa: S603 - our own command line
+
+
+def how_it_ended(status: int | None) -> str:
+    """The status of a process that ended, in words where it was killed."""
+    if status is None or status >= 0:
+        return f"status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        return f"status {status}"
+    memory = ": so the system ends what needs more memory than there is" if name == "SIGKILL" else ""
+    return f"status {status} ({name}{memory})"
 
 
 @cache

@@ -274,6 +274,24 @@ def kill_as_they_come(pool: ProducerPool, times: int) -> None:
         wait_for("the victims to be missed", lambda v=victims: not set(v) & set(pool.producers))
 
 
+def test_a_producer_that_is_lost_is_told_of_without_any_configuration(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As it costs time, and is no error: at the level that Python shows by itself."""
+    with ProducerPool(workers=1) as pool:
+        wait_for_producers(pool, 1)
+        caplog.clear()
+        (victim,) = connected(pool).values()
+        victim.kill()
+        wait_for("the next one", lambda: pool.producers == ["embedded/2"])
+        assert BareTrainer(pool, folder, ["0000.png"]).fetch(0) == [0]
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert any(
+        "died with status -9 (SIGKILL: so the system ends what needs more memory" in text for text in told
+    )
+    assert any(text.startswith("producer embedded/1 left: process") for text in told)
+
+
 def test_a_pool_whose_thread_is_busy_says_so_and_not_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import IO
 
 from feedline.common.errors import ConfigurationError, ProducerCrashError
-from feedline.common.processes.children import Restarts, start_producer, usable_cores
+from feedline.common.processes.children import Restarts, how_it_ended, start_producer, usable_cores
 from feedline.common.wire.endpoints import MAX_IPC_BYTES
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,9 @@ STARTING_PER_CORE, MIN_STARTING = 2, 8
 
 LAST_WORDS = 30
 """Lines of a child's stderr that are kept for the error it may become."""
+
+_LEVEL = re.compile(r"[-\d]+ [:,\d]+ (WARNING|ERROR|CRITICAL) ")
+"""How a producer's log lines begin."""
 
 ABANDONED_AFTER_S = 60.0
 """A folder without a lock file is being made, unless it is older than this."""
@@ -130,13 +134,19 @@ class Child:
             while text := self.stderr.read(65536):
                 for line in text.decode(errors="replace").splitlines():
                     self.last_words.append(line)
-                    logger.info(f"[{self.process.pid}] {line}")
+                    logger.log(_level_of(line), f"[{self.process.pid}] {line}")
 
     @property
     def epitaph(self) -> str:
         """How it ended, and its last words."""
         words = "\n".join(self.last_words) or "(it wrote nothing)"
-        return f"process {self.process.pid} ended with status {self.process.returncode}:\n{words}"
+        return f"process {self.process.pid} ended with {how_it_ended(self.process.returncode)}:\n{words}"
+
+
+def _level_of(line: str) -> int:
+    """What a producer warns of, such as of a cache that cannot be kept, is a warning here, too."""
+    match = _LEVEL.match(line)
+    return logging.getLevelNamesMapping()[match[1]] if match else logging.INFO
 
 
 class EmbeddedProducers:
@@ -238,7 +248,7 @@ class EmbeddedProducers:
             self._restarts.proved()
         pause_s = self._pause(child.epitaph, now)
         logger.warning(
-            f"embedded producer {child.process.pid} died with status {child.process.returncode},"
+            f"embedded producer {child.process.pid} died with {how_it_ended(child.process.returncode)},"
             f" another one starts in {pause_s:g} s"
         )
 

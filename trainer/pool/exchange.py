@@ -230,7 +230,11 @@ class Exchange:
         connection = self._roster.connections.pop(producer_id, None)
         if connection is not None:
             self._arenas.drop_producer(producer_id)
-            logger.info(f"producer {connection.hello.name} left: {last_words.splitlines()[0]}")
+            # It costs time when others have to begin anew with what it had in hand.
+            logger.log(
+                logging.INFO if by_itself else logging.WARNING,
+                f"producer {connection.hello.name} left: {last_words.splitlines()[0]}",
+            )
             self._act(self._dispatcher.producer_left(producer_id, last_words, now, by_itself=by_itself), now)
 
     def lost_process(self, pid: int, last_words: str, now: float) -> None:

@@ -23,6 +23,7 @@ PUBLIC = {
         "__version__",
         "build_index",
         "from_keras_layers",
+        "log_to_stderr",
     },
     "feedline.callbacks": set[str](),
     "feedline.legacy": {
