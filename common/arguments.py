@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
 from enum import StrEnum
@@ -92,18 +93,6 @@ def yes_or_no(argument: str, value: Any) -> bool:
     return bool(value)
 
 
-def dtype_name(argument: str, value: Any) -> str:
-    """Read a name of a dtype, or what NumPy takes for one: ``"uint8"``, ``np.uint8``, ``np.dtype("uint8")``.
-
-    Whether it is one that can be had is for the caller to say; ConfigurationError if it is none at all.
-    """
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
-        return np.dtype(value).name
-    raise ConfigurationError(f"{argument} must be the name of a dtype, such as 'uint8', got {value!r}")
-
-
 def number(argument: str, value: Any) -> float:
     """Read a finite number; ConfigurationError if it is none."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not math.isfinite(value):
@@ -117,6 +106,15 @@ def number_in(argument: str, value: Any, lowest: float, highest: float) -> float
     if not lowest <= known <= highest:
         raise ConfigurationError(f"{argument} must be a number in [{lowest:g}, {highest:g}], got {value!r}")
     return known
+
+
+def dtype_name(value: Any) -> Any:
+    """The name of a dtype of NumPy, or of a library that names them alike; anything else as it came."""
+    if isinstance(value, str | np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+        with contextlib.suppress(TypeError):
+            return np.dtype(value).name
+    name = getattr(value, "name", None)
+    return name if isinstance(name, str) else value
 
 
 def numbers(argument: str, value: Any) -> float | tuple[float, ...]:

@@ -17,6 +17,7 @@ from feedline.common.extras import what_is_missing
 
 if TYPE_CHECKING:
     __version__: str
+    from feedline.common.sample.companions import ImageOptions
     from feedline.common.sample.ct import CTWindows
     from feedline.trainer.console.log import log_to_stderr
     from feedline.trainer.datasets.dataset import ImageDataset
@@ -30,6 +31,7 @@ __all__ = [
     "BatchSequence",
     "CTWindows",
     "ImageDataset",
+    "ImageOptions",
     "ProducerPool",
     "RemoteSequence",
     "__version__",
@@ -42,6 +44,7 @@ _HOMES = {
     "BatchSequence": "feedline.trainer.sequences.batch_sequence",
     "CTWindows": "feedline.common.sample.ct",
     "ImageDataset": "feedline.trainer.datasets.dataset",
+    "ImageOptions": "feedline.common.sample.companions",
     "ProducerPool": "feedline.trainer.pool.producer_pool",
     "RemoteSequence": "feedline.trainer.sequences.remote_sequence",
     "build_index": "feedline.trainer.datasets.dicom.index",

@@ -160,6 +160,14 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """A warning that the trainer's log should have, too, since it may be the only one that is read."""
+
+    tag: ClassVar[str] = "notice"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobUnknown:
     """Answer to a ticket whose job this producer was never told, or has forgotten."""
 
@@ -276,7 +284,9 @@ class Goodbye:
     text: str = ""
 
 
-FromProducer: TypeAlias = Hello | ArenaOffer | Batch | Failure | Cancelled | JobUnknown | Heartbeat | Goodbye
+FromProducer: TypeAlias = (
+    Hello | ArenaOffer | Batch | Failure | Cancelled | Notice | JobUnknown | Heartbeat | Goodbye
+)
 FromTrainer: TypeAlias = (
     Welcome | Refuse | OpenJob | ArenaAnswer | ForgetSlots | CloseJob | Ticket | Cancel | Heartbeat | Goodbye
 )

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from feedline.common.errors import ConfigurationError, ReadError
-from feedline.common.formats.regular import open_regular
+from feedline.common.lookalikes import differences, file_like
+from feedline.common.regular import open_regular
 from feedline.common.wire.names import as_bytes
 
 
@@ -100,7 +101,7 @@ class DataRoots:
         tried = ", ".join(map(os.fsdecode, self._folders))
         if outside:
             raise ReadError(path, f"leads out of the data roots ({tried})")
-        raise ReadError(path, f"not found under the data roots ({tried})")
+        raise ReadError(path, f"not found under the data roots ({tried}){self._hint(path)}")
 
     def status(self, path: str) -> os.stat_result | None:
         """What the first file of that name looks like, wherever it leads; None if there is none.
@@ -113,6 +114,14 @@ class DataRoots:
             except (OSError, ValueError):
                 continue
         return None
+
+    def _hint(self, path: str) -> str:
+        """A file whose name looks the same, for an error."""
+        for folder in map(os.fsdecode, self._folders):
+            like = None if ".." in path else file_like(path, folder)
+            if like is not None:
+                return f"; {like!r} is there, and differs in {differences(path, like)}"
+        return ""
 
     @staticmethod
     def _real(folder: bytes, path: str) -> bytes:

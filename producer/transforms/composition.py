@@ -168,7 +168,8 @@ def compose(
         return Single(Pipeline(transforms, size, channels, in_dtype, out_dtype, role, plugins))
     last, mixing = mixings[-1]
     before, after = transforms[:last], transforms[last + 1 :]
-    changes_values = any(type(transform) in LINES or type(transform) in FILTERS for transform in before)
+    makers = (*LINES, *FILTERS)
+    changes_values = any(type(one) in makers or getattr(one, "dtype", None) for one in before)
     dtype = out_dtype if changes_values else in_dtype
     part = compose(before, size, channels, in_dtype, dtype, role, plugins)
     mixed_size = output_size(before, size)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from feedline.common.declarations.framing import RandomResizedCrop
-from feedline.common.sample.image import Size
+from feedline.common.sample.image import Interpolation, Size
 from feedline.producer.arrays import Draws, Matrix, Pixels
 from feedline.producer.transforms.forms import Action
 from feedline.producer.transforms.registry import framing_of
@@ -20,7 +20,8 @@ def resized_crop(
 ) -> tuple[Action, Matrix]:
     """Cut out the window and resize it."""
     window = declaration.window(draws, size)
-    return partial(_resize_window, window, out_size), matrix_of_window(window, out_size)
+    flag = _RESIZE[declaration.interpolation]
+    return partial(_resize_window, window, out_size, flag), matrix_of_window(window, out_size)
 
 
 def matrix_of_window(window: tuple[float, float, float, float], out_size: Size) -> Matrix:
@@ -30,7 +31,17 @@ def matrix_of_window(window: tuple[float, float, float, float], out_size: Size) 
     return np.array([[right, 0.0, -left * right], [0.0, down, -top * down], [0.0, 0.0, 1.0]])
 
 
-def _resize_window(window: tuple[int, int, int, int], out_size: Size, pixels: Pixels, out: Pixels) -> Pixels:
+_RESIZE: dict[str, int] = {
+    Interpolation.NEAREST: cv2.INTER_NEAREST_EXACT,
+    Interpolation.BILINEAR: cv2.INTER_LINEAR,
+    Interpolation.BICUBIC: cv2.INTER_CUBIC,
+    Interpolation.AREA: cv2.INTER_AREA,
+}
+
+
+def _resize_window(
+    window: tuple[int, int, int, int], out_size: Size, flag: int, pixels: Pixels, out: Pixels
+) -> Pixels:
     top, left, height, width = window
     part = pixels[top : top + height, left : left + width]
-    return cv2.resize(part, out_size[::-1], dst=out, interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(part, out_size[::-1], dst=out, interpolation=flag)

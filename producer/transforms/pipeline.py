@@ -133,9 +133,9 @@ class Pipeline:
         moves: list[Move] = []
         for placed in self._plan:
             if isinstance(placed.step, MovingStep):
-                matrix = placed.step.matrix(draws[placed.draws], size)
+                motion = placed.step.motion(draws[placed.draws], size)
                 size = output_size(placed.step.transforms, placed.size)
-                moves.append((matrix, (0, 0, size[1], size[0])))
+                moves.append((motion, (0, 0, size[1], size[0])))
         return moved_through(boxes, moves)
 
 
@@ -154,8 +154,11 @@ def _plan(
     dtype = in_dtype
     for step, draws in chosen:
         # The first change of values makes floats, where floats are wanted: what comes after is not rounded.
-        # Code from elsewhere returns what it got.
-        dtype = dtype if isinstance(step, MovingStep | Call) else out_dtype
+        # Code from elsewhere says what it returns.
+        if isinstance(step, Call):
+            dtype = output_dtype(step.transforms, dtype)
+        elif not isinstance(step, MovingStep):
+            dtype = out_dtype
         size = shape[:2]
         shape = (*output_size(step.transforms, size), shape[2])
         needs_none = isinstance(step, Cut | Call) or (step is chosen[-1][0] and dtype == out_dtype)

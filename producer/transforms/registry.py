@@ -1,10 +1,12 @@
 """Which function says what a declaration does to pixels: each enters itself here, beside its code.
 
-Seven families, by the form of the answer, each with the decorator of its functions:
+Eight families, by the form of the answer, each with the decorator of its functions:
 
 ``MAPPINGS``, ``@mapping_of(RandomRotation)``
     (declaration, draws, size) → where in the image each output pixel is looked up, as a 3 x 3 matrix.
     Neighbours in a list are multiplied into one matrix and sampled once.
+``FIELDS``, ``@field_of(RandomElasticTransform)``
+    (declaration, draws, size) → where each output pixel is looked up, one by one; None: where it is.
 ``WINDOWS``, ``@window_of(RandomCrop)``
     (declaration, draws, size) → the part of the image that is kept, as (top, left).
 ``LINES``, ``@line_of(RandomBrightness)``, or ``@line_by_means_of(RandomContrast)`` if it calls `means`
@@ -32,6 +34,7 @@ from feedline.common.declarations.base import Transform
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Matrix
 from feedline.producer.plugins import Plugins
+from feedline.producer.transforms.boxes import Field
 from feedline.producer.transforms.forms import Action, Function, Line, Means, Mix
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
@@ -51,6 +54,7 @@ class Family(dict[type[Transform], AnyFunction]):
 
 
 MAPPINGS: Family[Callable[[Any, Draws, Size], Matrix]] = Family()
+FIELDS: Family[Callable[[Any, Draws, Size], Field | None]] = Family()
 WINDOWS: Family[Callable[[Any, Draws, Size], tuple[int, int]]] = Family()
 LINES: Family[Callable[[Any, Draws, Means], Line]] = Family()
 FRAMINGS: Family[Callable[[Any, Draws, Size, Size], tuple[Action, Matrix]]] = Family()
@@ -58,9 +62,10 @@ MIXINGS: Family[Callable[[Any, Draws, Size], Mix]] = Family()
 CALLS: Family[Callable[[Any, Plugins], Function]] = Family()
 FILTERS: Family[Callable[[Any, Draws, Size], Action]] = Family()
 
-FAMILIES: tuple[Family[Any], ...] = (MAPPINGS, WINDOWS, LINES, FRAMINGS, MIXINGS, CALLS, FILTERS)
+FAMILIES: tuple[Family[Any], ...] = (MAPPINGS, FIELDS, WINDOWS, LINES, FRAMINGS, MIXINGS, CALLS, FILTERS)
 
 mapping_of = MAPPINGS.of
+field_of = FIELDS.of
 window_of = WINDOWS.of
 line_of = LINES.of
 framing_of = FRAMINGS.of

@@ -6,7 +6,8 @@ import logging
 from dataclasses import dataclass
 
 from feedline.common.errors import BatchError, StarvedError
-from feedline.trainer.dispatch.books import Books, Demand, Work, listed
+from feedline.common.wire.protocol import Failure, FailureKind
+from feedline.trainer.dispatch.books import Books, Demand, Peer, Work, listed
 from feedline.trainer.dispatch.instructions import Deliver, Reject
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.slots import SlotEvent
@@ -63,6 +64,18 @@ class Answers:
         work.demands.pop(key, None)
         self._books.out.append(Deliver(work.job_id, key, slot, copy))
 
+    def told(self, peer: Peer, failure: Failure) -> str:
+        """What is said of a failure: of a file in one line, of code of users with its traceback."""
+        # What is said of a Sequence begins with its name already, which stands for a file here.
+        named = "" if failure.text.startswith(failure.path) else f"{failure.path}: "
+        text = f"{named}{failure.text} (producer {peer.name})"
+        whole = f"{text}\n{failure.traceback}".rstrip()
+        if failure.kind is FailureKind.BUILD:
+            return whole
+        if failure.traceback:
+            self._books.note(logging.INFO, whole)
+        return text
+
     def fail(self, work: Work, key: StepKey, text: str) -> None:
         """A step cannot be built: tell whoever waits for it, now or when it is asked for."""
         work.ledger.fail(key, text)
@@ -104,7 +117,7 @@ class Answers:
         """Say that a wait is long, or end it."""
         if now < min(demand.until, demand.next_note_at):
             return
-        text = f"waiting {now - demand.since:.0f} s for {key}: {self._why(work, key)}"
+        text = f"waiting {now - demand.since:.0f} s for {key}: {self._why(work, key, now)}"
         if now >= demand.until:
             del work.demands[key]
             self._books.out.append(Reject(work.job_id, key, StarvedError(text)))
@@ -112,7 +125,7 @@ class Answers:
             demand.next_note_at = now + NEXT_NOTE_S
             self._books.note(logging.WARNING, text)
 
-    def _why(self, work: Work, key: StepKey) -> str:
+    def _why(self, work: Work, key: StepKey, now: float) -> str:
         if work.job_id in self._books.waiting:
             return f"its turn has not come. {self._books.why_turns}"
         if not self._books.peers:
@@ -122,5 +135,21 @@ class Answers:
         lease = work.leased.get(key)
         if lease is not None:
             return f"producer {self._books.peers[lease.slot.producer_id].named} works on it"
+        silent = self._silent(work, key, now)
+        if silent:
+            return (
+                f"{silent}, and has not answered. Reading a file or code of yours may take long, or hang; it"
+                f" is made of {listed(work.samples_of(key))}"
+            )
         names = [peer.named for peer in self._books.peers.values()]
         return f"none of the producers {listed(names)} takes it. {self._advice}"
+
+    def _silent(self, work: Work, key: StepKey, now: float) -> str:
+        """Who was given the step, and not heard of for so long that it was to go to another."""
+        held = [
+            f"producer {peer.named} has had it for {now - lease.leased_at:.0f} s"
+            for peer in self._books.peers.values()
+            for lease in peer.leases.values()
+            if lease.overdue and (lease.slot.job_id, lease.key) == (work.job_id, key)
+        ]
+        return " and ".join(held)

@@ -39,7 +39,8 @@ class Service:
     def __post_init__(self) -> None:
         """Bring every value into one form; refuse what cannot work, and what does not go together."""
         if self.pool is not None and not isinstance(self.pool, ProducerPool):
-            raise ConfigurationError(f"pool must be a ProducerPool, such as ProducerPool({self.pool!r})")
+            made = f"; ProducerPool({self.pool!r}) makes one" if isinstance(self.pool, str) else ""
+            raise ConfigurationError(f"pool must be a ProducerPool, got {self.pool!r}{made}")
         size = whole("max_queue_size", self.max_queue_size, at_least=MIN_SLOTS, at_most=MAX_SLOTS)
         object.__setattr__(self, "max_queue_size", size)
         object.__setattr__(self, "timeout_s", number("timeout_s", self.timeout_s))

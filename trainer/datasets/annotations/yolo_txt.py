@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from feedline.common.errors import DatasetError
-from feedline.common.formats.regular import open_regular
+from feedline.common.regular import open_regular
 from feedline.trainer.datasets.annotations.gathering import Corners, Gathering, class_in, numbers_in, text_of
 from feedline.trainer.datasets.columns import Parts
 from feedline.trainer.datasets.folders import FolderRequest, read_folder

@@ -19,7 +19,7 @@ from feedline.common.formats.dicom import (
     UnreadableHeaderError,
     read_header,
 )
-from feedline.common.formats.regular import open_regular
+from feedline.common.regular import open_regular
 
 HEAD_BYTES = 1 << 14
 """Headers are rarely longer; of those that are, the whole file is read."""
