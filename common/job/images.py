@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
-from feedline.common.arguments import check_seed, whole
+from feedline.common.arguments import check_seed, dtype_name, whole
 from feedline.common.batch.layout import ArraySpec, BatchLayout
 from feedline.common.declarations.base import Transform
 from feedline.common.declarations.catalogue import (
@@ -95,9 +95,11 @@ class Job:
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
         object.__setattr__(self, "job_id", whole("job_id", self.job_id))
-        object.__setattr__(self, "seed", whole("seed", self.seed))
+        object.__setattr__(self, "seed", check_seed(self.seed))
         object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, at_least=1))
-        check_seed(self.seed)
+        object.__setattr__(self, "dtype", dtype_name(self.dtype))
+        # Floats made of 16-bit pixels have their range, and are refused what those are.
+        output_dtype(self.transforms, self.image.dtype)
         names = [spec.name for spec in self.arrays]
         if len(set(names)) < len(names):
             raise ConfigurationError(f"the arrays of a batch need names of their own, got {names}")

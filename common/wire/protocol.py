@@ -11,6 +11,7 @@ The trainer binds a ROUTER, each producer connects a DEALER to it. A conversatio
                           <-  ArenaAnswer             we do | we do not
     Batch | Failure | Cancelled | JobUnknown ->       exactly one answer to each ticket
                           <-  Cancel                  never mind that ticket
+                          <-  ForgetSlots             their memory is gone: reserve it anew
                           <-  CloseJob                forget the job
     Heartbeat            <->  Heartbeat               every second; a producer's lists its leases
     Goodbye              <->  Goodbye                 I leave; my leases are void
@@ -208,10 +209,14 @@ class OpenJob:
 
 @dataclass(frozen=True, slots=True)
 class ArenaAnswer:
-    """Whether the arena of a job is memory that both see: then batches may be left in it."""
+    """Whether the arena of a job is memory that both see: then batches may be left in it.
+
+    `nonce` says which: a job that was forgotten and told again has another one.
+    """
 
     tag: ClassVar[str] = "arena-answer"
     job_id: int
+    nonce: bytes
     attached: bool
 
 
@@ -221,6 +226,15 @@ class CloseJob:
 
     tag: ClassVar[str] = "job-closed"
     job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetSlots:
+    """The memory of these slots of a job was given back; a ticket may name them again."""
+
+    tag: ClassVar[str] = "slots-gone"
+    job_id: int
+    slots: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +270,11 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """I live. A producer lists the leases it holds, a trainer lists none."""
+    """I live. A producer lists the leases it holds, and says what it is at; a trainer lists none."""
 
     tag: ClassVar[str] = "heartbeat"
     leases: tuple[int, ...] = ()
+    doing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +289,7 @@ FromProducer: TypeAlias = (
     Hello | ArenaOffer | Batch | Failure | Cancelled | Notice | JobUnknown | Heartbeat | Goodbye
 )
 FromTrainer: TypeAlias = (
-    Welcome | Refuse | OpenJob | ArenaAnswer | CloseJob | Ticket | Cancel | Heartbeat | Goodbye
+    Welcome | Refuse | OpenJob | ArenaAnswer | ForgetSlots | CloseJob | Ticket | Cancel | Heartbeat | Goodbye
 )
 Message: TypeAlias = FromProducer | FromTrainer
 

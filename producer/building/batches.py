@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from feedline.common.job.images import Job
 from feedline.common.sample.companions import Origin, Role
 from feedline.common.sample.image import Size
 from feedline.common.stages import Stage
+from feedline.common.wire.names import printable
 from feedline.common.wire.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
 from feedline.producer.building.annotations import Annotations
 from feedline.producer.building.items import image_makers
@@ -129,6 +130,10 @@ class BatchBuilder:
         self._clock.lap(Stage.TRANSFORM)
         return buffer
 
+    def forget(self, slots: Sequence[int]) -> None:
+        """See `TicketBuilder`."""
+        self._slots.forget(slots)
+
     def close(self) -> None:
         """Leave the cache, if there is one."""
         for maker in self._makers:
@@ -202,7 +207,7 @@ def failure_of(ticket: Ticket, error: BaseException) -> Failure:
     says_all = isinstance(error, UserCodeError) and error.__cause__ is None
     trace = "" if says_all else "".join(traceback.format_exception(error))[-MAX_TEXT_CHARS:]
     # A failure that is too long to be sent would be no answer at all.
-    path, text = path[:MAX_TEXT_CHARS], text[:MAX_TEXT_CHARS]
+    path, text, trace = (printable(part)[:MAX_TEXT_CHARS] for part in (path, text, trace))
     return Failure(ticket.job_id, ticket.lease_id, kind, path, text, trace)
 
 

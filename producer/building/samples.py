@@ -83,11 +83,13 @@ class Samples:
         path = self.path_of(sample)
         if self._cache is None:
             return self._load(path)[0]
+        self._clock.begin(Stage.READ, path)
         status = self._roots.status(path)
         known = None if status is None else self._cache.recall(sample.row, status)
         if known is None:
             return self._find_or_keep(self._cache, sample)
         self._clock.lap(Stage.READ)
+        self._clock.begin(Stage.TRANSFORM, path)
         return known
 
     def write(self, sample: Sample, out: Pixels) -> Size:
@@ -135,8 +137,11 @@ class Samples:
             self._cache = None
 
     def _load(self, path: str, out: Pixels | None = None) -> tuple[Decoded, os.stat_result]:
+        self._clock.begin(Stage.READ, path)
         data, status = self._files.read(path)
         self._clock.lap(Stage.READ)
+        self._clock.begin(Stage.DECODE, path)
         decoded = Decoded(*load_sized(data, path, self._image, out, self._scratch))
         self._clock.lap(Stage.DECODE)
+        self._clock.begin(Stage.TRANSFORM, path)
         return decoded, status

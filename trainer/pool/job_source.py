@@ -16,10 +16,12 @@ from feedline.common.draws import Purpose, uniforms
 from feedline.common.errors import ConfigurationError
 from feedline.common.job.kinds import AnyJob
 from feedline.common.job.sizes import SizesJob
+from feedline.common.memory.arena import whole_pages
 from feedline.common.sample import boxes, regions
 from feedline.common.sample.boxes import Boxes
 from feedline.common.sample.image import Size
 from feedline.common.sample.regions import Regions
+from feedline.common.wire.names import printable, to_wire
 from feedline.common.wire.protocol import Ticket, as_sample
 from feedline.trainer.datasets.stacks import Stacks
 from feedline.trainer.dispatch.slots import SlotNeed
@@ -54,6 +56,10 @@ class JobSource:
         The files of each row where it has several, as the producers know them.
     regions : tuple of sequence of ndarray
         One for each row, for each of `Job.companions` that is drawn.
+    usual_s : float or None
+        What a producer takes for one batch, in seconds, if that was found out.
+    prefetches : bool
+        Whether batches are wanted that nobody has asked for.
     """
 
     name: str
@@ -66,14 +72,16 @@ class JobSource:
     boxes: Sequence[Boxes] | None = None
     stacks: Stacks | None = None
     regions: tuple[Sequence[Regions], ...] = ()
+    usual_s: float | None = None
+    prefetches: bool = True
     _layouts: dict[tuple[int, Size | None], BatchLayout] = field(
         default_factory=dict, init=False, compare=False
     )
 
     @property
     def need(self) -> SlotNeed:
-        """What the job wants of every producer."""
-        return SlotNeed(self.job.slot_bytes, self.max_slots)
+        """What the job wants of every producer: memory comes in whole pages."""
+        return SlotNeed(whole_pages(self.job.slot_bytes), self.max_slots)
 
     def anew(self, job_id: int, max_slots: int) -> JobSource:
         """The same under another number, with other slots."""
@@ -89,8 +97,12 @@ class JobSource:
         return self._layouts[num_samples, size]
 
     def samples_of(self, key: StepKey) -> list[str]:
-        """The files of a step."""
-        return [self.paths[row] for row in self.plan.rows(*key.planned)]
+        """The files of a step, for errors: so a plan that fails, by a sampler of somebody's, has none."""
+        try:
+            rows = self.plan.rows(*key.planned)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the error that this was for comes first
+            return [f"(no files are known, for its plan fails: {type(error).__name__}: {error})"]
+        return [printable(self.paths[row]) for row in rows]
 
     def ticket(self, lease_id: int, key: StepKey, slot: int) -> Ticket:
         """Order a step into a slot."""
@@ -148,12 +160,12 @@ def ticket_paths(paths: Sequence[str], directory: str | None, *, embedded: bool)
     """
     if embedded:
         base = str(Path(directory or ".").absolute()).rstrip("/")
-        return [path if path.startswith("/") else f"{base}/{path}" for path in paths]
+        return to_wire(path if path.startswith("/") else f"{base}/{path}" for path in paths)
     below = [_relative(path, directory) for path in paths]
     outside = next((path for path in below if path.startswith("/")), None)
     if outside is not None:
         _refuse_outside(outside, paths, directory)
-    return below
+    return to_wire(below)
 
 
 def _relative(path: str, directory: str | None) -> str:

@@ -192,7 +192,8 @@ class BatchSequence(ServedSequence):
         self.dataset = dataset
         self._packing = Packing(dataset, targets, input_names, output_names)
         first_epoch = whole("initial_epoch", initial_epoch, at_least=0)
-        super().__init__(service, partial(options.source, max_slots=max_queue_size), first_epoch)
+        source = partial(options.source, max_slots=service.max_queue_size)
+        super().__init__(service, source, first_epoch)
 
     @property
     def filenames(self) -> list[str]:

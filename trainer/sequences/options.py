@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.arguments import dtype_name
+from feedline.common.arguments import dtype_name, yes_or_no
 from feedline.common.batch.layout import ArraySpec
 from feedline.common.declarations.base import Transform
 from feedline.common.declarations.catalogue import is_framed, num_sources, output_size
@@ -72,8 +72,10 @@ class SequenceOptions:
     masks: ImageOptions | Sequence[ImageOptions] | None
 
     def __post_init__(self) -> None:
-        """Refuse what is no dataset, and what Keras would."""
+        """Refuse what is no dataset, and what Keras would; bring names and switches into one form."""
         object.__setattr__(self, "dtype", dtype_name(self.dtype))
+        for name in ("crop_to_aspect_ratio", "pad_to_aspect_ratio", "jpeg_scaling"):
+            object.__setattr__(self, name, yes_or_no(name, getattr(self, name)))
         if not isinstance(self.dataset, ImageDataset):
             raise ConfigurationError(
                 "a BatchSequence needs an ImageDataset, such as ImageDataset.from_dataframe(...) makes;"
@@ -223,7 +225,7 @@ class SequenceOptions:
         as_told = partial(ticket_paths, directory=self._folder_for(pool), embedded=pool.embedded)
         stacks = self.dataset.stacks
         return JobSource(
-            f"sequence {job.job_id}",
+            f"sequence {job.job_id} ({self.plan.num_steps} batches of {self.plan.batch_size})",
             job,
             self.plan,
             as_told(self.dataset.paths),

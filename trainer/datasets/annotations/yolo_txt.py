@@ -16,6 +16,7 @@ from feedline.common.errors import DatasetError
 from feedline.common.formats.images import size_of as size_of_image
 from feedline.common.formats.names import format_of
 from feedline.common.notices import warn
+from feedline.common.regular import open_regular
 from feedline.common.sample.image import Size
 from feedline.trainer.datasets.annotations.gathering import Gathering, Wanted
 from feedline.trainer.datasets.annotations.yolo_lines import KeypointsWatch, YoloLine, yolo_lines
@@ -101,7 +102,10 @@ def _add(gathering: Gathering, line: YoloLine, size: Size, wanted: Wanted) -> No
 def size_of(image: Path) -> tuple[int, int]:
     """(height, width) in pixels of an image as it is seen, from its header; DatasetError if it has none."""
     try:
-        with image.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with (
+            os.fdopen(open_regular(image), "rb") as opened,
+            mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
             size = size_of_image(data)
             name = format_of(data)
     except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
