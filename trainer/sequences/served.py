@@ -61,17 +61,17 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         self._pool, self._leave = service.join()
         try:
             self._source = source_of(self._pool)
+            self._plan = self._source.plan
+            self._binding = IndexBinding(
+                self._plan.num_steps,
+                in_plan_order=self._plan.shuffle,
+                shows_sizes=isinstance(self._source.job, SizesJob),
+                first_epoch=first_epoch,
+            )
             self._open_job(first_epoch)
         except BaseException:
             self._leave()
             raise
-        self._plan = self._source.plan
-        self._binding = IndexBinding(
-            self._plan.num_steps,
-            in_plan_order=self._plan.shuffle,
-            shows_sizes=isinstance(self._source.job, SizesJob),
-            first_epoch=first_epoch,
-        )
         self._end = weakref.finalize(self, _end, self._pool, self._job_id, self._leave)
 
     def __len__(self) -> int:

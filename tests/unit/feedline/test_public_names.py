@@ -24,6 +24,7 @@ PUBLIC = {
         "__version__",
         "build_index",
         "from_keras_layers",
+        "log_to_stderr",
     },
     "feedline.callbacks": {"SetEpoch"},
     "feedline.legacy": {
