@@ -202,12 +202,12 @@ class World:
         self.demands.add((job_id, key))
         self.obey(self.dispatcher.demanded(job_id, key, timeout_s, self.now))
 
-    def turn(self, job_id: int, epoch: int) -> None:
+    def move(self, job_id: int, epoch: int) -> None:
         """Say that another epoch than the next comes next; the pool gives up what it laid down."""
         for slot, (job, key) in list(self.held.items()):
             if job == job_id and (job, key) in self.shelf:
                 self.release(slot)
-        self.obey(self.dispatcher.turned(job_id, epoch, self.now))
+        self.obey(self.dispatcher.moved(job_id, epoch, self.now))
 
     def offer(self, job_id: int, keys: Sequence[StepKey]) -> None:
         """The pool lays down what will be asked for next."""

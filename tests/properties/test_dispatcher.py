@@ -71,10 +71,10 @@ class AnyCourse(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.jobs)
     @rule(nth=nth, epoch=st.integers(0, 4))
-    def turn(self, nth: int, epoch: int) -> None:
+    def move(self, nth: int, epoch: int) -> None:
         job_id = self._job(nth)
         self.epochs[job_id] = epoch
-        self.world.turn(job_id, epoch)
+        self.world.move(job_id, epoch)
 
     @precondition(lambda self: self.world.jobs)
     @rule(nth=nth, first=nth, num=st.integers(1, 4), ahead=st.sampled_from([0, 0, 0, 1]))

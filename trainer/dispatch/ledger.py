@@ -190,7 +190,7 @@ class Ledger:
         self.first_epoch = max(self.first_epoch, epoch)
         self._frontier = max(self._frontier, StepKey(epoch, 0))
 
-    def turn_to(self, epoch: int, keep: set[StepKey]) -> None:
+    def move_to(self, epoch: int, keep: set[StepKey]) -> None:
         """Go on with `epoch`, which may lie behind: forget all records but those in `keep`."""
         kept = {key: self.record(key) for key in keep}
         self._records = kept

@@ -148,9 +148,9 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         self._check_open()
         chosen = whole("epoch", epoch, at_least=0)
         with self._lock:
-            turns = self._binding.set_epoch(chosen)
-        if turns:
-            self._pool.turn_to(self._job_id, chosen)
+            moves = self._binding.set_epoch(chosen)
+        if moves:
+            self._pool.move_to(self._job_id, chosen)
 
     @property
     def shuffles(self) -> bool:
@@ -249,7 +249,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     def _open_job(self, epoch: int) -> None:
         self._pool.open_job(self._source)
         if epoch:
-            self._pool.turn_to(self._job_id, epoch)
+            self._pool.move_to(self._job_id, epoch)
 
     def _watch_end(self) -> None:
         self._end.detach()

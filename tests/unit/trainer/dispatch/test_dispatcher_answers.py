@@ -116,23 +116,23 @@ def test_a_step_of_a_retired_epoch_can_be_asked_for_again() -> None:
 
 
 @pytest.mark.parametrize("epoch", [0, 5])
-def test_prefetch_goes_where_the_consumer_turns_also_back(epoch: int) -> None:
+def test_prefetch_goes_where_the_consumer_moves_also_back(epoch: int) -> None:
     desk = Desk("p", num_steps=20)
     desk.ask(0, epoch=2)
     desk.build(*desk.tickets())
     leased, ready = desk.tickets(), [item.slot for item in desk.of(Keep)][1:]
     desk.clear()
-    desk.hear(desk.dispatcher.turned(1, epoch, desk.now))
+    desk.hear(desk.dispatcher.moved(1, epoch, desk.now))
     assert desk.cancelled == [ticket.lease_id for ticket in leased]
     assert [item.slot for item in desk.of(Discard)] == ready
     desk.build_all()
     assert [ticket.key for ticket in desk.of(SendTicket)][:3] == [(epoch, 0), (epoch, 1), (epoch, 2)]
 
 
-def test_a_step_somebody_waits_for_survives_a_turn() -> None:
+def test_a_step_somebody_waits_for_survives_a_move() -> None:
     desk = Desk()
     desk.ask(3, epoch=2)
-    desk.hear(desk.dispatcher.turned(1, 0, desk.now))
+    desk.hear(desk.dispatcher.moved(1, 0, desk.now))
     desk.join("p")
     desk.build_all()
     assert desk.delivered == [(2, 3)]
