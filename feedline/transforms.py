@@ -19,6 +19,7 @@ _SHARED = (FillMode, FlipMode, Interpolation, Transform)
 # program runs.
 if TYPE_CHECKING:
     from feedline.common.declarations.color import *
+    from feedline.common.declarations.compound import *
     from feedline.common.declarations.detail import *
     from feedline.common.declarations.framing import *
     from feedline.common.declarations.geometry import *

@@ -141,6 +141,11 @@ class Transform:
         """What a model is judged with in its place: itself if it draws nothing, else nothing at all."""
         return None if self.num_draws else self
 
+    @property
+    def not_followed_as(self) -> str | None:
+        """Why masks, boxes and images to predict cannot go where it moves pixels; None: they can."""
+        return None
+
     def check_channels(self, channels: int) -> None:
         """Raise ConfigurationError if images of so many channels (1 to 4) cannot be taken."""
 

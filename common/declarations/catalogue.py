@@ -18,6 +18,9 @@ DTYPES = ("uint8", "uint16", "int16", "float32")
 """What a job may ask for; float32 is decoded as uint8, Hounsfield units as int16, and keeps its range until
 a transform makes floats of another."""
 
+_NESTED = "transforms"
+"""The argument of a compound that has declarations for its value."""
+
 
 def num_draws(transforms: Iterable[Transform]) -> int:
     """How many uniforms one sample consumes in all."""
@@ -111,14 +114,20 @@ def _one_from_wire(item: Any) -> Transform:
         case _:
             raise RemoteProtocolError(f"expected [name, arguments] of a transform, got {item!r}")
     try:
-        return declaration(**arguments)
+        return declaration(**{argument: _received(argument, value) for argument, value in arguments.items()})
     except (ConfigurationError, TypeError) as error:
         raise RemoteProtocolError(f"{name} cannot be made from {arguments!r}: {error}") from error
+
+
+def _received(argument: str, value: Any) -> Any:
+    return from_wire(value) if argument == _NESTED else value
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Arguments):
         return value.packed
+    if isinstance(value, tuple) and all(isinstance(one, Transform) for one in value):
+        return to_wire(value)
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, str) else value

@@ -70,6 +70,11 @@ class Foreign(Transform):
         return self.image_size or size
 
     @property
+    def not_followed_as(self) -> str:
+        """What it does to places is not known."""
+        return f"{self.name} may move pixels"
+
+    @property
     def name(self) -> str:
         """What it is called in errors."""
         return type(self).__name__

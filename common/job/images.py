@@ -19,8 +19,8 @@ from feedline.common.declarations.catalogue import (
     output_size,
     to_wire,
 )
+from feedline.common.declarations.compound import everything_in
 from feedline.common.declarations.mixing import Mixing, MixUp
-from feedline.common.declarations.plugins import Foreign
 from feedline.common.errors import ConfigurationError, FeedlineError, RemoteProtocolError
 from feedline.common.job.caching import CacheSpec
 from feedline.common.sample.boxes import BoxSpec
@@ -88,7 +88,7 @@ class Job:
         check_channels(self.transforms, self.image.one_slice.channels)
         self._check_framing()
         self._check_mixing()
-        self._check_foreign()
+        self._check_places()
 
     def _check_framing(self) -> None:
         if is_framed(self.transforms) != (self.image.fit == Fit.FRAMED):
@@ -101,15 +101,15 @@ class Job:
                 " of the files: leave out cache="
             )
 
-    def _check_foreign(self) -> None:
-        """What code from elsewhere does to places is not known, so nothing can follow it."""
+    def _check_places(self) -> None:
+        """Where each pixel came from is not known of all transforms, and then nothing can follow it."""
         follows = {str(companion.role) for companion in self.companions} - {str(Role.INPUT)}
         follows |= set() if self.boxes is None else {"boxes"}
-        for transform in self.transforms:
-            if isinstance(transform, Foreign) and follows:
+        for transform in everything_in(self.transforms):
+            reason = transform.not_followed_as
+            if reason is not None and follows:
                 raise ConfigurationError(
-                    f"{transform.name} may move pixels, and {' and '.join(sorted(follows))} would not follow:"
-                    " leave it out"
+                    f"{reason}, and {' and '.join(sorted(follows))} would not follow: leave it out"
                 )
 
     def _check_mixing(self) -> None:

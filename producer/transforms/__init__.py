@@ -3,7 +3,18 @@
 All files in which functions enter themselves into `registry` are imported here.
 """
 
-from feedline.producer.transforms import calls, color, crop, detail, framing, geometry, hue, mixing, yolo
+from feedline.producer.transforms import (
+    calls,
+    choosing,
+    color,
+    crop,
+    detail,
+    framing,
+    geometry,
+    hue,
+    mixing,
+    yolo,
+)
 from feedline.producer.transforms.composition import Composition, compose
 from feedline.producer.transforms.forms import Action
 from feedline.producer.transforms.pipeline import Pipeline
@@ -13,6 +24,7 @@ __all__ = [
     "Composition",
     "Pipeline",
     "calls",
+    "choosing",
     "color",
     "compose",
     "crop",

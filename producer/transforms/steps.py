@@ -9,16 +9,19 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from feedline.common.declarations.base import Transform
+from feedline.common.declarations.framing import Resizing
 from feedline.common.declarations.geometry import RandomFlip
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Matrix, Pixels
 from feedline.producer.plugins import Plugins
 from feedline.producer.transforms.calls import call
+from feedline.producer.transforms.choosing import Choosing, Nest, flat
 from feedline.producer.transforms.color import apply_line, channel_means, no_means, prepare_line
 from feedline.producer.transforms.forms import Action
 from feedline.producer.transforms.geometry import Sampler, edges_moved_by, look_up_classes, lookup_of, mirror
 from feedline.producer.transforms.registry import (
     CALLS,
+    CHOICES,
     FILTERS,
     FRAMINGS,
     LINES,
@@ -142,6 +145,18 @@ class Frame:
         return FRAMINGS[type(transform)](transform, draws, size, self._size)
 
 
+class Resize(Frame):
+    """A resize."""
+
+    def __init__(self, transform: Resizing) -> None:
+        super().__init__(transform, (transform.height, transform.width))
+        self._resizing = transform
+
+    def for_masks(self) -> Step:
+        """See `MovingStep`."""
+        return Resize(self._resizing.of_classes)
+
+
 class FrameOfClasses:
     """A framing of a mask: its pixels are looked up where the framing took those of the image from."""
 
@@ -202,7 +217,7 @@ class Call:
         return lambda pixels, _: call(self._function, self._name, pixels, draws, size)
 
 
-def steps_of(transforms: Iterable[Transform], size: Size, plugins: Plugins) -> list[Step]:
+def steps_of(transforms: Iterable[Transform], size: Size, plugins: Plugins) -> list[Step | Nest]:
     """Turn declarations into steps; neighbours that look pixels up alike become one.
 
     Parameters
@@ -214,10 +229,12 @@ def steps_of(transforms: Iterable[Transform], size: Size, plugins: Plugins) -> l
     plugins : Plugins
         Which functions of the user's may be called.
     """
-    steps: list[Step] = []
-    for transform in transforms:
+    steps: list[Step | Nest] = []
+    for transform in flat(transforms):
         last = steps[-1] if steps else None
-        if type(transform) in FRAMINGS:
+        if isinstance(transform, Resizing):
+            steps.append(Resize(transform))
+        elif type(transform) in FRAMINGS:
             steps.append(Frame(transform, size))
         elif type(transform) in WINDOWS:
             steps.append(Cut(transform))
@@ -227,6 +244,8 @@ def steps_of(transforms: Iterable[Transform], size: Size, plugins: Plugins) -> l
             steps.append(Filter(transform))
         elif type(transform) in CALLS:
             steps.append(Call(transform, plugins))
+        elif type(transform) in CHOICES:
+            steps.append(Choosing(transform))
         elif isinstance(last, Warp) and _sample_alike(*last.transforms, transform):
             steps[-1] = Warp((*last.transforms, transform))
         else:
@@ -234,7 +253,7 @@ def steps_of(transforms: Iterable[Transform], size: Size, plugins: Plugins) -> l
     return [Mirror(step.transforms) if _only_flips(step) else step for step in steps]
 
 
-def _only_flips(step: Step) -> bool:
+def _only_flips(step: Step | Nest) -> bool:
     return all(isinstance(transform, RandomFlip) for transform in step.transforms)
 
 

@@ -19,14 +19,12 @@ STILL_MISSING = {
     "AutoContrast",
     "ContrastLimitedAdaptiveHistogramEqualization",
     "Equalization",
-    "Pipeline",
     "RandAugment",
     "RandomColorDegeneration",
     "RandomElasticTransform",
     "RandomInvert",
     "RandomPerspective",
     "RandomSharpness",
-    "Resizing",
     "Solarization",
 }
 
