@@ -82,7 +82,7 @@ class Compound(Transform):
             try:
                 one.check_channels(channels)
             except ConfigurationError as error:
-                raise ConfigurationError(f"{type(self).__name__} has {error}") from error
+                raise ConfigurationError(f"{type(self).__name__}: {error}") from error
 
 
 def everything_in(transforms: Iterable[Transform]) -> Iterator[Transform]:
@@ -157,12 +157,12 @@ def _as_pipeline(one: Transform | Sequence[Transform]) -> Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Choice(Compound):
-    """Does one of its `branches`; which, its own draw says. All give one size, and one dtype."""
+    """Does one of the lists that it has inside; its own draw says which. All give one size and dtype."""
 
     def __post_init__(self) -> None:
         """Check each argument, then that whichever is chosen, pixels have one dtype."""
         Transform.__post_init__(self)
-        kinds = {branch.output_dtype("uint8"): branch for branch in self.branches}
+        kinds = {branch.output_dtype("uint8"): branch for branch in self.inside}
         if len(kinds) > 1:
             raise ConfigurationError(
                 f"{self} makes floats of some images and leaves others as they are: put what makes floats"
@@ -170,8 +170,8 @@ class Choice(Compound):
             )
 
     @property
-    def branches(self) -> tuple[Pipeline, ...]:
-        """What there is to choose from."""
+    def inside(self) -> tuple[Pipeline, ...]:
+        """What there is to choose from, its branches."""
         raise NotImplementedError
 
     def branch(self, draws: Draws) -> int:
@@ -179,19 +179,14 @@ class Choice(Compound):
         raise NotImplementedError
 
     @property
-    def inside(self) -> tuple[Transform, ...]:
-        """See `Compound`."""
-        return self.branches
-
-    @property
     def without_chance(self) -> Transform | None:
         """What changes the size, or makes floats, of its first branch, as the others do; else nothing."""
-        left = tuple(_of_need(self.branches[0].transforms))
+        left = tuple(_of_need(self.inside[0].transforms))
         return Pipeline(left) if left else None
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) after any branch; ConfigurationError if they differ."""
-        sizes = list(dict.fromkeys(branch.output_size(size) for branch in self.branches))
+        sizes = list(dict.fromkeys(branch.output_size(size) for branch in self.inside))
         if len(sizes) > 1:
             raise ConfigurationError(
                 f"{self} makes images of different sizes, {sizes[0]} and {sizes[1]} of {tuple(size)}: what is"
@@ -201,11 +196,11 @@ class Choice(Compound):
 
     def output_dtype(self, dtype: str) -> str:
         """That after any branch."""
-        return next(iter({branch.output_dtype(dtype) for branch in self.branches}))
+        return next(iter({branch.output_dtype(dtype) for branch in self.inside}))
 
     def output_range(self, value_range: Pair) -> Pair:
         """The lowest and the highest value after any branch."""
-        lowest, highest = zip(*(branch.output_range(value_range) for branch in self.branches), strict=True)
+        lowest, highest = zip(*(branch.output_range(value_range) for branch in self.inside), strict=True)
         return min(lowest), max(highest)
 
 
@@ -237,12 +232,12 @@ class RandomChoice(Choice):
     transforms: Sequence[Transform | Sequence[Transform]]
 
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {
-        "transforms": (RandomRotation((0.05, 0.1)), RandomBrightness((0.2, 0.4)))
+        "transforms": (RandomRotation((0.05, 0.1)), RandomBrightness((-0.4, -0.2)))
     }
     _CHECKS: ClassVar[Mapping[str, Check]] = {"transforms": _some_transforms}
 
     @property
-    def branches(self) -> tuple[Pipeline, ...]:
+    def inside(self) -> tuple[Pipeline, ...]:
         """See `Choice`."""
         return tuple(_as_pipeline(one) for one in self.transforms)
 
@@ -269,13 +264,13 @@ class RandomApply(Choice):
     factor: float = 0.5
 
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {
-        "transforms": (RandomRotation((0.05, 0.1)), RandomBrightness((0.2, 0.4))),
+        "transforms": (RandomRotation((0.05, 0.1)), RandomBrightness((-0.4, -0.2))),
         "factor": 0.5,
     }
     _CHECKS: ClassVar[Mapping[str, Check]] = {"transforms": _transforms, "factor": number_from(0.0, 1.0)}
 
     @property
-    def branches(self) -> tuple[Pipeline, ...]:
+    def inside(self) -> tuple[Pipeline, ...]:
         """See `Choice`: nothing, or the list."""
         return Pipeline(()), Pipeline(self.transforms)
 

@@ -21,6 +21,7 @@ from feedline.common.declarations.base import (
     between,
     declaration,
     one_name_of,
+    switch,
 )
 from feedline.common.errors import ConfigurationError
 from feedline.common.sample.image import Fit, Interpolation, Size
@@ -77,13 +78,6 @@ class RandomResizedCrop(Framing):
         return top, left, height, width
 
 
-def _switch(label: str, value: Any) -> bool:
-    """Read True or False; ConfigurationError if it is neither."""
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"{label} must be True or False, got {value!r}")
-    return value
-
-
 @declaration
 class Resizing(Transform):
     """Bring images to another size, as ``keras.layers.Resizing``; anywhere in a list.
@@ -117,8 +111,8 @@ class Resizing(Transform):
         "interpolation": one_name_of(
             Interpolation, Interpolation.NEAREST, Interpolation.BILINEAR, Interpolation.AREA
         ),
-        "crop_to_aspect_ratio": _switch,
-        "pad_to_aspect_ratio": _switch,
+        "crop_to_aspect_ratio": switch,
+        "pad_to_aspect_ratio": switch,
         "fill_mode": one_name_of(FillMode, FillMode.CONSTANT),
     }
 

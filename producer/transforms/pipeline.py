@@ -18,7 +18,7 @@ from feedline.common.errors import ConfigurationError
 from feedline.common.sample.boxes import Boxes
 from feedline.common.sample.companions import Role
 from feedline.common.sample.image import DECODED_DTYPES, Size
-from feedline.producer.arrays import Draws, Pixels
+from feedline.producer.arrays import Draws, Pixels, as_opencv
 from feedline.producer.plugins import NO_PLUGINS, Plugins
 from feedline.producer.transforms.boxes import Move, moved_through
 from feedline.producer.transforms.choosing import Choosing, Nest
@@ -129,8 +129,8 @@ class Pipeline:
 
     def run(self, actions: Iterable[Action], image: Pixels, out: Pixels) -> None:
         """The second half of `apply`: do what `prepare` came to, to one image."""
-        result = _as_opencv(out)
-        pixels = self.through(actions, _as_opencv(image), result)
+        result = as_opencv(out)
+        pixels = self.through(actions, as_opencv(image), result)
         if pixels is not result:
             np.copyto(result, pixels)
 
@@ -164,7 +164,7 @@ class Pipeline:
             draws, start = slice(start, start + num), start + num
             if isinstance(step, MovingStep):
                 yield (step.for_masks() if role is Role.MASK else step), draws
-            elif isinstance(step, Choosing) or role is Role.INPUT or self._prepares(role, num):
+            elif role is Role.INPUT or _chooses(step) or self._prepares(role, num):
                 yield step, draws
 
     def _prepares(self, role: Role, num: int) -> bool:
@@ -176,6 +176,11 @@ class Branch(Pipeline):
     """A list inside of another, of which chance says whether it is run."""
 
     _left_to_chance = True
+
+
+def _chooses(step: Step | Nest) -> bool:
+    """Whether it has lists inside which know themselves what is for images of a role."""
+    return isinstance(step, Nest) and step.kind is Choosing
 
 
 def _check_dtypes(transforms: list[Transform], in_dtype: str, out_dtype: str) -> None:
@@ -202,12 +207,7 @@ def _plan(
         dtype = out_dtype if changes_values(step.transforms) else dtype
         shape = (*output_size(step.transforms, size), shape[2])
         needs_none = isinstance(step, Cut | Call) or (step is chosen[-1][0] and dtype == out_dtype)
-        scratch = None if needs_none else _as_opencv(np.empty(shape, dtype))
+        scratch = None if needs_none else as_opencv(np.empty(shape, dtype))
         make = partial(inside, size=size, in_dtype=before, out_dtype=dtype)
-        placed = step.with_parts(make) if isinstance(step, Nest) else step
-        plan.append(Placed(placed, draws, size, scratch))
+        plan.append(Placed(step.step(make) if isinstance(step, Nest) else step, draws, size, scratch))
     return plan
-
-
-def _as_opencv(image: Pixels) -> Pixels:
-    return image[:, :, 0] if image.shape[2] == 1 else image

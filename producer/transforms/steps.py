@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,11 +15,12 @@ from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Matrix, Pixels
 from feedline.producer.plugins import Plugins
 from feedline.producer.transforms.calls import call
-from feedline.producer.transforms.choosing import Choosing, Nest, flat
+from feedline.producer.transforms.choosing import Blending, Choosing, Nest, flat
 from feedline.producer.transforms.color import apply_line, channel_means, no_means, prepare_line
 from feedline.producer.transforms.forms import Action
 from feedline.producer.transforms.geometry import Sampler, edges_moved_by, look_up_classes, lookup_of, mirror
 from feedline.producer.transforms.registry import (
+    BLENDS,
     CALLS,
     CHOICES,
     FILTERS,
@@ -28,6 +29,7 @@ from feedline.producer.transforms.registry import (
     MAPPINGS,
     NEED_MEANS,
     WINDOWS,
+    Family,
 )
 
 
@@ -232,25 +234,30 @@ def steps_of(transforms: Iterable[Transform], size: Size, plugins: Plugins) -> l
     steps: list[Step | Nest] = []
     for transform in flat(transforms):
         last = steps[-1] if steps else None
-        if isinstance(transform, Resizing):
-            steps.append(Resize(transform))
-        elif type(transform) in FRAMINGS:
-            steps.append(Frame(transform, size))
-        elif type(transform) in WINDOWS:
-            steps.append(Cut(transform))
-        elif type(transform) in LINES:
-            steps.append(Tone(transform))
-        elif type(transform) in FILTERS:
-            steps.append(Filter(transform))
-        elif type(transform) in CALLS:
-            steps.append(Call(transform, plugins))
-        elif type(transform) in CHOICES:
-            steps.append(Choosing(transform))
+        if type(transform) not in MAPPINGS:
+            steps.append(_step_of(transform, size, plugins))
         elif isinstance(last, Warp) and _sample_alike(*last.transforms, transform):
             steps[-1] = Warp((*last.transforms, transform))
         else:
             steps.append(Warp((transform,)))
     return [Mirror(step.transforms) if _only_flips(step) else step for step in steps]
+
+
+_MAKERS: tuple[tuple[Family[Any], Callable[[Any, Size, Plugins], Step | Nest]], ...] = (
+    (FRAMINGS, lambda one, size, _: Resize(one) if isinstance(one, Resizing) else Frame(one, size)),
+    (WINDOWS, lambda one, *_: Cut(one)),
+    (LINES, lambda one, *_: Tone(one)),
+    (FILTERS, lambda one, *_: Filter(one)),
+    (CALLS, lambda one, _, plugins: Call(one, plugins)),
+    (CHOICES, lambda one, *_: Nest(one, Choosing)),
+    (BLENDS, lambda one, *_: Nest(one, Blending)),
+)
+"""What a declaration of each family becomes, where it does not become one with its neighbours."""
+
+
+def _step_of(transform: Transform, size: Size, plugins: Plugins) -> Step | Nest:
+    make = next(make for family, make in _MAKERS if type(transform) in family)
+    return make(transform, size, plugins)
 
 
 def _only_flips(step: Step | Nest) -> bool:

@@ -112,7 +112,7 @@ def test_whatever_is_chosen_pixels_have_one_dtype() -> None:
 
 
 def test_a_part_that_cannot_take_the_channels_is_named_with_where_it_is() -> None:
-    with pytest.raises(ConfigurationError, match="RandomApply has RandomHue changes colours"):
+    with pytest.raises(ConfigurationError, match="RandomApply: RandomHue changes colours"):
         check_channels([RandomApply((RandomHue(0.1),))], 1)
 
 

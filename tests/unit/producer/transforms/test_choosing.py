@@ -152,8 +152,18 @@ def test_an_image_to_predict_goes_where_pixels_go_and_is_not_changed_by_chance()
     np.testing.assert_array_equal(seen_as(Role.TARGET, PHOTO, [choice], draws), PHOTO[:, ::-1])
     scaled = seen_as(Role.TARGET, PHOTO, [choice, Pipeline((Rescaling(2.0),))], draws)
     np.testing.assert_array_equal(scaled, 2.0 * PHOTO[:, ::-1])
-    deterministic = RandomChoice((CenterCrop(*SIZE), Pipeline((CenterCrop(*SIZE),))))
-    np.testing.assert_array_equal(seen_as(Role.TARGET, PHOTO, [deterministic], [0.7]), PHOTO)
+    rescaled = RandomChoice((Rescaling(2.0), Pipeline((Rescaling(3.0), CenterCrop(*SIZE)))))
+    np.testing.assert_array_equal(seen_as(Role.TARGET, PHOTO, [rescaled], [0.7]), PHOTO)
+    np.testing.assert_array_equal(seen_as(Role.INPUT, PHOTO, [rescaled], [0.7]), 3.0 * PHOTO)
+
+
+@pytest.mark.parametrize("draw", [0.1, 0.5])
+def test_floats_are_made_of_each_image_where_one_list_makes_some(draw: float) -> None:
+    choice = RandomChoice((CenterCrop(*SIZE), Pipeline(()), RandomContrast(0.3)))
+    transforms = [choice, RandomRotation(0.1)]
+    # Looked up in floats, between pixels nothing is rounded.
+    expected = ours([Rescaling(1.0), RandomRotation(0.1)], PHOTO, [0.7], "float32")
+    np.testing.assert_array_equal(ours(transforms, PHOTO, [draw, 0.5, 0.7], "float32"), expected)
 
 
 def test_a_choice_within_a_choice_has_draws_of_its_own() -> None:
