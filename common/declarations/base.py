@@ -48,6 +48,15 @@ def bounds_from_zero(factor: float | Pair) -> Pair:
     return bounds_of(factor) if isinstance(factor, tuple) else (0.0, factor)
 
 
+def is_chosen(factor: float | Pair, draw: float) -> bool:
+    """Whether a sample is among those to be changed.
+
+    Keras draws a probability from the range of `factor`, then decides by it. What comes of it is a decision
+    by the middle of the range, which needs one draw.
+    """
+    return draw < sum(bounds_from_zero(factor)) / 2.0
+
+
 def factor_from(lowest: float, highest: float = 1.0) -> Check:
     """Make the check of a number or a pair in [`lowest`, `highest`]."""
     return lambda label, value: factor(label, value, lowest, highest)

@@ -15,21 +15,13 @@ from feedline.common.declarations.base import (
     check_one_each,
     declaration,
     factor_from,
+    is_chosen,
     number_from,
 )
 from feedline.common.errors import ConfigurationError
 
 SIGMAS_OF_NOISE = 5.0
 """Our noise ends at 4.3 standard deviations: a range that is wider by so many on both sides clips none."""
-
-
-def is_chosen(factor: float | Pair, draw: float) -> bool:
-    """Whether a sample is among those to be changed.
-
-    Keras draws a probability from the range of `factor`, then decides by it. What comes of it is a decision
-    by the middle of the range, which needs one draw.
-    """
-    return draw < sum(bounds_from_zero(factor)) / 2.0
 
 
 def odd_pixels(label: str, value: Any) -> int:

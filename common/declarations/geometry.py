@@ -1,4 +1,4 @@
-"""Declarations that move pixels: flip, rotation, translation, zoom, shear, crops."""
+"""Declarations that move pixels: flip, rotation, translation, zoom, shear, perspective, elastic, crops."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from feedline.common.declarations.base import (
     FillMode,
     Transform,
     between,
+    bounds_from_zero,
     bounds_of,
     declaration,
     factor_from,
+    is_chosen,
+    number_from,
     one_name_of,
 )
 from feedline.common.errors import ConfigurationError
@@ -198,6 +201,89 @@ class RandomShear(Transform):
         sign = 1.0 if draws[0] < 0.5 else -1.0
         x, y = bounds_of(self.x_factor), bounds_of(self.y_factor)
         return sign * between(x, draws[2]), sign * between(y, draws[1])
+
+
+@declaration
+class RandomPerspective(Transform):
+    """Look at some images from aside, as ``keras.layers.RandomPerspective``.
+
+    Parameters
+    ----------
+    factor : float or (float, float)
+        The probability of being changed, in [0, 1], is drawn from this range; ``f`` means ``(0, f)``, so that
+        1, the default, changes one image in two, and ``(1, 1)`` all.
+    scale : float
+        How far corners move, in [0, 1]: each coordinate of each corner is multiplied by a number from
+        [1 - scale / 2, 1 + scale / 2]. The top left corner, whose coordinates are 0, stays, as in Keras.
+    interpolation, fill_value
+        See the top of the file. Beyond the edge is always `fill_value`.
+    """
+
+    factor: float | Pair = 1.0
+    scale: float = 1.0
+    interpolation: str = Interpolation.BILINEAR
+    fill_value: float = 0.0
+
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": (1.0, 1.0), "scale": 0.6}
+    _NUM_DRAWS: ClassVar[int] = 9
+    _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": factor_from(0.0), "scale": number_from(0.0, 1.0)}
+
+    @property
+    def fill_mode(self) -> FillMode:
+        """What lies beyond the edge."""
+        return FillMode.CONSTANT
+
+    def applies(self, draws: Draws) -> bool:
+        """Whether this sample is changed."""
+        return is_chosen(self.factor, draws[0])
+
+    def times(self, draws: Draws) -> tuple[Pair, Pair, Pair, Pair]:
+        """By what x and y of the corners are multiplied: top left, top right, bottom left, bottom right."""
+        at = [1.0 + self.scale * (float(draw) - 0.5) for draw in draws[1:9]]
+        return (at[0], at[1]), (at[2], at[3]), (at[4], at[5]), (at[6], at[7])
+
+
+@declaration
+class RandomElasticTransform(Transform):
+    """Move each pixel a little, and its neighbours alike, as ``keras.layers.RandomElasticTransform``.
+
+    Parameters
+    ----------
+    factor : float or (float, float)
+        The probability of being changed, as in `RandomPerspective`.
+    scale : float or (float, float)
+        How strong, in [0, 1]; ``s`` means ``(0, s)``. It makes displacements both larger and smoother: see
+        `alpha_and_sigma`.
+    interpolation, fill_mode, fill_value, value_range
+        See the top of the file.
+    """
+
+    factor: float | Pair = 1.0
+    scale: float | Pair = 1.0
+    interpolation: str = Interpolation.BILINEAR
+    fill_mode: str = FillMode.REFLECT
+    fill_value: float = 0.0
+    value_range: Pair = (0.0, 255.0)
+
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": (1.0, 1.0), "scale": (0.4, 1.0)}
+    _NUM_DRAWS: ClassVar[int] = 4
+    _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": factor_from(0.0), "scale": factor_from(0.0)}
+
+    def applies(self, draws: Draws) -> bool:
+        """Whether this sample is changed."""
+        return is_chosen(self.factor, draws[0])
+
+    def alpha_and_sigma(self, draws: Draws, size: tuple[int, int]) -> Pair:
+        """By what displacements are multiplied, and how many pixels they are smoothed over.
+
+        A tenth of the longer side, and a twentieth of the shorter one, times what is drawn from `scale`.
+        """
+        scale = between(bounds_from_zero(self.scale), draws[1])
+        return 0.1 * scale * max(size), 0.05 * scale * min(size)
+
+    def noise_draws(self, draws: Draws) -> Pair:
+        """The keys of the noise that displacements along x and along y are made of."""
+        return float(draws[2]), float(draws[3])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +18,55 @@ Window: TypeAlias = tuple[float, float, float, float]
 Points: TypeAlias = npt.NDArray[np.float64]
 """Shape (points, 2): x, y."""
 
+HORIZON = 1e-6
+"""So near to it, points of a perspective are a million pixels away."""
 
-Move: TypeAlias = tuple[Matrix, Window]
-"""Where points (x, y, 1) go, shape (3, 3), and what is seen afterwards."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """Where each pixel of the result is looked up: a movement that no matrix says.
+
+    Attributes
+    ----------
+    x, y : ndarray of float32
+        Shape (height, width) of the result: the place in what comes in, with pixel centres at whole numbers.
+    """
+
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, lookup: Matrix, size: tuple[int, int]) -> Field:
+        """The look-up of a matrix, for a result of (height, width)."""
+        down, right = np.indices(size, np.float64)
+        x, y, w = np.tensordot(lookup, np.stack([right, down, np.ones(size)]), 1)
+        # Nothing is seen of what lies at the horizon.
+        w = np.where(w == 0.0, np.inf, w)
+        return cls((x / w).astype(np.float32), (y / w).astype(np.float32))
+
+    def around(self, outline: Points) -> Points:
+        """The corners of the box around all pixels that show something of what is in a convex outline."""
+        shown = np.ones(self.x.shape, np.bool_)
+        for start, end in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+            shown &= self._is_beside(start, end, _turn_of(outline))
+        rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
+        if not len(rows):
+            return np.empty((0, 2))
+        (left, right), (top, bottom) = columns[[0, -1]] + (0, 1), rows[[0, -1]] + (0, 1)
+        return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
+
+    def _is_beside(self, start: Points, end: Points, turn: float) -> npt.NDArray[np.bool_]:
+        """Which pixels show what lies on the inner side of a straight line."""
+        right, down = (end - start) * turn
+        inside: npt.NDArray[np.bool_] = right * (self.y + 0.5 - start[1]) >= down * (self.x + 0.5 - start[0])
+        return inside
+
+
+Motion: TypeAlias = Matrix | Field
+"""Where points (x, y, 1) go, shape (3, 3); or what no matrix says."""
+
+Move: TypeAlias = tuple[Motion, Window]
+"""How points move, and what is seen afterwards."""
 
 
 def moved_into(boxes: Boxes, matrix: Matrix, window: Window) -> Boxes:
@@ -37,21 +84,28 @@ def moved_through(boxes: Boxes, moves: Sequence[Move]) -> Boxes:
     ----------
     boxes : ndarray of float32
         Shape (num_boxes, 5), see `feedline.common.sample.boxes`.
-    moves : sequence of (ndarray of float64, (float, float, float, float))
-        One after another: where points go, and x1, y1, x2, y2 of what is seen of them there.
+    moves : sequence of (ndarray of float64 or Field, (float, float, float, float))
+        One after another: where points go, and x1, y1, x2, y2 of what is seen of them there. A `Field` makes
+        the box around the pixels that show anything of it, to a whole pixel.
 
     Returns
     -------
     ndarray of float32
         Shape (boxes of which anything is seen, 5), in the same order.
     """
-    if any(matrix[0, 1] or matrix[1, 0] for matrix, _ in moves):
+    upright = [(motion, window) for motion, window in moves if _keeps_upright(motion)]
+    if len(upright) < len(moves):
         return _turned(boxes, moves)
     corners = boxes[:, :4].astype(np.float64).reshape(-1, 2, 2)
-    for matrix, window in moves:
+    for matrix, window in upright:
         moved = np.sort(corners * matrix.diagonal()[:2] + matrix[:2, 2], axis=1)
         corners = np.clip(moved, window[:2], window[2:])
     return _seen(corners, boxes[:, 4:])
+
+
+def _keeps_upright(motion: Motion) -> TypeGuard[Matrix]:
+    """Whether an upright box stays one."""
+    return not isinstance(motion, Field) and not motion[[0, 1, 2, 2], [1, 0, 0, 1]].any()
 
 
 def dropped_below(boxes: Boxes, min_side: float) -> Boxes:
@@ -74,9 +128,27 @@ def _turned(boxes: Boxes, moves: Sequence[Move]) -> Boxes:
 
 
 def _outline_after(outline: Points, moves: Sequence[Move]) -> Points:
-    for matrix, window in moves:
-        outline = _cut(outline @ matrix[:2, :2].T + matrix[:2, 2], window)
+    for motion, window in moves:
+        if not len(outline):
+            break
+        moved = motion.around(outline) if isinstance(motion, Field) else _moved(outline, motion)
+        outline = _cut(moved, window)
     return outline
+
+
+def _moved(outline: Points, matrix: Matrix) -> Points:
+    """A convex outline after a matrix; of a perspective, what lies before the horizon."""
+    if not matrix[2, :2].any():
+        return np.asarray(outline @ matrix[:2, :2].T + matrix[:2, 2])
+    points = np.column_stack([outline, np.ones(len(outline))]) @ matrix.T
+    points = _cut_at(points, points[:, 2] - HORIZON)
+    return np.asarray(points[:, :2] / points[:, 2:])
+
+
+def _turn_of(outline: Points) -> float:
+    """1 if a convex outline goes clockwise as it is seen, y pointing down, else -1."""
+    x, y = outline.T
+    return 1.0 if np.dot(x, np.roll(y, -1)) >= np.dot(y, np.roll(x, -1)) else -1.0
 
 
 def _cut(polygon: Points, window: Window) -> Points:
@@ -91,7 +163,7 @@ def _cut_at(polygon: Points, inside: npt.NDArray[np.float64]) -> Points:
     """Keep the side of a straight line on which `inside`, the signed distance of each corner, is positive."""
     if (inside >= 0).all():
         return polygon
-    return np.array(list(_kept_corners(polygon, inside))).reshape(-1, 2)
+    return np.array(list(_kept_corners(polygon, inside))).reshape(-1, polygon.shape[1])
 
 
 def _kept_corners(polygon: Points, inside: npt.NDArray[np.float64]) -> Iterable[Points]:

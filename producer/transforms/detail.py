@@ -35,11 +35,12 @@ def gaussian_blur(declaration: RandomGaussianBlur, draws: Draws, _: Size) -> Act
     """Blur some images; beyond the edge is black, as it is for Keras."""
     if not declaration.applies(draws):
         return unchanged
-    across, down = (_bell(declaration.kernel_size, sigma) for sigma in declaration.sigmas(draws))
+    across, down = (bell(declaration.kernel_size, sigma) for sigma in declaration.sigmas(draws))
     return partial(_blur, across, down, declaration.value_range)
 
 
-def _bell(size: int, sigma: float) -> Kernel:
+def bell(size: int, sigma: float) -> Kernel:
+    """The weights of a Gaussian, `size` of them, which add up to 1; `sigma` is in pixels."""
     places = np.arange(size) - (size - 1) / 2.0
     weights = np.exp(-0.5 * (places / sigma) ** 2)
     return np.asarray(weights / weights.sum())
@@ -95,6 +96,11 @@ def _fill_with_noise(box: Box, value_range: Pair, draw: float, pixels: Pixels, o
     table = (table if out.dtype == np.float32 else np.rint(table)).astype(out.dtype)
     out[box] = cv2.LUT(_ranks(draw, (len(place), place[0].size)), table).reshape(place.shape)
     return out
+
+
+def normal_noise(draw: float, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """Normally distributed numbers, mean 0 and deviation 1: a pure function of a draw and their number."""
+    return np.asarray(cv2.LUT(_ranks(draw, shape), _normals()), np.float32)
 
 
 def _ranks(draw: float, shape: tuple[int, ...]) -> npt.NDArray[np.uint16]:

@@ -1,4 +1,4 @@
-"""Flip, rotation, translation, zoom, shear: where each output pixel is looked up in the image.
+"""Flip, rotation, translation, zoom, shear, perspective: where each output pixel is looked up in the image.
 
 Each is a 3 x 3 matrix from output to input coordinates, (x, y, 1) with pixel centres at whole
 numbers, as in the ``affine_transform`` that Keras' layers call. So "first A, then B" is ``A @ B``,
@@ -21,6 +21,7 @@ from feedline.common.declarations.geometry import (
     Flip,
     FlipMode,
     RandomFlip,
+    RandomPerspective,
     RandomRotation,
     RandomShear,
     RandomTranslation,
@@ -28,6 +29,7 @@ from feedline.common.declarations.geometry import (
 )
 from feedline.common.sample.image import Interpolation
 from feedline.producer.arrays import Draws, Matrix, Pixels
+from feedline.producer.transforms.boxes import Field, Motion
 from feedline.producer.transforms.forms import Action
 from feedline.producer.transforms.registry import mapping_of
 
@@ -97,12 +99,42 @@ def shear(declaration: RandomShear, draws: Draws, _: tuple[int, int]) -> Matrix:
     return np.array([[1.0, x, 0.0], [y, 1.0, 0.0], [0.0, 0.0, 1.0]])
 
 
+@mapping_of(RandomPerspective)
+def perspective(declaration: RandomPerspective, draws: Draws, size: tuple[int, int]) -> Matrix:
+    """Look up corners where they were before they moved; a strip of one pixel has no four corners."""
+    if not declaration.applies(draws) or min(size) < 2:
+        return _IDENTITY
+    bottom, right = size[0] - 1.0, size[1] - 1.0
+    corners = np.array([(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)])
+    return _homography(corners * declaration.times(draws), corners)
+
+
+def _homography(points: Matrix, images: Matrix) -> Matrix:
+    """The matrix that takes four points, shape (4, 2), to four others."""
+    rows = [
+        equation
+        for (x, y), (u, v) in zip(points, images, strict=True)
+        for equation in ((x, y, 1, 0, 0, 0, -u * x, -u * y), (0, 0, 0, x, y, 1, -v * x, -v * y))
+    ]
+    return np.append(np.linalg.solve(np.array(rows), images.ravel()), 1.0).reshape(3, 3)
+
+
 def _about_centre(linear: Matrix, size: tuple[int, int]) -> Matrix:
     centre = np.array([size[1] - 1.0, size[0] - 1.0]) / 2.0
     matrix = np.eye(3)
     matrix[:2, :2] = linear
     matrix[:2, 2] = centre - linear @ centre
     return matrix
+
+
+def motion_of(lookup: Matrix, size: tuple[int, int]) -> Motion:
+    """How boxes move when each pixel of a result of `size` is looked up through `lookup`."""
+    if not lookup[2, :2].any():
+        return edges_moved_by(lookup)
+    height, width = size
+    depths = lookup[2] @ np.array([(0, width, 0, width), (0, 0, height, height), (1, 1, 1, 1)])
+    # Both sides of a horizon in one image: what lies at it is in two places.
+    return edges_moved_by(lookup) if (depths > 0).all() else Field.of(lookup, size)
 
 
 def edges_moved_by(lookup: Matrix) -> Matrix:
@@ -132,7 +164,7 @@ _TO_CENTRES = np.array([[1.0, 0.0, -0.5], [0.0, 1.0, -0.5], [0.0, 0.0, 1.0]])
 
 
 class Sampler:
-    """Looks pixels up through a matrix.
+    """Looks pixels up through a matrix, or a field.
 
     Parameters
     ----------
@@ -151,12 +183,40 @@ class Sampler:
 
     def prepare(self, matrix: Matrix, size: tuple[int, int]) -> Action:
         """What looks up, in images of `size`, the pixels that `matrix` says; see `Action`."""
+        if matrix[2, :2].any():
+            return partial(self._warp_perspective, matrix, (size[1], size[0]))
         mirrored = _mirrored_axes(matrix, *size)
         if mirrored is None:
             return partial(self._warp, matrix[:2], (size[1], size[0]))
         if mirrored == (False, False):
             return _unchanged
         return partial(_flip, _FLIP_CODES[mirrored])
+
+    def prepare_field(self, field: Field) -> Action:
+        """What looks up the pixels that a field says; see `Action`."""
+        return partial(self._remap, field)
+
+    def _remap(self, field: Field, pixels: Pixels, out: Pixels) -> Pixels:
+        return cv2.remap(
+            pixels,
+            field.x,
+            field.y,
+            self._flags,
+            dst=out,
+            borderMode=self._border,
+            borderValue=self._fill,
+        )
+
+    def _warp_perspective(self, matrix: Matrix, size: tuple[int, int], pixels: Pixels, out: Pixels) -> Pixels:
+        return cv2.warpPerspective(
+            pixels,
+            matrix,
+            size,
+            dst=out,
+            flags=self._flags | cv2.WARP_INVERSE_MAP,
+            borderMode=self._border,
+            borderValue=self._fill,
+        )
 
     def _warp(self, matrix: Matrix, size: tuple[int, int], pixels: Pixels, out: Pixels) -> Pixels:
         return cv2.warpAffine(

@@ -152,7 +152,7 @@ class Pipeline:
             if isinstance(placed.step, Choosing):
                 moves += placed.step.moves(own, size)
             elif isinstance(placed.step, MovingStep):
-                moves.append((placed.step.matrix(own, size), (0, 0, out_size[1], out_size[0])))
+                moves.append((placed.step.motion(own, size), (0, 0, out_size[1], out_size[0])))
             size = out_size
         return moves
 

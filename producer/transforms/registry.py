@@ -1,10 +1,12 @@
 """Which function says what a declaration does to pixels: each enters itself here, beside its code.
 
-Ten families, by the form of the answer, each with the decorator of its functions:
+Eleven families, by the form of the answer, each with the decorator of its functions:
 
 ``MAPPINGS``, ``@mapping_of(RandomRotation)``
     (declaration, draws, size) → where in the image each output pixel is looked up, as a 3 x 3 matrix.
     Neighbours in a list are multiplied into one matrix and sampled once.
+``FIELDS``, ``@field_of(RandomElasticTransform)``
+    (declaration, draws, size) → where each output pixel is looked up, one by one; None: where it is.
 ``WINDOWS``, ``@window_of(RandomCrop)``
     (declaration, draws, size) → the part of the image that is kept, as (top, left).
 ``LINES``, ``@line_of(RandomBrightness)``, or ``@line_by_means_of(RandomContrast)`` if it calls `means`
@@ -42,6 +44,7 @@ from feedline.common.declarations.compound import everything_in
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Matrix
 from feedline.producer.plugins import Plugins
+from feedline.producer.transforms.boxes import Field
 from feedline.producer.transforms.forms import Action, Function, Line, Means, Mix
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
@@ -61,6 +64,7 @@ class Family(dict[type[Transform], AnyFunction]):
 
 
 MAPPINGS: Family[Callable[[Any, Draws, Size], Matrix]] = Family()
+FIELDS: Family[Callable[[Any, Draws, Size], Field | None]] = Family()
 WINDOWS: Family[Callable[[Any, Draws, Size], tuple[int, int]]] = Family()
 LINES: Family[Callable[[Any, Draws, Means], Line]] = Family()
 FRAMINGS: Family[Callable[[Any, Draws, Size, Size], tuple[Action, Matrix]]] = Family()
@@ -73,6 +77,7 @@ BLENDS: Family[Callable[[Any, Draws], npt.NDArray[np.float64]]] = Family()
 
 FAMILIES: tuple[Family[Any], ...] = (
     MAPPINGS,
+    FIELDS,
     WINDOWS,
     LINES,
     FRAMINGS,
@@ -85,6 +90,7 @@ FAMILIES: tuple[Family[Any], ...] = (
 )
 
 mapping_of = MAPPINGS.of
+field_of = FIELDS.of
 window_of = WINDOWS.of
 line_of = LINES.of
 framing_of = FRAMINGS.of

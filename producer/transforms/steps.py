@@ -14,15 +14,18 @@ from feedline.common.declarations.geometry import RandomFlip
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Matrix, Pixels
 from feedline.producer.plugins import Plugins
+from feedline.producer.transforms.boxes import Field, Motion
 from feedline.producer.transforms.calls import call
 from feedline.producer.transforms.choosing import Blending, Choosing, Nest, flat
 from feedline.producer.transforms.color import apply_line, channel_means, no_means, prepare_line
+from feedline.producer.transforms.filters import clip_to, unchanged
 from feedline.producer.transforms.forms import Action
-from feedline.producer.transforms.geometry import Sampler, edges_moved_by, look_up_classes, lookup_of, mirror
+from feedline.producer.transforms.geometry import Sampler, look_up_classes, lookup_of, mirror, motion_of
 from feedline.producer.transforms.registry import (
     BLENDS,
     CALLS,
     CHOICES,
+    FIELDS,
     FILTERS,
     FRAMINGS,
     LINES,
@@ -46,15 +49,15 @@ class Step(Protocol):
 class MovingStep(Step, Protocol):
     """A step after which pixels are in other places: boxes and masks follow it."""
 
-    def matrix(self, draws: Draws, size: Size) -> Matrix:
-        """Where points (x, y, 1) of an image of `size` go, shape (3, 3); pixels end at whole numbers."""
+    def motion(self, draws: Draws, size: Size) -> Motion:
+        """Where points of an image of `size` go; pixels end at whole numbers."""
 
     def for_masks(self) -> Step:
         """The same for an image whose values are classes: none is computed, beyond the edge is 0."""
 
 
 class Warp:
-    """Flips, rotations, translations, zooms and shears, in one look-up."""
+    """Flips, rotations, translations, zooms, shears and perspectives, in one look-up."""
 
     def __init__(self, transforms: tuple[Transform, ...], *, of_classes: bool = False) -> None:
         self.transforms = transforms
@@ -65,9 +68,9 @@ class Warp:
         """See `Step`."""
         return self._sampler.prepare(self._lookup(draws, size), size)
 
-    def matrix(self, draws: Draws, size: Size) -> Matrix:
+    def motion(self, draws: Draws, size: Size) -> Motion:
         """See `MovingStep`."""
-        return edges_moved_by(self._lookup(draws, size))
+        return motion_of(self._lookup(draws, size), size)
 
     def for_masks(self) -> Step:
         """See `MovingStep`."""
@@ -97,6 +100,37 @@ class Mirror(Warp):
         return self
 
 
+class Displacement:
+    """Each pixel is looked up in a place of its own."""
+
+    def __init__(self, transform: Transform, *, of_classes: bool = False) -> None:
+        self.transforms: tuple[Transform, ...] = (transform,)
+        self._of_classes = of_classes
+        self._sampler = Sampler(transform, of_classes=of_classes)
+
+    def prepare(self, draws: Draws, size: Size) -> Action:
+        """See `Step`."""
+        field = self._field(draws, size)
+        return unchanged if field is None else partial(self._run, self._sampler.prepare_field(field))
+
+    def _run(self, look_up: Action, pixels: Pixels, out: Pixels) -> Pixels:
+        result = look_up(pixels, out)
+        return result if self._of_classes else clip_to(self.transforms[0].value_range, result)  # type: ignore[attr-defined]
+
+    def motion(self, draws: Draws, size: Size) -> Motion:
+        """See `MovingStep`."""
+        field = self._field(draws, size)
+        return np.eye(3) if field is None else field
+
+    def for_masks(self) -> Step:
+        """See `MovingStep`."""
+        return Displacement(self.transforms[0], of_classes=True)
+
+    def _field(self, draws: Draws, size: Size) -> Field | None:
+        (transform,) = self.transforms
+        return FIELDS[type(transform)](transform, draws, size)
+
+
 class Cut:
     """A crop."""
 
@@ -109,7 +143,7 @@ class Cut:
         height, width = self.transforms[0].output_size(size)
         return lambda pixels, _: pixels[top : top + height, left : left + width]
 
-    def matrix(self, draws: Draws, size: Size) -> Matrix:
+    def motion(self, draws: Draws, size: Size) -> Matrix:
         """See `MovingStep`."""
         top, left = self._corner(draws, size)
         return np.array([[1.0, 0.0, -left], [0.0, 1.0, -top], [0.0, 0.0, 1.0]])
@@ -134,7 +168,7 @@ class Frame:
         """See `Step`; the size of what comes in is seen when it comes."""
         return lambda pixels, out: self._settle(draws, pixels.shape[:2])[0](pixels, out)
 
-    def matrix(self, draws: Draws, size: Size) -> Matrix:
+    def motion(self, draws: Draws, size: Size) -> Matrix:
         """See `MovingStep`; `size` is that of the file's image."""
         return self._settle(draws, size)[1]
 
@@ -172,7 +206,7 @@ class FrameOfClasses:
         return partial(self._run, draws)
 
     def _run(self, draws: Draws, pixels: Pixels, out: Pixels) -> Pixels:
-        lookup = lookup_of(self._frame.matrix(draws, pixels.shape[:2]))
+        lookup = lookup_of(self._frame.motion(draws, pixels.shape[:2]))
         return look_up_classes(pixels, lookup, self._size, out)
 
 
@@ -245,6 +279,7 @@ def steps_of(transforms: Iterable[Transform], size: Size, plugins: Plugins) -> l
 
 _MAKERS: tuple[tuple[Family[Any], Callable[[Any, Size, Plugins], Step | Nest]], ...] = (
     (FRAMINGS, lambda one, size, _: Resize(one) if isinstance(one, Resizing) else Frame(one, size)),
+    (FIELDS, lambda one, *_: Displacement(one)),
     (WINDOWS, lambda one, *_: Cut(one)),
     (LINES, lambda one, *_: Tone(one)),
     (FILTERS, lambda one, *_: Filter(one)),

@@ -21,9 +21,7 @@ STILL_MISSING = {
     "Equalization",
     "RandAugment",
     "RandomColorDegeneration",
-    "RandomElasticTransform",
     "RandomInvert",
-    "RandomPerspective",
     "RandomSharpness",
     "Solarization",
 }

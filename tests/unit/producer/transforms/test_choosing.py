@@ -27,8 +27,10 @@ from feedline.transforms import (
     RandomChoice,
     RandomContrast,
     RandomCrop,
+    RandomElasticTransform,
     RandomErasing,
     RandomFlip,
+    RandomPerspective,
     RandomPosterization,
     RandomRotation,
     RandomTranslation,
@@ -56,6 +58,7 @@ BRANCHES: list[tuple[Transform, ...]] = [
     (RandomRotation(0.1, "constant"), RandomFlip(), RandomBrightness(0.4)),
     (RandomContrast(0.5),),
     (RandomTranslation(0.3, 0.3, "constant"),),
+    (RandomPerspective.example(), RandomElasticTransform.example()),
     (),
 ]
 SIZES: list[tuple[Transform, ...]] = [(RandomCrop(100, 120),), (RandomFlip(), CenterCrop(100, 120))]
