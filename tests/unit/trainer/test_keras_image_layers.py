@@ -16,14 +16,10 @@ ONLY_FOR_BOXES = {"MaxNumBoundingBoxes"}
 
 STILL_MISSING = {
     "AugMix",
-    "AutoContrast",
     "ContrastLimitedAdaptiveHistogramEqualization",
-    "Equalization",
     "RandAugment",
     "RandomColorDegeneration",
-    "RandomInvert",
     "RandomSharpness",
-    "Solarization",
 }
 
 
