@@ -39,7 +39,7 @@ class AutoContrast(Transform):
 
 @declaration
 class Equalization(Transform):
-    """Make all values of a channel about as frequent, as ``keras.layers.Equalization`` is documented.
+    """Make all values of a channel about as frequent, as ``keras.layers.Equalization``.
 
     Parameters
     ----------
