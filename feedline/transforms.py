@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from feedline.common.declarations.hue import *
     from feedline.common.declarations.mixing import *
     from feedline.common.declarations.plugins import *
+    from feedline.common.declarations.policies import *
     from feedline.common.declarations.yolo import *
 else:
     globals().update(DECLARATIONS)

@@ -30,6 +30,7 @@ from feedline.common.declarations import (
     hue,
     mixing,
     plugins,
+    policies,
     yolo,
 )
 from feedline.common.declarations.base import DECLARATIONS
@@ -45,5 +46,6 @@ __all__ = [
     "hue",
     "mixing",
     "plugins",
+    "policies",
     "yolo",
 ]

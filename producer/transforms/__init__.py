@@ -15,6 +15,7 @@ from feedline.producer.transforms import (
     histogram,
     hue,
     mixing,
+    policies,
     yolo,
 )
 from feedline.producer.transforms.composition import Composition, compose
@@ -37,5 +38,6 @@ __all__ = [
     "histogram",
     "hue",
     "mixing",
+    "policies",
     "yolo",
 ]

@@ -14,7 +14,7 @@ OTHERS = {"GaussianNoise", "Normalization", "Pipeline", "Rescaling"}
 ONLY_FOR_BOXES = {"MaxNumBoundingBoxes"}
 """It fills up the boxes of a batch: here each image has as many as it has."""
 
-STILL_MISSING = {"AugMix", "ContrastLimitedAdaptiveHistogramEqualization", "RandAugment"}
+STILL_MISSING = {"ContrastLimitedAdaptiveHistogramEqualization"}
 
 
 def is_for_images(layer: Any) -> bool:

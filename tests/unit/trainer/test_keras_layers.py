@@ -17,10 +17,12 @@ from feedline.errors import ConfigurationError
 from feedline.producer.transforms import Pipeline
 from feedline.trainer.keras_layers import KNOWN
 from feedline.transforms import (
+    AugMix,
     CenterCrop,
     CutMix,
     MixUp,
     Normalization,
+    RandAugment,
     RandomBrightness,
     RandomColorJitter,
     RandomContrast,
@@ -71,6 +73,11 @@ PAIRS: list[tuple[Any, Transform]] = [
     (
         L.Resizing(5, 6, "area", pad_to_aspect_ratio=True, fill_value=7),
         Resizing(5, 6, "area", False, True, "constant", 7),
+    ),
+    (L.RandAugment((0, 1), 3, 0.4, "nearest"), RandAugment((0, 1), 3, (0.0, 0.4), "nearest")),
+    (
+        L.AugMix((0, 1), 2, 4, (0.1, 0.4), 0.5, False, "nearest"),
+        AugMix((0, 1), 2, 4, (0.1, 0.4), 0.5, False, "nearest"),
     ),
     (L.MixUp(0.3), MixUp(0.3)),
     (L.CutMix(0.5), CutMix((0.0, 0.5))),
