@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
 from enum import StrEnum
@@ -94,6 +95,15 @@ def number_in(argument: str, value: Any, lowest: float, highest: float) -> float
     if not lowest <= known <= highest:
         raise ConfigurationError(f"{argument} must be a number in [{lowest:g}, {highest:g}], got {value!r}")
     return known
+
+
+def dtype_name(value: Any) -> Any:
+    """The name of a dtype of NumPy, or of a library that names them alike; anything else as it came."""
+    if isinstance(value, str | np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+        with contextlib.suppress(TypeError):
+            return np.dtype(value).name
+    name = getattr(value, "name", None)
+    return name if isinstance(name, str) else value
 
 
 def numbers(argument: str, value: Any) -> float | tuple[float, ...]:

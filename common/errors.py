@@ -4,6 +4,7 @@
 
     FeedlineError
     ├── ConfigurationError        you, in the call that raised it: an argument is wrong
+    │   └── ArgumentNameError     ... it has a name that there is not
     ├── DatasetError              you, in your table or folder: a column, label or file name is wrong
     ├── SampleError               you, in one file: it cannot be used
     │   ├── ReadError             ... it is missing, not under a data root, or its disk failed
@@ -27,6 +28,10 @@ class FeedlineError(Exception):
 
 class ConfigurationError(FeedlineError, ValueError):
     """An argument has a value that cannot work; the text quotes it."""
+
+
+class ArgumentNameError(ConfigurationError, TypeError):
+    """There is no argument of that name; the text has the nearest one. Python's own kind of error, too."""
 
 
 class DatasetError(FeedlineError, ValueError):

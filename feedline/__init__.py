@@ -16,6 +16,7 @@ from feedline.common.extras import what_is_missing
 
 if TYPE_CHECKING:
     __version__: str
+    from feedline.common.sample.companions import ImageOptions
     from feedline.common.sample.ct import CTWindows
     from feedline.trainer.datasets.dataset import ImageDataset
     from feedline.trainer.datasets.dicom.index import build_index
@@ -28,6 +29,7 @@ __all__ = [
     "BatchSequence",
     "CTWindows",
     "ImageDataset",
+    "ImageOptions",
     "ProducerPool",
     "RemoteSequence",
     "__version__",
@@ -39,6 +41,7 @@ _HOMES = {
     "BatchSequence": "feedline.trainer.sequences.batch_sequence",
     "CTWindows": "feedline.common.sample.ct",
     "ImageDataset": "feedline.trainer.datasets.dataset",
+    "ImageOptions": "feedline.common.sample.companions",
     "ProducerPool": "feedline.trainer.pool.producer_pool",
     "RemoteSequence": "feedline.trainer.sequences.remote_sequence",
     "build_index": "feedline.trainer.datasets.dicom.index",

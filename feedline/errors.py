@@ -1,6 +1,7 @@
 """Everything that Feedline raises on purpose; the tree is drawn in `feedline.common.errors`."""
 
 from feedline.common.errors import (
+    ArgumentNameError,
     BatchError,
     ClosedError,
     ConfigurationError,
@@ -20,6 +21,7 @@ from feedline.common.errors import (
 )
 
 __all__ = [
+    "ArgumentNameError",
     "BatchError",
     "ClosedError",
     "ConfigurationError",

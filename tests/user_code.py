@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import sys
@@ -202,11 +203,30 @@ class NoSequence:
     """Neither a length nor batches."""
 
 
+class Length(Rows):
+    """With a length that is given; a text is raised."""
+
+    def __init__(self, length: Any = 0) -> None:
+        self.length = length
+        super().__init__()
+
+    def __len__(self) -> int:
+        if isinstance(self.length, str):
+            raise FileNotFoundError(self.length)
+        return self.length  # type: ignore[no-any-return]
+
+
 def invert(image: npt.NDArray[Any], rng: np.random.Generator, dots: int = 0) -> npt.NDArray[Any]:
     """Turn dark into light, in place, and leave some random dots."""
     image[:] = 255 - image
     for y, x in rng.integers(0, image.shape[:2], (dots, 2)):
         image[y, x] = 77
+    return image
+
+
+def crash(image: npt.NDArray[Any], _: np.random.Generator) -> npt.NDArray[Any]:
+    """Read where nothing is, as a library with a fault does."""
+    ctypes.string_at(1)
     return image
 
 

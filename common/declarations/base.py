@@ -166,8 +166,8 @@ class Transform:
         return None if self.num_draws else self
 
     @property
-    def not_followed_as(self) -> str | None:
-        """Why masks, boxes and images to predict cannot go where it moves pixels; None: they can."""
+    def not_followed(self) -> tuple[str, str] | None:
+        """Why masks, boxes and images to predict cannot go where pixels go, and a remedy; or None."""
         return None
 
     def check_channels(self, channels: int) -> None:

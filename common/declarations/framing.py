@@ -54,16 +54,20 @@ class RandomResizedCrop(Framing):
     ratio : (float, float)
         Width by height of the window, above 0. torchvision draws until a window fits into the image; here
         only ratios are drawn that do, so that each sample consumes the same number of draws.
+    interpolation : {"nearest", "bilinear", "bicubic", "area"}
+        Of the resize.
     """
 
     scale: Pair = (0.08, 1.0)
     ratio: Pair = (3 / 4, 4 / 3)
+    interpolation: str = Interpolation.BILINEAR
 
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"scale": (0.2, 0.8)}
     _NUM_DRAWS: ClassVar[int] = 4
     _CHECKS: ClassVar[Mapping[str, Check]] = {
         "scale": lambda label, value: _positive(label, value, 1.0),
         "ratio": lambda label, value: _positive(label, value, math.inf),
+        "interpolation": one_name_of(Interpolation),
     }
 
     def window(self, draws: Draws, size: tuple[int, int]) -> Window:

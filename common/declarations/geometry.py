@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from feedline.common.arguments import Pair
+from feedline.common.arguments import Pair, factor
 from feedline.common.declarations.base import (
     Check,
     Draws,
@@ -75,6 +75,18 @@ class Flip(RandomFlip):
         return True
 
 
+def _turns(label: str, value: Any) -> float | Pair:
+    """Read a fraction of a full turn, or a pair of them; degrees are answered with what they are in turns."""
+    try:
+        return factor(label, value, -1.0, 1.0)
+    except ConfigurationError as error:
+        ends = value if isinstance(value, tuple | list) else (value,)
+        if not all(isinstance(end, int | float) for end in ends):
+            raise
+        turns = " and ".join(f"{end:g}/360" for end in ends)
+        raise ConfigurationError(f"{error}: it is a fraction of a full turn, of degrees {turns}") from None
+
+
 @declaration
 class RandomRotation(Transform):
     """Turn about the centre, as ``keras.layers.RandomRotation``.
@@ -93,6 +105,7 @@ class RandomRotation(Transform):
     fill_value: float = 0.0
 
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": 0.1}
+    _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": _turns}
 
     def angle(self, draws: Draws) -> float:
         """Degrees, positive counter-clockwise."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from feedline.common.arguments import pixels
-from feedline.common.declarations.base import Check, Transform, declaration
+from feedline.common.arguments import dtype_name, pixels
+from feedline.common.declarations.base import Check, Transform, declaration, switch
 from feedline.common.errors import ConfigurationError
 from feedline.common.user_code import Arguments, check_reference
 
@@ -46,11 +46,57 @@ def _class_names(value: Any) -> Iterator[str]:
             yield from _class_names(part)
 
 
+COMPOSITIONS = frozenset({
+    "Compose", "OneOf", "OneOrOther", "RandomOrder", "ReplayCompose", "SelectiveChannelTransform",
+    "Sequential", "SomeOf",
+})  # fmt: skip
+"""Classes of albumentations 2 that do what is in them."""
+
+STILL = frozenset({
+    "AdditiveNoise", "AdvancedBlur", "AutoContrast", "Blur", "CLAHE", "ChannelDropout", "ChannelShuffle",
+    "ChromaticAberration", "ColorJitter", "Defocus", "Downscale", "Emboss", "Equalize", "FDA", "FancyPCA",
+    "FromFloat", "GaussNoise", "GaussianBlur", "GlassBlur", "HEStain", "HistogramMatching",
+    "HueSaturationValue", "ISONoise", "Illumination", "ImageCompression", "InvertImg", "MedianBlur",
+    "MotionBlur", "MultiplicativeNoise", "NoOp", "Normalize", "PixelDistributionAdaptation",
+    "PlanckianJitter", "PlasmaBrightnessContrast", "PlasmaShadow", "Posterize", "RGBShift",
+    "RandomBrightnessContrast", "RandomFog", "RandomGamma", "RandomGravel", "RandomRain", "RandomShadow",
+    "RandomSnow", "RandomSunFlare", "RandomToneCurve", "RingingOvershoot", "SaltAndPepper", "Sharpen",
+    "ShotNoise", "Solarize", "Spatter", "Superpixels", "TextImage", "ToFloat", "ToGray", "ToRGB",
+    "ToSepia", "UnsharpMask", "ZoomBlur",
+})  # fmt: skip
+"""Classes of albumentations 2 that change the values of pixels, and their places never."""
+
+
+def _floats(label: str, value: Any) -> str:
+    name = dtype_name(value)
+    if name != "float32":
+        raise ConfigurationError(
+            f"{label} must be 'float32', or left out: it is that of the pixels; got {value!r}"
+        )
+    return str(name)
+
+
+_MAKE_FLOATS = ("Normalize", "ToFloat")
+"""Classes of albumentations after which pixels are floats."""
+
+
 @dataclass(frozen=True, slots=True)
 class Foreign(Transform):
-    """What both have: a random generator that two uniforms are the key of, and a size that may be new."""
+    """What both have: a random generator that two uniforms are the key of, and what is said of results.
+
+    Parameters
+    ----------
+    image_size : (int, int), optional
+        (height, width) of what comes out; by default of what comes in.
+    dtype : {"float32"}, optional
+        Of what comes out; by default that of what comes in.
+    moves_pixels : bool, optional
+        False: pixels stay where they are, so that masks, boxes and images to predict need not follow.
+    """
 
     image_size: tuple[int, int] | None = field(default=None, kw_only=True)
+    dtype: str | None = field(default=None, kw_only=True)
+    moves_pixels: bool | None = field(default=None, kw_only=True)
 
     _NUM_DRAWS: ClassVar[int] = 2
     _CHECKS: ClassVar[Mapping[str, Check]] = {
@@ -58,7 +104,28 @@ class Foreign(Transform):
         "params": Arguments.of,
         "pipeline": _albumentations,
         "image_size": _size,
+        "dtype": _floats,
+        "moves_pixels": switch,
     }
+
+    def __post_init__(self) -> None:
+        """Check each argument, then whether they go together."""
+        # `super()` does not work in dataclasses with slots before Python 3.14.
+        Transform.__post_init__(self)
+        if self.image_size is not None and self.moves_pixels is False:
+            raise ConfigurationError(
+                f"image_size={self.image_size} of {self.name} makes another size, so pixels move:"
+                " leave out moves_pixels=False"
+            )
+
+    @property
+    def may_move(self) -> bool:
+        """Whether masks and boxes might have to follow."""
+        return self.moves_pixels is not False
+
+    def output_dtype(self, dtype: str) -> str:
+        """The dtype of what comes out."""
+        return self.dtype or dtype
 
     @property
     def without_chance(self) -> Transform:
@@ -70,9 +137,10 @@ class Foreign(Transform):
         return self.image_size or size
 
     @property
-    def not_followed_as(self) -> str:
-        """What it does to places is not known."""
-        return f"{self.name} may move pixels"
+    def not_followed(self) -> tuple[str, str] | None:
+        """What it does to places is not known, unless it was said."""
+        remedy = "leave it out, or say moves_pixels=False if it changes nothing but their values"
+        return (f"{self.name} may move pixels", remedy) if self.may_move else None
 
     @property
     def name(self) -> str:
@@ -93,6 +161,11 @@ class PythonTransform(Foreign):
         Further arguments: numbers, texts, lists, tuples, dicts and arrays of numbers.
     image_size : (int, int), optional
         (height, width) of what it returns; by default what it gets.
+    dtype : {"float32"}, optional
+        Of what it returns; by default what it gets. The batch becomes float32.
+    moves_pixels : bool, optional
+        False: it changes nothing but values, so that masks, boxes and images to predict stay as they are. By
+        default it is refused beside them.
 
     Notes
     -----
@@ -128,6 +201,11 @@ class Albumentations(Foreign):
         ``A.to_dict(A.Compose([...]))``. Without `Lambda`: functions do not travel.
     image_size : (int, int), optional
         (height, width) of what it makes, if it crops or resizes; by default what it gets.
+    dtype : {"float32"}, optional
+        Of what it makes, if it makes floats; found out for ``Normalize`` and ``ToFloat``.
+    moves_pixels : bool, optional
+        False: it changes nothing but values, so that masks, boxes and images to predict stay as they are.
+        Found out for pipelines of albumentations' own classes.
 
     Notes
     -----
@@ -139,6 +217,15 @@ class Albumentations(Foreign):
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {
         "pipeline": {"transform": {"__class_fullname__": "HorizontalFlip"}}
     }
+
+    def __post_init__(self) -> None:
+        """Find out what the pipeline itself says."""
+        Foreign.__post_init__(self)
+        names = {name.rpartition(".")[2] for name in _class_names(self.config) if name} - COMPOSITIONS
+        if self.dtype is None and names.intersection(_MAKE_FLOATS):
+            object.__setattr__(self, "dtype", "float32")
+        if self.moves_pixels is None:
+            object.__setattr__(self, "moves_pixels", not names or not names <= STILL)
 
     @property
     def config(self) -> dict[str, Any]:

@@ -174,9 +174,9 @@ class AugMix(Compound):
         return (Pipeline((place,) * self.chain_depth),) * self.num_chains
 
     @property
-    def not_followed_as(self) -> str:
+    def not_followed(self) -> tuple[str, str]:
         """See `Transform`."""
-        return "AugMix blends images that it has moved in different ways"
+        return "AugMix blends images that it has moved in different ways", "leave it out, or use RandAugment"
 
     def output_dtype(self, dtype: str) -> str:
         """The same, which each chain must take."""

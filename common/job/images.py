@@ -25,7 +25,7 @@ from feedline.common.errors import ConfigurationError, FeedlineError, RemoteProt
 from feedline.common.job.caching import CacheSpec
 from feedline.common.sample.boxes import BoxSpec
 from feedline.common.sample.companions import Companion, Role
-from feedline.common.sample.image import Fit, ImageSpec
+from feedline.common.sample.image import Fit, ImageSpec, Interpolation, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,7 @@ class Job:
         check_order(self.transforms)
         check_channels(self.transforms, self.image.one_slice.channels)
         self._check_framing()
+        self._check_companions()
         self._check_mixing()
         self._check_places()
 
@@ -95,21 +96,53 @@ class Job:
             raise ConfigurationError(
                 f"fit={str(self.image.fit)!r} does not go with transforms={self.transforms}"
             )
+        resized = [one.image(self.image) for one in self.companions if one.role != Role.MASK]
+        other = {image.interpolation for image in (self.image, *resized)} - {Interpolation.BILINEAR}
+        if is_framed(self.transforms) and other:
+            raise ConfigurationError(
+                f"interpolation={str(min(other))!r} is that of the resize, in whose place"
+                f" {type(self.transforms[0]).__name__} stands: say so there, with interpolation= or resample="
+            )
         if is_framed(self.transforms) and self.cache is not None:
             raise ConfigurationError(
                 f"a cache holds images of one size, and {type(self.transforms[0]).__name__} begins with those"
                 " of the files: leave out cache="
             )
 
+    def _check_companions(self) -> None:
+        """Images beside ``x`` must be able to go where it does."""
+        for companion in self.companions:
+            image = companion.image(self.image)
+            if companion.treated_as is Role.INPUT:
+                check_channels(self.transforms, image.channels)
+            if companion.treated_as is Role.VALUES and is_framed(self.transforms):
+                output_dtype(self.transforms[:1], image.dtype)
+            if image.size != self.image.size:
+                self._check_size(companion.name, image.size)
+
+    def _check_size(self, name: str, size: Size) -> None:
+        """Pixels of another size stay in place if all that is done to them is told in shares of the sides."""
+        (height, width), (own_height, own_width) = self.image.size, size
+        sizes = (self.image.size, size)
+        if self.image.fit == Fit.FRAMED or any(output_size(self.transforms, one) != one for one in sizes):
+            why = f"a transform changes sizes: {self.transforms}"
+        elif self.num_sources > 1:
+            why = f"samples are mixed: {self.transforms}"
+        elif height * own_width != width * own_height and (self.transforms or self.image.fit != Fit.STRETCH):
+            why = f"the sides of x, {self.image.size}, have another ratio"
+        else:
+            return
+        raise ConfigurationError(f"{name} cannot have image_size={size}, for {why}: leave it out")
+
     def _check_places(self) -> None:
         """Where each pixel came from is not known of all transforms, and then nothing can follow it."""
-        follows = {str(companion.role) for companion in self.companions} - {str(Role.INPUT)}
+        follows = {str(c.role) for c in self.companions if c.treated_as is not Role.INPUT}
         follows |= set() if self.boxes is None else {"boxes"}
         for transform in everything_in(self.transforms):
-            reason = transform.not_followed_as
-            if reason is not None and follows:
+            if transform.not_followed is not None and follows:
+                why, remedy = transform.not_followed
                 raise ConfigurationError(
-                    f"{reason}, and {' and '.join(sorted(follows))} would not follow: leave it out"
+                    f"{why}, and {' and '.join(sorted(follows))} would not follow: {remedy}"
                 )
 
     def _check_mixing(self) -> None:
@@ -130,7 +163,7 @@ class Job:
     @property
     def x(self) -> ArraySpec:
         """The images of a batch: shape (height, width, channels) per sample, after all transforms."""
-        return self._images("x", self.image)
+        return self._images("x", self.image, self._dtype)
 
     @property
     def arrays(self) -> tuple[ArraySpec, ...]:
@@ -141,13 +174,24 @@ class Job:
         return (self.x, *inputs, *self.targets, *outputs, *boxes)
 
     def companion_array(self, companion: Companion) -> ArraySpec:
-        """The array of a companion; a mask keeps the values of its files."""
-        return self._images(companion.name, companion.image(self.image), is_mask=companion.role is Role.MASK)
+        """The array of a companion; some keep the values of their files."""
+        image = companion.image(self.image)
+        match companion.treated_as:
+            case Role.MASK:
+                dtype = image.dtype
+            case Role.VALUES:
+                dtype = str(companion.own.dtype)
+            case _:
+                dtype = self._dtype
+        return self._images(companion.name, image, dtype)
 
-    def _images(self, name: str, image: ImageSpec, *, is_mask: bool = False) -> ArraySpec:
+    def _images(self, name: str, image: ImageSpec, dtype: str) -> ArraySpec:
         height, width = output_size(self.transforms, image.size)
-        dtype = output_dtype(self.transforms, self.dtype)
-        return ArraySpec(name, (height, width, image.channels), image.dtype if is_mask else dtype)
+        return ArraySpec(name, (height, width, image.channels), dtype)
+
+    @property
+    def _dtype(self) -> str:
+        return output_dtype(self.transforms, self.dtype)
 
     @property
     def num_sources(self) -> int:

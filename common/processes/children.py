@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -68,6 +69,32 @@ def keep_memory() -> None:
     if mallopt is not None and not KEEP_MEMORY.keys() & os.environ.keys():
         mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+_CAUSES = {
+    signal.SIGKILL: "most often the kernel does that for want of memory (dmesg says so): fewer producers,"
+    " smaller batches or a smaller memory_budget need less",
+    signal.SIGBUS: "most often shared memory is full: give /dev/shm more, or batches less",
+}
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)
+
+
+def how_it_ended(status: int) -> str:
+    """How a process ended, and what that mostly means, in words that follow its name.
+
+    Parameters
+    ----------
+    status : int
+        Its exit status; of a signal the negative, as `subprocess` has it.
+    """
+    if status >= 0 or -status not in {one.value for one in signal.Signals}:
+        return f"ended with status {status}"
+    killer = signal.Signals(-status)
+    if killer in _CRASHES:
+        cause = "it crashed in code that is not Python's: a decoder, or a library that code of yours uses"
+    else:
+        cause = _CAUSES.get(killer, "")
+    return f"was ended by {killer.name} (status {status})" + (f": {cause}" if cause else "")
 
 
 @dataclass(slots=True)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
-from feedline.common.arguments import one_of
-from feedline.common.sample.image import ColorMode, ImageSpec, Interpolation
+from feedline.common.arguments import dtype_name, one_of
+from feedline.common.errors import ConfigurationError
+from feedline.common.sample.ct import CTWindows
+from feedline.common.sample.image import ColorMode, ImageSpec, Interpolation, Size, decoded_dtype, size_of
 
 
 class Role(StrEnum):
@@ -26,6 +28,79 @@ class Role(StrEnum):
     MASK = "mask"
     """Those that move pixels. Each value is a class: none is computed, beyond the edge is 0."""
 
+    VALUES = "values"
+    """Those that move pixels. What is asked for with a dtype of its own is treated so, whatever it is for."""
+
+
+ROLES = (Role.INPUT, Role.TARGET, Role.MASK)
+"""What a companion may be for."""
+
+
+COLORS = (ColorMode.GRAYSCALE, ColorMode.RGB, ColorMode.RGBA)
+COMPANION_DTYPES = ("uint8", "uint16", "float32")
+"""What a further image may be, beside what ``x`` is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOptions:
+    """In what a further image of each sample differs from ``x``; None where it does not.
+
+    Parameters
+    ----------
+    color_mode : {"grayscale", "rgb", "rgba"}, optional
+        Channels; not of masks, which have one.
+    dtype : {"uint8", "uint16", "float32"}, optional
+        With a dtype of its own an image keeps the values of its files, such as the millimetres of a depth
+        map: only transforms that move pixels are applied to it. ``"uint16"`` keeps all 16 bits, ``"float32"``
+        has the values of ``"uint8"``.
+    image_size : (int, int), optional
+        Height and width; in the ratio of the sides of ``x`` if there are transforms.
+    interpolation : {"nearest", "bilinear", "bicubic", "area"}, optional
+        Of the resize; not of masks, whose values are never computed.
+
+    Raises
+    ------
+    ConfigurationError
+        If a value cannot work; quotes it.
+
+    Examples
+    --------
+    >>> ImageOptions(color_mode="grayscale", dtype="uint16")
+    ImageOptions(color_mode='grayscale', dtype='uint16', image_size=None, interpolation=None)
+    """
+
+    color_mode: str | None = None
+    dtype: str | None = None
+    image_size: Size | None = None
+    interpolation: str | None = None
+
+    def __post_init__(self) -> None:
+        """Bring every value into one form, or refuse it."""
+        if self.color_mode is not None:
+            one_of(ColorMode, "color_mode", self.color_mode, *COLORS)
+        if self.interpolation is not None:
+            one_of(Interpolation, "interpolation", self.interpolation)
+        object.__setattr__(self, "dtype", dtype_name(self.dtype))
+        if self.dtype is not None and self.dtype not in COMPANION_DTYPES:
+            raise ConfigurationError(f"dtype must be one of {COMPANION_DTYPES}, got {self.dtype!r}")
+        if self.image_size is not None:
+            object.__setattr__(self, "image_size", size_of("image_size", self.image_size))
+
+    def to_wire(self) -> list[Any]:
+        """Plain values for msgpack."""
+        size = None if self.image_size is None else list(self.image_size)
+        return [self.color_mode, self.dtype, size, self.interpolation]
+
+    @classmethod
+    def from_wire(cls, wire: list[Any]) -> Self:
+        """Undo `to_wire`."""
+        color_mode, dtype, size, interpolation = wire
+        return cls(color_mode, dtype, size, interpolation)
+
+
+AS_X = ImageOptions()
+"""As ``x`` in everything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Companion:
@@ -36,7 +111,9 @@ class Companion:
     name : str
         Of its array in the batch.
     role : str
-        A `Role`.
+        One of `ROLES`.
+    own : ImageOptions
+        In what it differs from ``x``.
 
     Raises
     ------
@@ -46,24 +123,53 @@ class Companion:
 
     name: str
     role: str
+    own: ImageOptions = AS_X
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
-        object.__setattr__(self, "role", one_of(Role, "role", self.role))
+        object.__setattr__(self, "role", one_of(Role, "role", self.role, *ROLES))
+        own = self.own
+        if self.role == Role.MASK and (own.color_mode or own.interpolation or own.dtype == "float32"):
+            raise ConfigurationError(
+                "a mask has one whole number a pixel, and none is ever computed: it may have an image_size,"
+                f' and a dtype "uint8" or "uint16", and nothing else; got {own}'
+            )
+
+    @property
+    def treated_as(self) -> Role:
+        """Which transforms it goes through."""
+        keeps_values = self.role != Role.MASK and self.own.dtype is not None
+        return Role.VALUES if keeps_values else Role(self.role)
 
     def image(self, x: ImageSpec) -> ImageSpec:
         """What its files are decoded to, beside `x`: the same, but of a mask one whole number a pixel."""
-        if self.role != Role.MASK:
-            return replace(x, slices=1)
-        dtype = "uint16" if x.dtype == "uint16" else "uint8"
-        return ImageSpec(x.height, x.width, ColorMode.CLASSES, Interpolation.NEAREST, x.fit, dtype)
+        height, width = self.own.image_size or x.size
+        if self.role == Role.MASK:
+            dtype = self.own.dtype or ("uint16" if x.dtype == "uint16" else "uint8")
+            return ImageSpec(height, width, ColorMode.CLASSES, Interpolation.NEAREST, x.fit, dtype)
+        color_mode = self.own.color_mode or x.color_mode
+        return replace(
+            x,
+            height=height,
+            width=width,
+            color_mode=color_mode,
+            interpolation=self.own.interpolation or x.interpolation,
+            dtype=self._decoded_dtype(x, color_mode),
+            slices=1,
+        )
 
-    def to_wire(self) -> list[str]:
+    def _decoded_dtype(self, x: ImageSpec, color_mode: str | CTWindows) -> str:
+        if self.own.dtype is not None:
+            return decoded_dtype(color_mode, self.own.dtype)
+        # Of Hounsfield units alone are colours another depth.
+        return "uint8" if self.own.color_mode is not None and x.dtype == "int16" else x.dtype
+
+    def to_wire(self) -> list[Any]:
         """Plain values for msgpack."""
-        return [self.name, str(self.role)]
+        return [self.name, str(self.role), self.own.to_wire()]
 
     @classmethod
     def from_wire(cls, wire: list[Any]) -> Companion:
         """Undo `to_wire`."""
-        name, role = wire
-        return cls(str(name), role)
+        name, role, own = wire
+        return cls(str(name), role, ImageOptions.from_wire(own))

@@ -79,6 +79,15 @@ class Fit(StrEnum):
         return cls.PAD if pad_to_aspect_ratio else cls.STRETCH
 
 
+def size_of(argument: str, value: Any) -> Size:
+    """Read (height, width), whole numbers of pixels, at least 1; ConfigurationError if it is none."""
+    try:
+        height, width = value
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{argument} must be (height, width), got {value!r}") from None
+    return pixels(f"height of {argument}", height), pixels(f"width of {argument}", width)
+
+
 DECODED_DTYPES = ("uint8", "uint16", "int16")
 """What a decoder can leave in an array; ``float32`` is made later, by the transforms."""
 

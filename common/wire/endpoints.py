@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import re
@@ -74,7 +75,17 @@ def check_free(endpoint: str) -> None:
         raise ConfigurationError(f"cannot listen on {endpoint}: there is a file of this name")
     with socket.socket(socket.AF_UNIX) as probe:
         if probe.connect_ex(str(path)) == 0:
-            raise ConfigurationError(f"cannot listen on {endpoint}: somebody else does already")
+            raise cannot_listen(endpoint, errno.EADDRINUSE)
+
+
+def cannot_listen(endpoint: str, number: int | None, why: str = "") -> ConfigurationError:
+    """The error of a socket that could not be bound, from its errno and its text."""
+    if number == errno.EADDRINUSE:
+        other = (
+            "choose another path" if endpoint.startswith(_IPC) else "take another port; port * is a free one"
+        )
+        why = f"somebody else does already, perhaps a trainer that still runs: end it, or {other}"
+    return ConfigurationError(f"cannot listen on {endpoint}: {why}")
 
 
 def leaves_machine(endpoint: str) -> bool:

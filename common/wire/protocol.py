@@ -33,7 +33,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a message changes; both sides must have the same."""
 
 HEARTBEAT_S = 1.0
@@ -159,6 +159,14 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """A warning that the trainer's log should have, too, since it may be the only one that is read."""
+
+    tag: ClassVar[str] = "notice"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobUnknown:
     """Answer to a ticket whose job this producer was never told, or has forgotten."""
 
@@ -261,7 +269,9 @@ class Goodbye:
     text: str = ""
 
 
-FromProducer: TypeAlias = Hello | ArenaOffer | Batch | Failure | Cancelled | JobUnknown | Heartbeat | Goodbye
+FromProducer: TypeAlias = (
+    Hello | ArenaOffer | Batch | Failure | Cancelled | Notice | JobUnknown | Heartbeat | Goodbye
+)
 FromTrainer: TypeAlias = (
     Welcome | Refuse | OpenJob | ArenaAnswer | CloseJob | Ticket | Cancel | Heartbeat | Goodbye
 )

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.draws import Purpose, UniformStream
-from feedline.common.errors import DecodeError, ReadError, SampleError
+from feedline.common.errors import DecodeError, ReadError, SampleError, UserCodeError
 from feedline.common.job.images import Job
 from feedline.common.sample.image import Size
 from feedline.common.stages import Stage
@@ -180,9 +180,13 @@ def failure_of(ticket: Ticket, error: BaseException) -> Failure:
             kind, path, text = FailureKind.DECODE, error.path, error.reason
         case SampleError():
             kind, path, text = FailureKind.BUILD, error.path, error.reason
+        case UserCodeError():
+            kind, path, text = FailureKind.BUILD, _paths(ticket), str(error)
         case _:
             kind, path, text = FailureKind.BUILD, _paths(ticket), f"{type(error).__name__}: {error}"
-    trace = "".join(traceback.format_exception(error))[-MAX_TEXT_CHARS:]
+    # What was found out about code of users says all in its text; what that code raised is shown where.
+    says_all = isinstance(error, UserCodeError) and error.__cause__ is None
+    trace = "" if says_all else "".join(traceback.format_exception(error))[-MAX_TEXT_CHARS:]
     # A failure that is too long to be sent would be no answer at all.
     path, text = path[:MAX_TEXT_CHARS], text[:MAX_TEXT_CHARS]
     return Failure(ticket.job_id, ticket.lease_id, kind, path, text, trace)

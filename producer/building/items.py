@@ -140,5 +140,5 @@ def image_makers(
     makers = [maker(job.image, job.x, Role.INPUT, 0)]
     for place, companion in enumerate(job.companions, job.image.slices):
         image, array = companion.image(job.image), job.companion_array(companion)
-        makers.append(maker(image, array, Role(companion.role), place))
+        makers.append(maker(image, array, companion.treated_as, place))
     return makers

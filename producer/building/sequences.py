@@ -86,16 +86,36 @@ class Replica:
         self._subject = subject
         self._seed(Occasion.MAKING)
         self._sequence = make(**subject.kwargs.unpack())
-        if not all(hasattr(self._sequence, name) for name in ("__len__", "__getitem__")):
-            raise UserCodeError(
-                f"{subject.reference} makes a {type(self._sequence).__name__}; a Sequence has __len__ and"
-                " __getitem__"
-            )
+        self._check_methods()
         self.epoch = 0
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
-        return len(self._sequence)
+        """Batches of an epoch, at least 1. Raises UserCodeError if the Sequence says something else."""
+        reference = self._subject.reference
+        try:
+            length = self._sequence.__len__()
+        except Exception as error:
+            raise UserCodeError(
+                f"{reference} has no length: its __len__ raised {type(error).__name__}: {error}"
+            ) from error
+        if not hasattr(length, "__index__"):
+            raise UserCodeError(
+                f"the __len__ of {reference} gives {length!r}, and a length is whole: int(...) makes it so"
+            )
+        if length < 1:
+            raise UserCodeError(
+                f"{reference} has no batches: its __len__ gives {length}. Look at what it was made with,"
+                f" {_shown(self._subject)}, and whether what it reads is there for producers, too"
+            )
+        return int(length)
+
+    def _check_methods(self) -> None:
+        missing = [name for name in ("__len__", "__getitem__") if not hasattr(self._sequence, name)]
+        if missing:
+            raise UserCodeError(
+                f"{self._subject.reference} makes a {type(self._sequence).__name__}, which has no"
+                f" {' and no '.join(missing)}: expected a Sequence, which has __len__ and __getitem__"
+            )
 
     def advance_to(self, epoch: int) -> None:
         """End epochs until it is in `epoch`, which does not lie behind it."""
@@ -134,10 +154,9 @@ def survey(subject: Subject, plugins: Plugins) -> Survey:
     """
     one, twin = Replica(subject, plugins), Replica(subject, plugins)
     num_steps = len(one)
-    if num_steps < 1 or len(twin) != num_steps:
+    if len(twin) != num_steps:
         raise UserCodeError(
             f"{subject.reference} has {num_steps} batches, and {len(twin)} when made again: expected the same"
-            " number, at least 1"
         )
     indices = sorted({0, num_steps // 2, num_steps - 1})
     seen: list[Sighting] = []
@@ -268,6 +287,10 @@ class SequenceBuilder:
                 " version of its module, and no draws that differ from process to process"
             )
         return replica
+
+
+def _shown(subject: Subject) -> str:
+    return f"{subject.kwargs.unpack()!r:.200}"
 
 
 def _nothing() -> None:

@@ -260,7 +260,7 @@ class SampleCache:
 def open_cache(spec: CacheSpec, image: ImageSpec, settings: CacheSettings) -> SampleCache | None:
     """Open the cache that a job wants, or say why there is none: it only makes things faster."""
     if settings.num_bytes == 0:
-        logger.info(f"no {spec.kind} cache: --cache-bytes 0 forbids it")
+        logger.warning(f"no {spec.kind} cache: --cache-bytes 0 forbids it")
         return None
     try:
         return SampleCache(spec, image, settings)

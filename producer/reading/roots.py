@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from feedline.common.errors import ConfigurationError, ReadError
+from feedline.common.lookalikes import differences, file_like
 
 # Whatever it has become since it was looked at must not stop a producer.
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -93,7 +94,7 @@ class DataRoots:
         tried = ", ".join(self._folders)
         if outside:
             raise ReadError(path, f"leads out of the data roots ({tried})")
-        raise ReadError(path, f"not found under the data roots ({tried})")
+        raise ReadError(path, f"not found under the data roots ({tried}){self._hint(path)}")
 
     def status(self, path: str) -> os.stat_result | None:
         """What the first file of that name looks like, wherever it leads; None if there is none.
@@ -106,6 +107,14 @@ class DataRoots:
             except (OSError, ValueError):
                 continue
         return None
+
+    def _hint(self, path: str) -> str:
+        """A file whose name looks the same, for an error."""
+        for folder in self._folders:
+            like = None if ".." in path else file_like(path, folder)
+            if like is not None:
+                return f"; {like!r} is there, and differs in {differences(path, like)}"
+        return ""
 
     @staticmethod
     def _real(folder: str, path: str) -> str:

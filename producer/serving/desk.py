@@ -24,6 +24,7 @@ from feedline.common.stages import Stage
 from feedline.common.wire.protocol import Batch, Cancelled, FromProducer
 from feedline.producer.building.batches import CancelledBuildError, failure_of
 from feedline.producer.building.builders import TicketBuilder, Workshop
+from feedline.producer.serving.notices import Notices
 from feedline.producer.serving.session import Task
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ class Desk:
         From the builder.
     waker : Waker
         Tells the talking thread of answers, and of the end.
+    notices : Notices
+        Warnings, from both, to be sent.
     stopping : bool
         Tickets in the queue are not begun any more.
     done : threading.Event
@@ -54,6 +57,10 @@ class Desk:
     waker: Waker = field(default_factory=Waker)
     stopping: bool = False
     done: threading.Event = field(default_factory=threading.Event)
+    notices: Notices = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.notices = Notices(self.waker)
 
     def queue(self, task: Task) -> None:
         """Have a batch built. Called by the talking thread."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from feedline.common.processes.children import Restarts, start_producer
+from feedline.common.processes.children import Restarts, how_it_ended, start_producer
 
 logger = logging.getLogger(__name__)
 
@@ -98,10 +98,10 @@ class Supervisor:
             return
         pause_s = self.restarts.died()
         if pause_s is None:
-            logger.error(f"producer {pid} died with status {status}, as {self.restarts.limit} in a row did")
+            logger.error(f"producer {pid} {how_it_ended(status)}, as {self.restarts.limit} in a row did")
             self._hopeless = self._stopping = True
             return
-        logger.warning(f"producer {pid} died with status {status}; another one starts in {pause_s:g} s")
+        logger.warning(f"producer {pid} {how_it_ended(status)}; another one starts in {pause_s:g} s")
         seat.start_at = now + pause_s
 
     def _stop_all(self) -> None:

@@ -6,6 +6,7 @@ of the producer that imports zmq.
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import platform
@@ -215,6 +216,7 @@ class Talker(threading.Thread):
         poller.poll(POLL_MS)
         self._desk.waker.clear()
         self._send_answers(links)
+        self._send_notices(links)
         for link in links:
             self._hear(link)
         if self._is_over(links):
@@ -255,6 +257,13 @@ class Talker(threading.Thread):
                 if link.session.answered(task):
                     link.say(answer)
 
+    def _send_notices(self, links: list[Link]) -> None:
+        """Hand warnings on, if anybody is there to hear them."""
+        serving = [link for link in links if link.session.phase is Phase.SERVING]
+        for notice in self._desk.notices.take() if serving else ():
+            for link in serving:
+                link.say(notice)
+
     def _is_over(self, links: list[Link]) -> bool:
         """Whether there is nothing left to live for; else trainers that left are waited for anew."""
         parent = self._settings.parent_pid
@@ -283,8 +292,11 @@ def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]
         may be called from a signal handler.
     """
     cv2.setNumThreads(0)
+    # A crash in code that is not Python's says which line of Python called it: the last words of a producer.
+    faulthandler.enable(all_threads=False)
     sweep()
     desk = Desk()
+    logging.getLogger("feedline").addHandler(desk.notices)
     builder = Builder(desk, Workshop(DataRoots(settings.data_roots), settings.cache, settings.plugins))
     talker = Talker(settings, desk)
     on_start(desk.stop)
@@ -295,4 +307,5 @@ def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]
     desk.done.set()
     desk.waker.wake()
     talker.join()
+    logging.getLogger("feedline").removeHandler(desk.notices)
     return talker.error

@@ -64,6 +64,7 @@ def call(
     pixels: npt.NDArray[Any],
     draws: npt.NDArray[np.float64],
     size: tuple[int, int],
+    dtype: str | None = None,
 ) -> npt.NDArray[Any]:
     """Call a function with a copy of `pixels`, and check what comes back.
 
@@ -77,6 +78,8 @@ def call(
         Key of its random generator.
     size : (int, int)
         Height and width that it has to return.
+    dtype : str, optional
+        What comes out; the function may return pixels of it, or of the dtype that it got.
 
     Raises
     ------
@@ -85,17 +88,25 @@ def call(
     """
     # A copy, because the function may write: the pixels may lie in a cache that others read.
     image = np.array(pixels, order="C").reshape(*pixels.shape[:2], -1)
-    expected, dtype = (*size, image.shape[2]), image.dtype
+    expected, own = (*size, image.shape[2]), image.dtype
+    wanted = np.dtype(dtype or own)
     try:
         result = function(image, generator_of(*draws))
     except Exception as error:
         raise UserCodeError(f"{name} raised {type(error).__name__}: {error}") from error
-    if not isinstance(result, np.ndarray) or result.shape != expected or result.dtype != dtype:
+    if not _is_one(result, own, wanted) or result.shape != expected:
         raise UserCodeError(
-            f"{name} returned {_in_words(result)}, expected an array of {dtype}, shape {expected}. Other"
-            " heights and widths are declared with image_size=(height, width)"
+            f"{name} returned {_in_words(result)}, expected an array of {wanted}, shape {expected}. Other"
+            " heights and widths are declared with image_size=(height, width), floats with dtype='float32'"
         )
-    return np.ascontiguousarray(result[:, :, 0] if expected[2] == 1 else result)
+    return np.ascontiguousarray(result[:, :, 0] if expected[2] == 1 else result, wanted)
+
+
+def _is_one(result: Any, own: np.dtype[Any], wanted: np.dtype[Any]) -> bool:
+    """Whether it is an array of pixels as they were, or as wanted; of floats any size will do."""
+    return isinstance(result, np.ndarray) and (
+        result.dtype in {own, wanted} or (result.dtype.kind == wanted.kind == "f" and own != wanted)
+    )
 
 
 def _in_words(result: Any) -> str:

@@ -20,7 +20,8 @@ def resized_crop(
 ) -> tuple[Action, Matrix]:
     """Cut out the window and resize it."""
     window = declaration.window(draws, size)
-    return partial(_resize_window, window, out_size), matrix_of_window(window, out_size)
+    flag = _RESIZE[declaration.interpolation]
+    return partial(_resize_window, window, out_size, flag), matrix_of_window(window, out_size)
 
 
 def matrix_of_window(window: tuple[float, float, float, float], out_size: Size) -> Matrix:
@@ -30,10 +31,18 @@ def matrix_of_window(window: tuple[float, float, float, float], out_size: Size) 
     return np.array([[right, 0.0, -left * right], [0.0, down, -top * down], [0.0, 0.0, 1.0]])
 
 
-def _resize_window(window: Window, out_size: Size, pixels: Pixels, out: Pixels) -> Pixels:
+_RESIZE: dict[str, int] = {
+    Interpolation.NEAREST: cv2.INTER_NEAREST_EXACT,
+    Interpolation.BILINEAR: cv2.INTER_LINEAR,
+    Interpolation.BICUBIC: cv2.INTER_CUBIC,
+    Interpolation.AREA: cv2.INTER_AREA,
+}
+
+
+def _resize_window(window: Window, out_size: Size, flag: int, pixels: Pixels, out: Pixels) -> Pixels:
     top, left, height, width = window
     part = pixels[top : top + height, left : left + width]
-    return cv2.resize(part, out_size[::-1], dst=out, interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(part, out_size[::-1], dst=out, interpolation=flag)
 
 
 @framing_of(Resizing)
@@ -47,7 +56,7 @@ def _resize(declaration: Resizing, window: Window, pixels: Pixels, out: Pixels) 
     part = _window_of(pixels, window, declaration.fill_value)
     if declaration.interpolation == Interpolation.NEAREST:
         return _resize_by_nearest(part, out)
-    flag = cv2.INTER_AREA if declaration.interpolation == Interpolation.AREA else cv2.INTER_LINEAR
+    flag = _RESIZE[declaration.interpolation]
     return cv2.resize(part, out.shape[1::-1], dst=out, interpolation=flag)
 
 

@@ -203,7 +203,6 @@ def _plan(
     for step, draws in chosen:
         before, size = dtype, shape[:2]
         # The first change of values makes floats, where floats are wanted: what comes after is not rounded.
-        # Code from elsewhere returns what it got.
         dtype = out_dtype if changes_values(step.transforms) else dtype
         shape = (*output_size(step.transforms, size), shape[2])
         needs_none = isinstance(step, Cut | Call) or (step is chosen[-1][0] and dtype == out_dtype)

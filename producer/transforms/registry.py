@@ -114,6 +114,9 @@ def line_by_means_of(*declarations: type[Transform]) -> Callable[[_Line], _Line]
 
 
 def changes_values(transforms: Iterable[Transform]) -> bool:
-    """Whether one of them, or of what is inside of them, computes new values, rather than moving them."""
-    families = (LINES, FILTERS, BLENDS)
-    return any(type(one) in family for one in everything_in(transforms) for family in families)
+    """Whether one of them, or of what is inside of them, computes new values, rather than moving them.
+
+    Of code from elsewhere only what makes floats counts: else it returns what it got.
+    """
+    makers = (*LINES, *FILTERS, *BLENDS)
+    return any(type(one) in makers or getattr(one, "dtype", None) for one in everything_in(transforms))

@@ -249,8 +249,11 @@ class Call:
 
     def prepare(self, draws: Draws, size: Size) -> Action:
         """See `Step`."""
-        size = self.transforms[0].output_size(size)
-        return lambda pixels, _: call(self._function, self._name, pixels, draws, size)
+        (transform,) = self.transforms
+        size = transform.output_size(size)
+        return lambda pixels, _: call(
+            self._function, self._name, pixels, draws, size, transform.output_dtype(str(pixels.dtype))
+        )
 
 
 def steps_of(transforms: Iterable[Transform], size: Size, plugins: Plugins) -> list[Step | Nest]:

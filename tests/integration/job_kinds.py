@@ -17,7 +17,7 @@ from children import PATIENCE_S
 from dicom_files import dicom_bytes
 from images import write_photos
 
-from feedline import BatchSequence, ImageDataset, ProducerPool, build_index
+from feedline import BatchSequence, ImageDataset, ImageOptions, ProducerPool, build_index
 from feedline.common.declarations.catalogue import is_framed
 from feedline.common.sample.ct import CTWindows
 from feedline.transforms import (
@@ -106,6 +106,16 @@ def detection(folder: Path) -> ImageDataset:
     return ImageDataset.from_lists(names, range(NUM_ROWS), boxes=boxes, directory=folder)
 
 
+def depths(folder: Path) -> ImageDataset:
+    """Photographs with a label, and a depth map of 16 bits and half the size each."""
+    names, rng = write_photos(folder, NUM_ROWS), np.random.default_rng(1)
+    for row in range(NUM_ROWS):
+        depth = rng.integers(0, 1 << 16, (24, 32), np.uint16)
+        assert cv2.imwrite(str(folder / f"{row}-depth.png"), depth)
+    files = [f"{row}-depth.png" for row in range(NUM_ROWS)]
+    return ImageDataset.from_lists(names, range(NUM_ROWS), target_images=files, directory=folder)
+
+
 def slices(folder: Path) -> ImageDataset:
     """DICOM files of a CT, with labels; the series are written from top to bottom, other than their names."""
     names = [f"{row:04}.dcm" for row in range(NUM_ROWS)]
@@ -135,6 +145,11 @@ def stacks(folder: Path) -> ImageDataset:
 _PHOTOS = {"image_size": (48, 64), "transforms": EVERYTHING_RANDOM}
 _HEADS = {**_PHOTOS, "color_mode": CTWindows(["brain", "subdural", "soft"])}
 _UNITS = {**_PHOTOS, "transforms": GEOMETRY, "color_mode": "hounsfield", "dtype": "int16"}
+_DEPTHS = {
+    "image_size": (48, 64),
+    "transforms": [*GEOMETRY[:-1], RandomBrightness(0.2)],
+    "target_images": ImageOptions(color_mode="grayscale", dtype="uint16", image_size=(24, 32)),
+}
 _YOLO = {"transforms": [YoloAugment()]}
 
 JOB_KINDS = {
@@ -143,6 +158,7 @@ JOB_KINDS = {
     "dicom-stacks": JobKind(stacks, _HEADS),
     "hounsfield": JobKind(slices, _UNITS),
     "boxes": JobKind(detection, _PHOTOS),
+    "depths": JobKind(depths, _DEPTHS),
     "yolo-targets": JobKind(detection, {**_YOLO, "image_size": (64, 96), "targets": YoloTargets(NUM_ROWS)}),
     "several-sizes": JobKind(detection, {**_YOLO, "image_sizes": [(64, 64), (64, 96), (96, 128)]}),
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import albumentations as A  # noqa: N812 - as everybody calls it
 import cv2
 import keras
 import numpy as np
@@ -14,9 +15,10 @@ import pandas as pd
 import pytest
 from children import pool_of
 
-from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline import BatchSequence, ImageDataset, ImageOptions, ProducerPool
 from feedline.errors import ConfigurationError
 from feedline.transforms import (
+    Albumentations,
     CutMix,
     MixUp,
     Mosaic,
@@ -102,6 +104,76 @@ def test_further_inputs_get_the_same_draws_and_an_image_to_predict_the_same_plac
             assert np.allclose(one[clean > 0], np.minimum(clean[clean > 0] + 0.1, 1.0), atol=0.01)
 
 
+@pytest.fixture(scope="module")
+def depths(folder: Path) -> Path:
+    """Beside each picture, in millimetres of 16 bits: 40,000 and the row where the rectangle is, else 100."""
+    for row in range(NUM_ROWS):
+        mask = cv2.imread(str(folder / f"{row}-mask.png"), cv2.IMREAD_GRAYSCALE)
+        assert mask is not None
+        depth = np.where(mask > 0, 40_000 + row, 100).astype(np.uint16)
+        assert cv2.imwrite(str(folder / f"{row}-depth.png"), depth)
+    return folder
+
+
+@pytest.mark.parametrize("cache", [None, "memory"])
+def test_a_depth_map_keeps_its_16_bits_beside_colours_of_8_and_moves_with_them(
+    depths: Path, pool: ProducerPool, cache: str | None
+) -> None:
+    data = ImageDataset.from_lists(names(), target_images=names("-depth"), directory=depths)
+    depth = ImageOptions(color_mode="grayscale", dtype="uint16")
+    options = {"color_mode": "rgb", "target_images": depth, "cache": cache, "interpolation": "nearest"}
+    with sequence_of(data, pool, [], **options) as sequence:
+        assert sequence[0][0].shape == (4, *SIZE, 3)
+        values = {int(value) for _, y in sequence for value in np.unique(y)}
+        assert values == {100, *range(40_000, 40_000 + NUM_ROWS)}
+    moving = [RandomFlip(), RandomRotation(0.1, "constant"), RandomBrightness(0.02), Rescaling(1 / 255)]
+    with sequence_of(data, pool, moving, **options) as sequence:
+        for x, y in sequence:
+            assert (x.dtype, y.dtype, y.shape) == (np.float32, np.uint16, (len(x), *SIZE, 1))
+            assert ((x[..., :1] > 140 / 255) != (y > 20_000)).mean() < 0.02
+
+
+def test_an_image_of_half_the_size_moves_with_the_whole_one(folder: Path, pool: ProducerPool) -> None:
+    half = tuple(side // 2 for side in SIZE)
+    data = ImageDataset.from_lists(names(), target_images=names(), masks=names("-mask"), directory=folder)
+    own = ImageOptions(image_size=half)
+    moving = [RandomFlip(), RandomRotation(0.1, "constant"), RandomZoom(0.2, fill_mode="constant")]
+    with sequence_of(data, pool, moving, target_images=own, masks=[own]) as sequence:
+        for x, (small, mask) in sequence:
+            assert small.shape == mask.shape == (len(x), *half, 1)
+            for image, little, classes in zip(x, small, mask, strict=True):
+                shrunk = cv2.resize(image, half[::-1], interpolation=cv2.INTER_AREA)[:, :, np.newaxis]
+                assert ((shrunk > 140) != (little > 140)).mean() < 0.04
+                assert ((shrunk > 140) != (classes > 0)).mean() < 0.04
+
+
+def test_inputs_may_differ_one_by_one(depths: Path, pool: ProducerPool) -> None:
+    data = ImageDataset.from_lists(names(), inputs=[names("-depth"), names()], directory=depths)
+    own = [ImageOptions(dtype="uint16"), ImageOptions(color_mode="rgb")]
+    with sequence_of(data, pool, [RandomBrightness((0.1, 0.1))], inputs=own) as sequence:
+        x, depth, colours = sequence[0]
+        assert [a.shape[-1] for a in (x, depth, colours)] == [1, 1, 3]
+        assert depth.max() >= 40_000
+        assert (colours[..., :1] == x).all(), "the same draws"
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"masks": ImageOptions()}, "masks must be ImageOptions.* each of the 0 mask images"),
+        ({"target_images": [ImageOptions()] * 2}, "target_images must be .* each of the 1 target images"),
+        ({"target_images": "uint16"}, "target_images must be .* got 'uint16'"),
+        ({"target_images": ImageOptions(image_size=SIZE), "image_sizes": [SIZE, (24, 32)]}, "leave one out"),
+    ],
+)
+def test_options_of_images_that_there_are_not_are_refused(
+    folder: Path, pool: ProducerPool, options: dict[str, Any], text: str
+) -> None:
+    data = ImageDataset.from_lists(names(), target_images=names("-other"), directory=folder)
+    with pytest.raises(ConfigurationError, match=text):
+        sequence_of(data, pool, [], **options)
+
+
 def test_an_autoencoder_predicts_its_input(folder: Path, pool: ProducerPool) -> None:
     frame = pd.DataFrame({"filename": names()})
     data = ImageDataset.from_dataframe(frame, folder, class_mode="input")
@@ -165,6 +237,7 @@ def test_boxes_of_all_parts_are_in_a_mosaic(folder: Path, pool: ProducerPool) ->
         (np.arange(NUM_ROWS), [MixUp()], {}, "class_mode='categorical'"),
         (None, [RandomFlip(), "framing"], {}, "must be the first"),
         (None, ["framing"], {"cache": "memory"}, "leave out cache"),
+        (None, ["framing"], {"interpolation": "area"}, "place RandomResizedCrop stands: say so there"),
         (None, ["framing"], {"pad_to_aspect_ratio": True}, "leave out crop_to_aspect_ratio"),
         (None, [], {"max_boxes": 3}, "needs a dataset with boxes"),
     ],
@@ -181,6 +254,19 @@ def test_what_does_not_go_together_is_refused(
     data = ImageDataset.from_lists(names(), labels, directory=folder)
     with pytest.raises(ConfigurationError, match=text):
         sequence_of(data, pool, chosen, **options)
+
+
+def test_colours_are_changed_beside_masks_and_boxes_by_albumentations(
+    folder: Path, pool: ProducerPool
+) -> None:
+    pipeline = A.Compose([A.InvertImg(p=1), A.RandomGamma(p=0)])
+    boxes = [[(*box_of(row), row)] for row in range(NUM_ROWS)]
+    data = ImageDataset.from_lists(names(), masks=names("-mask"), boxes=boxes, directory=folder)
+    transforms = [Albumentations(A.to_dict(pipeline)), RandomFlip("horizontal")]
+    with sequence_of(data, pool, transforms, image_size=(96, 100), color_mode="rgb") as sequence:
+        for x, (mask, found) in sequence:
+            assert ((x[..., :1] < 120) == (mask > 0)).mean() > 0.98
+            assert (found[:, 0, 4] >= 0).all()
 
 
 def test_masks_are_not_blended(folder: Path, pool: ProducerPool) -> None:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import psutil
 import pytest
+from children import wait_for, wait_for_producers
 from images import write_photos
 
 from feedline import BatchSequence, ImageDataset, ProducerPool
@@ -195,3 +196,19 @@ def test_a_cache_in_memory_whose_producers_were_all_killed_is_swept_at_the_next_
             epoch_of(sequence)  # by the producer that took its place, which swept
             (file,) = shared_memory.glob(f"{CACHE_PREFIX}*")
             assert not os.path.samestat(os.fstat(old.fileno()), file.stat())
+
+
+def test_that_no_cache_can_be_kept_is_said_once_in_the_log_of_the_trainer(
+    photos: ImageDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "home").write_text("where the folder of caches would be")
+    with ProducerPool(workers=2) as pool:
+        wait_for_producers(pool, 2)
+        with sequence_of(photos, pool, "disk") as sequence:
+            for _ in range(2):
+                assert len(list(sequence)) == len(sequence)
+            wait_for("the warning", lambda: "no disk cache" in caplog.text)
+    warnings = [r.getMessage() for r in caplog.records if "no disk cache" in r.getMessage()]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("producer embedded/")
+    assert "every sample is decoded each time" in warnings[0]

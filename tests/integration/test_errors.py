@@ -82,17 +82,21 @@ def test_without_any_producer_the_error_names_the_endpoint_and_the_command(
         ("0000.png/0001.png", "not found"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named_with_reason_producer_and_traceback(
-    folder: Path, pool: ProducerPool, name: str, reason: str
+def test_a_file_that_cannot_be_used_is_named_in_one_line_and_the_log_has_the_traceback(
+    folder: Path, pool: ProducerPool, name: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "feedline")
     data = ImageDataset.from_lists(["0000.png", name], directory=folder)
     with (
         BatchSequence(data, image_size=SIZE, shuffle=False, pool=pool) as sequence,
         pytest.raises(BatchError) as caught,
     ):
         sequence[0]
-    for part in ("batch 0 of epoch 0", str(folder / name), reason, "embedded/1", "Traceback", "Error"):
+    for part in ("batch 0 of epoch 0", str(folder / name), reason, "embedded/1"):
         assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "Traceback" in caplog.text
+    caplog.clear()
 
 
 def test_a_repaired_file_gets_a_new_chance(tmp_path: Path, pool: ProducerPool) -> None:
@@ -115,7 +119,7 @@ def test_other_batches_come_in_spite_of_a_broken_one(folder: Path, pool: Produce
         assert sequence[2][1].tolist() == [2]
 
 
-def test_in_fit_the_text_alone_names_file_producer_and_traceback(folder: Path, pool: ProducerPool) -> None:
+def test_in_fit_the_text_alone_names_file_reason_and_producer(folder: Path, pool: ProducerPool) -> None:
     """Keras and TensorFlow make an error of their own of it."""
     names = [*(f"{row:04}.png" for row in range(4)), "cut.jpg"]
     data = ImageDataset.from_lists(names, range(5), directory=folder)
@@ -125,7 +129,7 @@ def test_in_fit_the_text_alone_names_file_producer_and_traceback(folder: Path, p
         with pytest.raises(Exception, match=r"cut\.jpg") as caught:
             model.fit(sequence, shuffle=False, verbose=0)
         assert isinstance(sequence.failure, BatchError)
-    for part in (str(folder / "cut.jpg"), "embedded/1", "DecodeError", "Traceback"):
+    for part in (str(folder / "cut.jpg"), "embedded/1", "is cut off"):
         assert part in str(caught.value)
 
 

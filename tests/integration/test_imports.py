@@ -72,7 +72,9 @@ def test_no_file_of_ours_speaks_of_pickle() -> None:
         for file in (ROOT / package).rglob("*.py")
     ]
     assert len(files) > 50
-    assert [file for file in files if "pickle" in file.read_text().lower()] == []
+    # An argument of Keras 1 has it in its name.
+    texts = {file: file.read_text().lower().replace("pickle_safe", "") for file in files}
+    assert [file for file, text in texts.items() if "pickle" in text] == []
 
 
 def test_a_users_own_modules_do_not_break_embedded_producers(

@@ -264,6 +264,69 @@ def test_a_subclass_that_reads_images_itself_is_refused_before_it_is_used() -> N
             def __data_generation(self, ids: list[str]) -> None: ...
 
 
+class OwnInit(DataGenerator):
+    """With the usual ``__init__``, that calls nobody's."""
+
+    def __init__(self, list_IDs: list[str]) -> None:  # noqa: N803
+        self.list_IDs, self.batch_size = list_IDs, 8
+        self.on_epoch_end()
+
+
+class OwnOrder(DataGenerator):
+    """Draws the order itself."""
+
+    def on_epoch_end(self) -> None:  # noqa: D102
+        self.indexes = np.arange(len(self.list_IDs))
+
+
+class OwnLabels(DataGenerator):
+    """Keeps its labels, with an ``__init__`` that calls ours or not."""
+
+    def __init__(self, list_IDs: list[str], labels: Any, *, calls: bool = True) -> None:  # noqa: N803
+        if calls:
+            super().__init__(list_IDs, labels)
+        self.labels = labels
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: OwnInit(["a"]), "OwnInit.__init__ does not call ours. Leave the __init__"),
+        (lambda: OwnLabels(["a"], [0]), "OwnLabels sets self.labels, which cannot be"),
+        (lambda: OwnLabels(["a"], [0], calls=False), "OwnLabels sets self.labels, which cannot be"),
+        (lambda: OwnOrder(["a"]).on_epoch_end(), "OwnOrder sets self.indexes, which cannot be"),
+    ],
+)
+def test_a_subclass_that_does_what_the_usual_one_does_itself_is_told_what_to_leave_out(
+    make: Any, text: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make()
+    assert text in str(caught.value)
+    assert "super().__init__(list_IDs, labels, batch_size=..., ...)" in str(caught.value)
+
+
+def test_a_subclass_may_have_an_init_that_begins_with_ours(folder: Path) -> None:
+    class Named(DataGenerator):
+        def __init__(self, name: str, **options: Any) -> None:
+            super().__init__(["0003", "0001"], [3, 1], img_dir=str(folder), shuffle=False, **options)
+            self.name = name
+
+    with Named("train", img_size=SIZE, n_channels=3, scale="uint8", batch_size=2) as generator:
+        assert rows_in(generator[0][0]) == [3, 1]
+        assert (generator.name, generator.shuffle, generator.labels.tolist()) == ("train", False, [3, 1])
+        with pytest.raises(AttributeError, match="'Named' object has no attribute 'nothing'"):
+            generator.nothing  # noqa: B018
+
+
+def test_labels_that_are_names_come_as_rows_with_a_one(folder: Path) -> None:
+    labels = {name: "odd" if row % 2 else "even" for row, name in enumerate(ids_of(range(NUM_ROWS)))}
+    with generator_of(folder, labels, n_classes=2) as generator:
+        rows, found = whole(generator)
+        assert generator.dataset.class_names == ["even", "odd"]
+    np.testing.assert_array_equal(found, np.eye(2)[np.array(rows) % 2])
+
+
 def test_a_subclass_may_change_batches(folder: Path) -> None:
     class Negative(DataGenerator):
         def __getitem__(self, index: Any) -> Any:

@@ -29,6 +29,19 @@ from feedline.yolo import YoloTargets
 PRODUCER = ("-m", "feedline.producer", "--workers", "1")
 
 SEQUENCES = [
+    (
+        {"pool": "tcp://127.0.0.1:5555"},
+        "got 'tcp://127.0.0.1:5555'; ProducerPool('tcp://127.0.0.1:5555') makes",
+    ),
+    ({"pool": 4}, "pool must be a ProducerPool, got 4"),
+    (
+        {"workers": 1, "dtype": int},
+        "dtype must be one of ('uint8', 'uint16', 'int16', 'float32'), got <class",
+    ),
+    (
+        {"workers": 1, "dtype": "float64"},
+        "dtype must be one of ('uint8', 'uint16', 'int16', 'float32'), got '",
+    ),
     ({"workers": 0}, "workers must be a whole number, at least 1, got 0"),
     ({"workers": -1}, "workers must be a whole number, at least 1, got -1"),
     ({"workers": 2.5}, "workers must be a whole number, at least 1, got 2.5"),
@@ -162,7 +175,8 @@ def test_an_endpoint_that_is_taken_stays_its_owners(tmp_path: Path) -> None:
     (short / "model.keras").write_text("precious")
     for address in ("tcp://127.0.0.1:*", f"ipc://{short}/pool"):
         with ProducerPool(address) as pool:
-            with pytest.raises(ConfigurationError, match="cannot listen on"):
+            text = "cannot listen on .*: somebody else does already, perhaps a trainer .* end it, or"
+            with pytest.raises(ConfigurationError, match=text):
                 ProducerPool(pool.endpoint)
             arguments = (*PRODUCER, "--connect", pool.endpoint, "--data-root", str(tmp_path))
             with producers_elsewhere(*arguments):

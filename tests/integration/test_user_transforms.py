@@ -14,7 +14,15 @@ from images import numbered, rows_in, write_photos
 from feedline import BatchSequence, ImageDataset, ProducerPool
 from feedline.common.batch.layout import digest
 from feedline.errors import BatchError
-from feedline.transforms import Albumentations, PythonTransform, RandomFlip, Transform
+from feedline.transforms import (
+    Albumentations,
+    GaussianNoise,
+    PythonTransform,
+    RandomBrightness,
+    RandomFlip,
+    Rescaling,
+    Transform,
+)
 
 TESTS = str(Path(__file__).parent.parent)
 NUM_ROWS = 21
@@ -82,3 +90,28 @@ def test_a_function_that_fails_names_itself_the_file_and_the_producer_with_its_t
         pytest.raises(BatchError, match=expected),
     ):
         sequence[0]
+
+
+def test_a_function_that_crashes_the_process_is_named_by_the_last_words(tmp_path: Path) -> None:
+    data = numbered(tmp_path, 1)
+    expected = (
+        r"(?s)4 producers died.*0000\.png.*SIGSEGV.*Segmentation fault.*user_code\.py\", line \d+ in crash"
+    )
+    with (
+        BatchSequence(data, transforms=[PythonTransform("user_code:crash")], workers=1) as sequence,
+        pytest.raises(BatchError, match=expected),
+    ):
+        sequence[0]
+
+
+def test_transforms_that_are_told_another_range_than_their_pixels_have_are_warned_of_where_they_are_declared(
+    tmp_path: Path,
+) -> None:
+    data = numbered(tmp_path, 1)
+    for transforms in ([RandomBrightness(0.1, (0, 1))], [Rescaling(1 / 255), GaussianNoise(0.1)]):
+        with (
+            pytest.warns(UserWarning, match="gets pixels from 0 to .* say value_range=") as warned,
+            BatchSequence(data, transforms=transforms, workers=1),
+        ):
+            pass
+        assert [warning.filename for warning in warned] == [__file__]

@@ -7,9 +7,11 @@ error about a cell still names the right row after other rows were dropped.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from math import isnan
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,20 +33,20 @@ class Column:
 
     Attributes
     ----------
-    name : str
-        As the table names it.
+    name : object
+        As the table names it, mostly a text.
     cells : ndarray
         Shape (num_rows, ...).
     rows : ndarray of int64
         Shape (num_rows,): where each cell stands in the table that was handed over.
     """
 
-    name: str
+    name: Any
     cells: Array
     rows: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, name: str, values: Any) -> Column:
+    def of(cls, name: Any, values: Any) -> Column:
         """Make a column of any array-like; lists keep their cells as the objects they are."""
         is_list = isinstance(values, list | tuple)
         cells = np.fromiter(values, object, len(values)) if is_list else np.asarray(values)
@@ -65,13 +67,13 @@ class Parts:
     targets: tuple[Array, ...] = ()
     class_names: list[str] | None = None
     weights: npt.NDArray[np.float32] | None = None
-    columns: dict[str, Array] = field(default_factory=dict)
+    columns: dict[Any, Array] = field(default_factory=dict)
     further: tuple[FurtherImages, ...] = ()
     boxes: Sequence[Any] | None = None
     directory: str | None = None
 
 
-def column_named(name: str, columns: Mapping[str, Array]) -> Column:
+def column_named(name: Any, columns: Mapping[Any, Array]) -> Column:
     """Take one of a dataset's columns; DatasetError if there is none of that name."""
     if not isinstance(name, Hashable):
         raise DatasetError(f"expected the name of a column of the dataset, got {name!r}")
@@ -80,7 +82,7 @@ def column_named(name: str, columns: Mapping[str, Array]) -> Column:
     return Column.of(name, columns[name])
 
 
-def no_such_column(name: str, columns: list[Any], holder: str = "frame") -> str:
+def no_such_column(name: Any, columns: list[Any], holder: str = "frame") -> str:
     """Say that a column is missing, what there is, and what may have been meant."""
     if not columns:
         return f"there is no column {name!r}: this {holder} has none. from_dataframe keeps a frame's columns"
@@ -143,10 +145,12 @@ def refuse_first(column: Column, is_bad: Iterable[bool], expected: str) -> None:
 
 
 def file_names(column: Column) -> list[str]:
-    """Turn a column into file names, refusing what is not a string and what is empty."""
-    names: list[str] = column.cells.tolist()
-    refuse_first(column, (not (isinstance(name, str) and name) for name in names), "a file name (str)")
-    return names
+    """Turn a column of texts or paths into file names, refusing what is neither and what is empty."""
+    cells = column.cells.tolist()
+    # Path("") is ".", which is no file's name.
+    is_bad = (not (isinstance(cell, str | os.PathLike) and cell and cell != Path()) for cell in cells)
+    refuse_first(column, is_bad, "a file name (str or Path)")
+    return [cell if type(cell) is str else os.fsdecode(cell) for cell in cells]
 
 
 def numbers_of(column: Column) -> Array:

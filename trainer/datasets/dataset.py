@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from feedline.common.errors import DatasetError
 from feedline.common.sample.companions import Role
+from feedline.common.signatures import suggests
 from feedline.trainer.datasets import folders, frames, rsna_csv, splits
 from feedline.trainer.datasets.annotations import coco, voc, yolo3, yolo_txt
 from feedline.trainer.datasets.annotations.voc import VOC_CLASSES
@@ -19,6 +20,22 @@ from feedline.trainer.datasets.table import SampleTable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_ELSEWHERE = "it is an argument of BatchSequence"
+_OF_SEQUENCES_ALONE = {
+    "batch_size": _ELSEWHERE,
+    "color_mode": _ELSEWHERE,
+    "image_size": _ELSEWHERE,
+    "interpolation": _ELSEWHERE,
+    "target_size": "it is image_size= of BatchSequence",
+    "rescale": "BatchSequence(transforms=[Rescaling(...)]) does it",
+}
+"""What Keras' functions of the same names take, and is said to a `BatchSequence` here."""
+
+_OF_SEQUENCES = {**_OF_SEQUENCES_ALONE, "shuffle": _ELSEWHERE, "seed": f"{_ELSEWHERE}, and of split()"}
+
+Path: TypeAlias = str | os.PathLike[str]
+"""The name of a file or folder."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -34,16 +51,17 @@ class ImageDataset(SampleTable):
     """
 
     @classmethod
+    @suggests(**_OF_SEQUENCES, dataframe="the frame is called frame=", subset="split(...) makes both sides")
     def from_dataframe(
         cls,
         frame: pd.DataFrame,
-        directory: str | os.PathLike[str] | None = None,
-        x_col: str | Sequence[str] = "filename",
-        y_col: str | Sequence[str] = "class",
+        directory: Path | None = None,
+        x_col: Any = "filename",
+        y_col: Any = "class",
         *,
         class_mode: str | None = "categorical",
-        weight_col: str | None = None,
-        classes: Sequence[str] | None = None,
+        weight_col: Any = None,
+        classes: Sequence[Any] | None = None,
         validate_filenames: bool = True,
     ) -> Self:
         """Make a dataset of a frame's rows, with the arguments of Keras' ``flow_from_dataframe``.
@@ -54,17 +72,18 @@ class ImageDataset(SampleTable):
             One row per sample.
         directory : path, optional
             What the file names are relative to.
-        x_col : str or sequence of str
-            Column of file names; several for models of several inputs.
-        y_col : str or sequence of str
+        x_col : str, int or sequence of them
+            Column of file names; several for models of several inputs. Numbers name the columns of a frame
+            without a header.
+        y_col : str, int or sequence of them
             Column of labels; several for "raw" and "multi_output", and of file names for "mask" and "image".
             Not read by "input" and None.
         class_mode : str or None
             "categorical", "binary", "sparse", "raw", "multi_output", "mask", "image", "input", None: see the
             table in `feedline.trainer.datasets.labels`.
-        weight_col : str, optional
+        weight_col : str or int, optional
             Column of sample weights, 0 or more.
-        classes : sequence of str, optional
+        classes : sequence of str, int or bool, optional
             Classes in the order of their indices; rows of others are left out. Default: those found, sorted.
         validate_filenames : bool
             Leave out rows without a file, with one warning. False: only producers see the images.
@@ -87,36 +106,40 @@ class ImageDataset(SampleTable):
         return replace(cls.of_parts(table), target_is_input=class_mode == "input")
 
     @classmethod
+    @suggests()
     def from_lists(
         cls,
-        paths: Sequence[str],
+        paths: Sequence[Path],
         labels: Any = None,
         *,
         weights: Any = None,
-        inputs: Sequence[Sequence[str]] = (),
-        target_images: Sequence[str] | None = None,
-        masks: Sequence[str] | None = None,
+        inputs: Sequence[Sequence[Path]] = (),
+        target_images: Sequence[Path] | None = None,
+        masks: Sequence[Path] | None = None,
         boxes: Sequence[Any] | None = None,
-        directory: str | os.PathLike[str] | None = None,
+        directory: Path | None = None,
+        class_names: Sequence[str] | None = None,
     ) -> Self:
         """Make a dataset of file names, labels and boxes as they are.
 
         Parameters
         ----------
-        paths : sequence of str
+        paths : sequence of path
             File names; whether they exist is not asked.
         labels : array-like, optional
-            Shape (N,) or (N, K), numbers.
+            Numbers of shape (N,) or (N, K), as they are; or class names of shape (N,), which become int32.
         weights : array-like, optional
             Shape (N,), 0 or more.
-        inputs : sequence of sequences of str
+        inputs : sequence of sequences of path
             File names of further inputs, each one for each path.
-        target_images, masks : sequence of str, optional
+        target_images, masks : sequence of path, optional
             File names of images to predict, and of images whose pixels are class numbers.
         boxes : sequence of array-like, optional
             One for each path, of shape (num_boxes, 5) as in the attribute; ``[]`` where there is none.
         directory : path, optional
             What the file names are relative to.
+        class_names : sequence of str, optional
+            In the order of their indices. Default: those that labels have, sorted, if labels are names.
 
         Raises
         ------
@@ -132,13 +155,14 @@ class ImageDataset(SampleTable):
         if isinstance(inputs, str) or not isinstance(inputs, Iterable) or any(one is None for one in inputs):
             raise DatasetError(f"inputs must be a list of lists of file names, got {inputs!r}")
         given = [*((Role.INPUT, names) for names in inputs), (Role.TARGET, target_images), (Role.MASK, masks)]
-        table = read_lists(paths, labels, weights, given, directory)
+        table = read_lists(paths, labels, weights, given, directory, class_names)
         return cls.of_parts(replace(table, boxes=boxes))
 
     @classmethod
+    @suggests(**_OF_SEQUENCES_ALONE)
     def from_directory(
         cls,
-        directory: str | os.PathLike[str],
+        directory: Path,
         *,
         labels: str | None = "inferred",
         label_mode: str | None = "int",
@@ -194,10 +218,11 @@ class ImageDataset(SampleTable):
         return sides if len(sides) > 1 else sides[0]
 
     @classmethod
+    @suggests()
     def from_coco(
         cls,
-        path: str | os.PathLike[str],
-        directory: str | os.PathLike[str] | None = None,
+        path: Path,
+        directory: Path | None = None,
         *,
         crowds: bool = False,
     ) -> Self:
@@ -225,9 +250,10 @@ class ImageDataset(SampleTable):
         return cls.of_parts(coco.read_coco(path, directory, crowds=crowds))
 
     @classmethod
+    @suggests()
     def from_voc(
         cls,
-        directory: str | os.PathLike[str],
+        directory: Path,
         image_set: str | None = "trainval",
         *,
         class_names: Sequence[str] = VOC_CLASSES,
@@ -254,10 +280,11 @@ class ImageDataset(SampleTable):
         return cls.of_parts(voc.read_voc(directory, image_set, class_names=class_names, difficult=difficult))
 
     @classmethod
+    @suggests()
     def from_yolo3_annotations(
         cls,
-        path: str | os.PathLike[str],
-        directory: str | os.PathLike[str] | None = None,
+        path: Path,
+        directory: Path | None = None,
         *,
         class_names: Sequence[str] | None = None,
     ) -> Self:
@@ -281,10 +308,11 @@ class ImageDataset(SampleTable):
         return cls.of_parts(yolo3.read_yolo3(path, directory, class_names=class_names))
 
     @classmethod
+    @suggests()
     def from_yolo_txt(
         cls,
-        images: str | os.PathLike[str],
-        labels: str | os.PathLike[str] | None = None,
+        images: Path,
+        labels: Path | None = None,
         *,
         class_names: Sequence[str] | None = None,
     ) -> Self:
@@ -308,10 +336,11 @@ class ImageDataset(SampleTable):
         return cls.of_parts(yolo_txt.read_yolo_txt(images, labels, class_names=class_names))
 
     @classmethod
+    @suggests()
     def from_rsna_csv(
         cls,
-        csv: str | os.PathLike[str],
-        directory: str | os.PathLike[str],
+        csv: Path,
+        directory: Path,
         extension: str = "dcm",
         *,
         validate_filenames: bool = True,

@@ -29,25 +29,24 @@ def existing(paths: Sequence[str], directory: str | None) -> npt.NDArray[np.bool
     return found
 
 
+def absolute(directory: str | None) -> str:
+    """Where a directory is, or the current one for None, whatever ``os.chdir`` does later."""
+    path = Path(directory or "").absolute()
+    return str(path.resolve() if ".." in path.parts else path)
+
+
 def relative(paths: Sequence[str], directory: str | None) -> list[str]:
     """Name files that lie in `directory` relative to it; others stay as they are."""
     if directory is None:
         return list(paths)
-    prefix = f"{Path(directory).absolute()}/"
-    return [path.removeprefix(prefix) for path in paths]
+    # As it is named, and where it really is: file names may have been found by either.
+    named = (str(Path(directory).absolute()), absolute(directory), str(Path(directory).resolve()))
+    prefixes = [f"{name.rstrip('/')}/" for name in named]
+    return [_without(prefixes, path) if path.startswith("/") else path for path in paths]
 
 
-def hint_for_missing(path: str, directory: str | None) -> str:
-    """Guess why `path` is missing: another ending, or a directory that is named twice."""
-    wanted = Path(directory or "", path)
-    if directory is not None and Path(path).is_file():
-        return f". {path!r} exists without the directory: leave directory= out"
-    endings = sorted(e.name for e in entries(wanted.parent) if e.name.startswith(wanted.name + "."))
-    if endings:
-        return f". {endings[0]!r} exists: append {endings[0][len(wanted.name) :]!r} to the file names"
-    if not wanted.parent.is_dir():
-        return f". There is no directory {str(wanted.parent)!r}"
-    return ""
+def _without(prefixes: Sequence[str], path: str) -> str:
+    return next((path.removeprefix(prefix) for prefix in prefixes if path.startswith(prefix)), path)
 
 
 def entries(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -6,9 +6,8 @@ The images and their order are Keras': class by class, within a class sorted by 
 from __future__ import annotations
 
 import os
-import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -17,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.errors import ConfigurationError, DatasetError
+from feedline.common.lookalikes import alike, differences
+from feedline.common.notices import warn
 from feedline.trainer.datasets.columns import Array, Parts
 from feedline.trainer.datasets.files import entries
 from feedline.trainer.datasets.labels import class_targets
-
-IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
-"""File names that count as images in a folder, in upper or lower case: those that Keras takes."""
+from feedline.trainer.datasets.walk import IMAGE_SUFFIXES, Walk, is_hidden
 
 _CLASS_MODES = {"int": "sparse", "categorical": "categorical", "binary": "binary"}
 """What a ``label_mode`` is called where ``class_mode`` is meant."""
@@ -78,10 +77,12 @@ def read_folder(request: FolderRequest) -> Parts:
     """Find the images of a folder and, unless there are none, their labels."""
     _check_directory(request.directory)
     names = _class_folders(request) if request.is_labelled else [""]
-    by_class = [_images_under(request, name) for name in names]
+    walk = Walk(request.directory, request.follow_links)
+    by_class = [walk.images_under(name) for name in names]
     paths = [path for paths in by_class for path in paths]
     if not paths:
         _refuse_no_images(request)
+    walk.left_out.report(request.directory)
     if not request.is_labelled:
         return Parts(paths, directory=request.directory)
     _warn_of_empty(
@@ -95,38 +96,17 @@ def read_folder(request: FolderRequest) -> Parts:
 def _class_folders(request: FolderRequest) -> list[str]:
     """Names of the class folders, hidden ones left out, in the order of their indices."""
     is_class = (entry for entry in entries(Path(request.directory)) if entry.is_dir())
-    folders = sorted(entry.name for entry in is_class if not entry.name.startswith("."))
+    folders = sorted(entry.name for entry in is_class if not is_hidden(entry.name))
     if not folders:
         _refuse_no_folders(request.directory)
     if request.class_names is None:
         return folders
     names = list(request.class_names)
     if not names or len(set(names)) != len(names) or not set(names) <= set(folders):
-        raise DatasetError(f"class_names must be different folders of {folders}, got {names}")
+        pair = alike([*folders, *names])
+        hint = "" if pair is None else f": {pair[0]!r} and {pair[1]!r} differ in {differences(*pair)}"
+        raise DatasetError(f"class_names must be different folders of {folders}, got {names}{hint}")
     return names
-
-
-def _images_under(request: FolderRequest, folder: str) -> list[str]:
-    """List the images in `folder` and below, relative to the directory."""
-    return [
-        f"{root}{name}"
-        for root, names in _walk(request, folder)
-        for name in sorted(names)
-        if name.lower().endswith(IMAGE_SUFFIXES)
-    ]
-
-
-def _walk(request: FolderRequest, folder: str) -> Iterator[tuple[str, list[str]]]:
-    """Visit each folder, given as the prefix of its files relative to the directory."""
-
-    def refuse(error: OSError) -> NoReturn:
-        raise DatasetError(f"cannot list {error.filename!r}: {error.strerror}") from error
-
-    top = Path(request.directory, folder)
-    walked = os.walk(str(top), onerror=refuse, followlinks=request.follow_links)
-    for root, _, names in sorted(walked, key=lambda visited: visited[0]):
-        below = Path(folder, Path(root).relative_to(top))
-        yield f"{below}/" if below.parts else "", names
 
 
 def _targets(codes: npt.NDArray[np.intp], label_mode: str | None, names: list[str]) -> tuple[Array, ...]:
@@ -149,7 +129,7 @@ def _refuse_no_folders(directory: str) -> NoReturn:
 
 def _refuse_no_images(request: FolderRequest) -> NoReturn:
     """Say what there is instead of images."""
-    names = (name for _, names in _walk(request, "") for name in names)
+    names = (name for _, _, names in os.walk(request.directory) for name in names)
     suffixes = Counter(Path(name).suffix.lower() or "without a suffix" for name in names)
     held = ", ".join(f"{num:,} files {suffix}" for suffix, num in suffixes.most_common(5)) or "no files"
     raise DatasetError(
@@ -161,6 +141,4 @@ def _refuse_no_images(request: FolderRequest) -> NoReturn:
 def _warn_of_empty(directory: str, names: list[str]) -> None:
     """Name class folders without images: they stay classes, so that indices do not move."""
     if names:
-        warnings.warn(
-            f"no images in the class folders {names} of {directory!r}; they stay classes", stacklevel=4
-        )
+        warn(f"no images in the class folders {names} of {directory!r}; they stay classes")

@@ -6,8 +6,7 @@ pandas is never imported here: whoever hands a frame over has imported it.
 from __future__ import annotations
 
 import sys
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.errors import ConfigurationError, DatasetError
+from feedline.common.notices import warn
 from feedline.common.sample.companions import Role
 from feedline.trainer.datasets import files
 from feedline.trainer.datasets.columns import (
@@ -36,9 +36,14 @@ from feedline.trainer.datasets.labels import (
     Targets,
     targets_from_columns,
 )
+from feedline.trainer.datasets.missing import hint_for_missing
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+Names = Any
+"""The name of a column, a text or, of a frame without a header, a number; or a list of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,9 @@ class FrameRequest:
     """
 
     directory: str | None
-    x_col: str | Sequence[str]
-    y_col: str | Sequence[str]
-    weight_col: str | None
+    x_col: Names
+    y_col: Names
+    weight_col: Any
     class_mode: str | None
     classes: Sequence[str] | None
 
@@ -68,7 +73,7 @@ class FrameRequest:
         """Refuse what cannot work, and arguments that do not go together."""
         if self.class_mode not in CLASS_MODES:
             raise ConfigurationError(f"class_mode must be one of {CLASS_MODES}, got {self.class_mode!r}")
-        if not self.x_col:
+        if not _listed(self.x_col) or self.x_col in ("", None):
             raise ConfigurationError(f"x_col must be the name of a column, or several, got {self.x_col!r}")
         self._check_label_columns()
         self._check_classes()
@@ -83,7 +88,7 @@ class FrameRequest:
                 f'class_mode="{self.class_mode}" takes one label column, got y_col={self.y_col!r}. '
                 'Use "raw" for one array of several columns, "multi_output" for several arrays'
             )
-        if self.class_mode == "multi_output" and isinstance(self.y_col, str):
+        if self.class_mode == "multi_output" and not _is_list(self.y_col):
             raise ConfigurationError(f'class_mode="multi_output" takes a list, got y_col={self.y_col!r}')
 
     def _check_classes(self) -> None:
@@ -93,8 +98,8 @@ class FrameRequest:
             raise ConfigurationError(
                 f"classes has no meaning with class_mode={self.class_mode!r}: leave it out"
             )
-        is_list = not isinstance(self.classes, str) and len(self.classes)
-        if not is_list or not all(isinstance(name, str) for name in self.classes):
+        is_list = _is_list(self.classes) and len(self.classes)
+        if not is_list or not all(isinstance(name, str | int | np.integer) for name in self.classes):
             raise ConfigurationError(f"classes must be a list of class names, got {self.classes!r}")
 
     @property
@@ -150,8 +155,12 @@ def read_frame(frame: pd.DataFrame, request: FrameRequest, *, validate_filenames
     )
 
 
-def _listed(columns: str | Sequence[str]) -> list[str]:
-    return [columns] if isinstance(columns, str) else list(columns)
+def _is_list(columns: Names) -> bool:
+    return isinstance(columns, Iterable) and not isinstance(columns, str)
+
+
+def _listed(columns: Names) -> list[Any]:
+    return list(columns) if _is_list(columns) else [columns]
 
 
 def _targets(frame: pd.DataFrame, request: FrameRequest, rows: npt.NDArray[np.intp]) -> Targets:
@@ -168,16 +177,16 @@ def _weights(
     return weights_of(_column(frame, request.weight_col, rows))
 
 
-def _column(frame: pd.DataFrame, name: str, rows: npt.NDArray[np.intp]) -> Column:
+def _column(frame: pd.DataFrame, name: Any, rows: npt.NDArray[np.intp]) -> Column:
     """Take one column without missing cells."""
     column = replace(Column.of(name, frame[name].to_numpy()[rows]), rows=rows)
     refuse_first(column, frame[name].isna().to_numpy()[rows], "a value: drop the row or fill it in")
     return column
 
 
-def _all_columns(frame: pd.DataFrame, rows: npt.NDArray[np.intp]) -> dict[str, Array]:
+def _all_columns(frame: pd.DataFrame, rows: npt.NDArray[np.intp]) -> dict[Any, Array]:
     """Keep what a later split may group by; a column whose name occurs twice cannot be named."""
-    names = [name for name in frame.columns[~frame.columns.duplicated(keep=False)] if isinstance(name, str)]
+    names = frame.columns[~frame.columns.duplicated(keep=False)].tolist()
     return {name: _without_na(frame[name])[rows] for name in names}
 
 
@@ -190,24 +199,24 @@ def _without_na(series: pd.Series[Any]) -> Array:
     return values
 
 
-def _present(column: str, names: list[str], directory: str | None) -> npt.NDArray[np.bool_]:
+def _present(column: Any, names: list[str], directory: str | None) -> npt.NDArray[np.bool_]:
     """Mark files that exist; warn of a few that do not, refuse if none does."""
     found = files.existing(names, directory)
+    if found.all():
+        return found
+    hint = hint_for_missing(names[int(np.argmin(found))], directory)
     where = f"column {column!r} exists under directory={directory!r}"
     if not found.any():
         tried = str(Path(directory or "", names[0]))
-        hint = files.hint_for_missing(names[0], directory)
         raise DatasetError(
             f"none of the {len(names):,} files in {where}; the first one tried was {tried!r}{hint}. "
             "If only producers can see the images, pass validate_filenames=False"
         )
-    if not found.all():
-        missing = [names[place] for place in np.flatnonzero(~found)]
-        warnings.warn(
-            f"left out {len(missing):,} of {len(names):,} rows because no file of that name in {where}; "
-            f"the first are {missing[:3]}",
-            stacklevel=4,
-        )
+    missing = [names[place] for place in np.flatnonzero(~found)]
+    warn(
+        f"left out {len(missing):,} of {len(names):,} rows because no file of that name in {where}; "
+        f"the first are {missing[:3]}{hint}"
+    )
     return found
 
 
@@ -219,6 +228,11 @@ def _check_frame(frame: Any) -> None:
         )
     if not len(frame):
         raise DatasetError("the frame has no rows")
+    if frame.columns.nlevels > 1:
+        raise DatasetError(
+            f"the columns of the frame have {frame.columns.nlevels} levels, such as {frame.columns[0]!r}:"
+            " give each one name, such as by frame.columns = ['_'.join(names) for names in frame.columns]"
+        )
 
 
 def _check_columns(frame: pd.DataFrame, request: FrameRequest) -> None:

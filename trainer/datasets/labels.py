@@ -13,13 +13,14 @@ image           file name, one column or several      (N, height, width, channel
 input           none                                  none: the target is the image
 None            none                                  none
 ==============  ====================================  ==============================================
+
+Classes may be whole numbers from 0 on, or true and false, instead of names.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -28,6 +29,8 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.errors import DatasetError
+from feedline.common.lookalikes import alike, differences
+from feedline.common.notices import warn
 from feedline.common.sample.companions import Role
 from feedline.trainer.datasets.columns import Array, Column, numbers_of, refuse_first, stacked
 
@@ -95,39 +98,116 @@ def class_targets(codes: npt.NDArray[np.intp], class_mode: str, class_names: Seq
     return codes.astype(np.int32)
 
 
-def _named_targets(column: Column, class_mode: str, classes: Sequence[str] | None) -> Targets:
+def numbered(column: Column, class_names: Sequence[str]) -> npt.NDArray[np.int32]:
+    """Class names as their places in `class_names`, shape (num_rows,).
+
+    Raises
+    ------
+    DatasetError
+        If one is not in it; quotes it.
+    """
+    places = {name: place for place, name in enumerate(class_names)}
+    cells = column.cells.tolist()
+    shown = f"{list(class_names[:8])}{' and more' if len(class_names) > 8 else ''}"
+    refuse_first(column, (cell not in places for cell in cells), f"one of the classes {shown}")
+    return np.fromiter((places[cell] for cell in cells), np.int32, len(cells))
+
+
+def warn_of_alike(names: Sequence[str], what: str) -> None:
+    """Warn of two classes whose names look the same: one was meant."""
+    pair = alike(names)
+    if pair is not None:
+        warn(
+            f"{what} {pair[0]!r} and {pair[1]!r} are two, and their names differ only in {differences(*pair)}"
+        )
+
+
+def are_names(column: Column) -> bool:
+    """Whether all cells are texts."""
+    return column.cells.ndim == 1 and all(isinstance(cell, str) for cell in column.cells.tolist())
+
+
+def _named_targets(column: Column, class_mode: str, classes: Sequence[Any] | None) -> Targets:
     """Targets of class names; rows of classes that were not chosen are left out, as Keras does."""
     owners, labels = _flat_labels(column, class_mode)
-    names = sorted(set(labels)) if classes is None else list(dict.fromkeys(classes))
-    places = {name: place for place, name in enumerate(names)}
+    found = _classes_in(column, labels) if classes is None else list(dict.fromkeys(classes))
+    places = {name: place for place, name in enumerate(found)}
     codes = np.fromiter((places.get(label, -1) for label in labels), np.intp, len(labels))
     keep = _kept(owners, codes, len(column.cells), classes)
+    names = [str(name) for name in found]
     if classes is not None:
-        _report_choice(column, labels, names, keep)
+        _report_choice(column, labels, found, keep)
     if class_mode == "categorical":
         hot = _hot(owners[codes >= 0], codes[codes >= 0], (len(keep), len(names)))
         return Targets((hot[keep],), names, keep)
     return Targets((class_targets(codes[keep], class_mode, names),), names, keep)
 
 
-def _flat_labels(column: Column, class_mode: str) -> tuple[npt.NDArray[np.intp], list[str]]:
+def _flat_labels(column: Column, class_mode: str) -> tuple[npt.NDArray[np.intp], list[Any]]:
     """Every label of every row with the row it belongs to; a row of a list has several, or none."""
     cells = column.cells.tolist()
     may_be_list = class_mode == "categorical"
     kind = "a class name, or a list of them" if may_be_list else "a class name"
-    expected = f'{kind} (str), as class_mode="{class_mode}" takes. For numbers as they are use "raw"'
+    expected = (
+        f'{kind} (str, or whole numbers throughout), as class_mode="{class_mode}" takes. For numbers as they'
+        ' are use "raw"'
+    )
     if all(isinstance(cell, str) for cell in cells):
+        _warn_of_joined(column, cells)
         return np.arange(len(cells)), cells
-    refuse_first(column, _not_names(cells, may_be_list), expected)
-    lists = [[cell] if isinstance(cell, str) else list(cell) for cell in cells]
+    lists = [list(cell) if may_be_list and isinstance(cell, _LISTS) else [cell] for cell in cells]
+    first = next(chain.from_iterable(lists), "")
+    refuse_first(column, (not all(_is_like(first, name) for name in names) for names in lists), expected)
     owners = np.repeat(np.arange(len(lists)), [len(names) for names in lists])
     return owners, list(chain.from_iterable(lists))
 
 
-def _not_names(cells: list[Any], may_be_list: bool) -> Iterator[bool]:
-    for cell in cells:
-        names = cell if may_be_list and isinstance(cell, list | tuple) else [cell]
-        yield not all(isinstance(name, str) for name in names)
+_LISTS = (list, tuple, set, frozenset, np.ndarray)
+"""What several classes of one sample may come in; files of parquet give arrays."""
+
+_WHOLE = (int, np.integer)
+_BOOLS = (bool, np.bool_)
+
+
+def _is_like(first: Any, name: Any) -> bool:
+    """Whether both are texts, both whole numbers, or both true or false."""
+    for kind in (str, _BOOLS, _WHOLE):
+        if isinstance(first, kind):
+            return isinstance(name, kind) and (kind is _BOOLS or not isinstance(name, _BOOLS))
+    return False
+
+
+def _classes_in(column: Column, labels: Sequence[Any]) -> list[Any]:
+    """The classes that there are, in the order of their indices; a number is its own index."""
+    found = sorted(set(labels))
+    if not found or isinstance(found[0], str):
+        warn_of_alike(found, f"the classes in {column.name!r}")
+        return found
+    if isinstance(found[0], _BOOLS):
+        return [False, True]
+    if found != list(range(len(found))):
+        shown = f"{found[:8]}"[:-1] + (", …]" if len(found) > 8 else "]")
+        raise DatasetError(
+            f"the classes in {column.name!r} are the numbers {shown}, which do not go from 0 on without gaps:"
+            f" pass classes=range({max(0, found[-1]) + 1}) to have each number as its index, or classes="
+            " with those there are, to have their places in it"
+        )
+    return found
+
+
+def _warn_of_joined(column: Column, cells: Sequence[str]) -> None:
+    """Warn of cells like ``"a,b"`` if what they are made of occurs elsewhere, too: lists were meant."""
+    different = set(cells)
+    for mark in ",;|":
+        joined = [cell for cell in sorted(different) if mark in cell]
+        seen = Counter(part.strip() for cell in different for part in cell.split(mark))
+        suspect = next((c for c in joined if all(seen[part.strip()] > 1 for part in c.split(mark))), None)
+        if suspect is not None:
+            warn(
+                f"{suspect!r} in {column.name!r} is taken for the name of one class. If a sample has several,"
+                f" make lists of them: frame[{column.name!r}] = frame[{column.name!r}].str.split({mark!r})"
+            )
+            return
 
 
 def _kept(
@@ -142,7 +222,7 @@ def _kept(
     return np.bincount(owners[codes >= 0], minlength=num_rows) > 0
 
 
-def _report_choice(column: Column, labels: list[str], names: list[str], keep: npt.NDArray[np.bool_]) -> None:
+def _report_choice(column: Column, labels: list[Any], names: list[Any], keep: npt.NDArray[np.bool_]) -> None:
     """Warn of what looks like a misspelt class: one without samples, while other rows are left out."""
     seen = Counter(labels)
     others = [label for label in seen if label not in names]
@@ -150,10 +230,9 @@ def _report_choice(column: Column, labels: list[str], names: list[str], keep: np
     if not keep.any():
         raise DatasetError(f"no row of {column.name!r} has one of classes={names}; it has {others[:5]}")
     if others and unused:
-        warnings.warn(
+        warn(
             f"no sample has the classes {unused[:5]} of classes=, while {int((~keep).sum())} rows are "
             f"left out whose classes are not in it, such as {others[:5]}",
-            stacklevel=7,
         )
 
 

@@ -7,12 +7,14 @@ promises for ever, and are only ever sorted (stably): a split made today is made
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from feedline.common.draws import Purpose, raw
 from feedline.common.errors import ConfigurationError, DatasetError
+from feedline.common.signatures import suggests
 from feedline.trainer.datasets.columns import Array, Column, codes_of, column_named
 from feedline.trainer.datasets.table import D
 
@@ -20,12 +22,13 @@ Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.intp]
 
 
+@suggests()
 def split(
     dataset: D,
     validation_split: float,
     seed: int = 0,
     *,
-    group_col: str | None = None,
+    group_col: Any = None,
     stratify: bool = False,
 ) -> tuple[D, D]:
     """Hold samples out for validation.
@@ -38,7 +41,7 @@ def split(
         Share of the samples to hold out, strictly between 0 and 1, rounded down as Keras does.
     seed : int
         Which samples are drawn.
-    group_col : str, optional
+    group_col : str or int, optional
         Column whose equal values (slices of one patient) stay together, and shift the share a little.
     stratify : bool
         Hold out the same share of each class. Not with `group_col`: a group may have several.

@@ -13,6 +13,7 @@ from feedline.common.errors import DatasetError
 from feedline.common.sample.companions import Role
 from feedline.trainer.datasets.boxes import checked_boxes
 from feedline.trainer.datasets.columns import Array, Parts, check_lengths, check_targets, row_numbers
+from feedline.trainer.datasets.files import absolute
 from feedline.trainer.datasets.further import FurtherImages
 from feedline.trainer.datasets.stacks import Stacks
 
@@ -26,7 +27,9 @@ class SampleTable:
     paths : sequence of str
         One file per sample: relative to `directory` where there is one, else as given.
     directory : str or None
-        What the paths are relative to.
+        What the paths are relative to, as it was given; None: the current directory.
+    root : str
+        The same, absolute: found when the table is made, so that a later ``os.chdir`` changes nothing.
     targets : tuple of ndarray
         Each (num_samples, ...), of a dtype in `feedline.common.batch.layout.DTYPES`; several for
         "multi_output".
@@ -34,8 +37,8 @@ class SampleTable:
         Shape (num_samples,), one sample weight each.
     class_names : list of str or None
         In the order of their indices.
-    columns : dict of str to ndarray
-        The frame's columns, each of shape (num_samples,), to split by.
+    columns : dict of object to ndarray
+        The frame's columns by their names, each of shape (num_samples,), to split by.
     target_is_input : bool
         The target is the image itself, as for an autoencoder.
     further : tuple of FurtherImages
@@ -52,15 +55,17 @@ class SampleTable:
     targets: tuple[Array, ...] = ()
     weights: npt.NDArray[np.float32] | None = None
     class_names: list[str] | None = None
-    columns: dict[str, Array] = field(default_factory=dict)
+    columns: dict[Any, Array] = field(default_factory=dict)
     target_is_input: bool = False
     further: tuple[FurtherImages, ...] = ()
     boxes: Sequence[Array] | None = None
     stacks: Stacks | None = None
+    root: str = ""
 
     def __post_init__(self) -> None:
         """Check that there is one of everything per sample."""
         object.__setattr__(self, "paths", tuple(self.paths))
+        object.__setattr__(self, "root", self.root or absolute(self.directory))
         if not self.paths:
             raise DatasetError("a dataset needs at least one sample, got none")
         check_targets(self.targets, len(self))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from feedline.common.errors import BatchError, StarvedError
-from feedline.trainer.dispatch.books import Books, Demand, Work
+from feedline.common.wire.protocol import Failure, FailureKind
+from feedline.trainer.dispatch.books import Books, Demand, Peer, Work
 from feedline.trainer.dispatch.instructions import Deliver, Reject
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.slots import SlotEvent
@@ -13,6 +15,10 @@ from feedline.trainer.plan.epochs import StepKey
 
 NEXT_NOTE_S = 30.0
 """Seconds between two log lines about the same wait, after the first."""
+
+
+NUM_SHOWN = 8
+"""Samples of a step that a text names."""
 
 
 class Answers:
@@ -41,6 +47,18 @@ class Answers:
         work.ledger.apply(key, StepEvent.DELIVER)
         work.demands.pop(key, None)
         self._books.out.append(Deliver(work.job_id, key, slot, copy))
+
+    def told(self, peer: Peer, failure: Failure) -> str:
+        """What is said of a failure: of a file in one line, of code of users with its traceback."""
+        # What is said of a Sequence begins with its name already, which stands for a file here.
+        named = "" if failure.text.startswith(failure.path) else f"{failure.path}: "
+        text = f"{named}{failure.text} (producer {peer.name})"
+        whole = f"{text}\n{failure.traceback}".rstrip()
+        if failure.kind is FailureKind.BUILD:
+            return whole
+        if failure.traceback:
+            self._books.note(logging.INFO, whole)
+        return text
 
     def fail(self, work: Work, key: StepKey, text: str) -> None:
         """A step cannot be built: tell whoever waits for it, now or when it is asked for."""
@@ -78,7 +96,7 @@ class Answers:
         """Say that a wait is long, or end it."""
         if now < min(demand.until, demand.next_note_at):
             return
-        text = f"waiting {now - demand.since:.0f} s for {key}: {self._why(work, key)}"
+        text = f"waiting {now - demand.since:.0f} s for {key}: {self._why(work, key, now)}"
         if now >= demand.until:
             del work.demands[key]
             self._books.out.append(Reject(work.job_id, key, StarvedError(text)))
@@ -86,10 +104,32 @@ class Answers:
             demand.next_note_at = now + NEXT_NOTE_S
             self._books.note(logging.WARNING, text)
 
-    def _why(self, work: Work, key: StepKey) -> str:
+    def _why(self, work: Work, key: StepKey, now: float) -> str:
         if not self._books.peers:
             return f"no producer is connected. {self._advice}"
         lease = work.leased.get(key)
         if lease is not None:
             return f"producer {self._books.peers[lease.slot.producer_id].name} works on it"
+        silent = self._silent(work, key, now)
+        if silent:
+            return (
+                f"{silent}, and has not answered. Reading a file or code of yours may take long, or hang; it"
+                f" is made of {_some(work.samples_of(key))}"
+            )
         return f"none of the producers {', '.join(self._books.producer_names)} takes it. {self._advice}"
+
+    def _silent(self, work: Work, key: StepKey, now: float) -> str:
+        """Who was given the step, and not heard of for so long that it was to go to another."""
+        held = [
+            f"producer {peer.name} has had it for {now - lease.leased_at:.0f} s"
+            for peer in self._books.peers.values()
+            for lease in peer.leases.values()
+            if lease.overdue and (lease.slot.job_id, lease.key) == (work.job_id, key)
+        ]
+        return " and ".join(held)
+
+
+def _some(samples: Sequence[str]) -> str:
+    """The first samples of a step, and how many more there are."""
+    more = len(samples) - NUM_SHOWN
+    return ", ".join(samples[:NUM_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -167,7 +167,7 @@ class Dispatcher:
         if work is None or (lease.void and lease.key in work.leased):
             return self._feed(now)
         self._leases.end(work, lease)
-        text = f"{failure.path}: {failure.text} (producer {peer.name})\n{failure.traceback}".rstrip()
+        text = self._answers.told(peer, failure)
         if failure.kind is FailureKind.READ:
             self._leases.plan_again(work, lease.key)
             record = work.ledger.record(lease.key)

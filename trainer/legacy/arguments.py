@@ -13,6 +13,18 @@ WORKERS, MAX_QUEUE_SIZE = 1, 10
 """Keras 2's defaults. They change nothing: a sequence keeps the numbers that it has."""
 
 
+OF_KERAS_1: dict[str, str] = {
+    "samples_per_epoch": "it is steps_per_epoch, in batches: the samples divided by batch_size, rounded up",
+    "nb_epoch": "it is called epochs",
+    "nb_val_samples": "it is validation_steps, in batches",
+    "val_samples": "it is called steps, in batches",
+    "nb_worker": "it is called workers",
+    "max_q_size": "it is called max_queue_size",
+    "pickle_safe": "it is called use_multiprocessing",
+}
+"""Arguments that Keras 2 renamed and took all the same, with a warning."""
+
+
 def steps_of(name: str, steps: float | None) -> int | None:
     """Round a number of batches up, as Keras 2 did: old scripts pass ``len(ids) / batch_size``."""
     if steps is None:

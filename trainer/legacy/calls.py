@@ -10,10 +10,18 @@ from contextlib import ExitStack
 from typing import Any
 
 from feedline.common.arguments import whole
-from feedline.trainer.legacy.arguments import MAX_QUEUE_SIZE, WORKERS, class_weights, epochs_to_validate
+from feedline.common.signatures import suggests
+from feedline.trainer.legacy.arguments import (
+    MAX_QUEUE_SIZE,
+    OF_KERAS_1,
+    WORKERS,
+    class_weights,
+    epochs_to_validate,
+)
 from feedline.trainer.legacy.feeds import Supply, judged, training, validation, warn_of_others
 
 
+@suggests(**OF_KERAS_1)
 def fit_generator(
     model: Any,
     generator: Any,
@@ -94,6 +102,7 @@ def fit_generator(
         )
 
 
+@suggests(**OF_KERAS_1)
 def evaluate_generator(
     model: Any,
     generator: Any,
@@ -121,6 +130,7 @@ def evaluate_generator(
         return model.evaluate(feed.data, steps=feed.steps, callbacks=callbacks, verbose=verbose)
 
 
+@suggests(**OF_KERAS_1)
 def predict_generator(
     model: Any,
     generator: Any,

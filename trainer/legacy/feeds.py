@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from feedline.common.arguments import whole
 from feedline.common.errors import ConfigurationError
+from feedline.common.notices import warn
 from feedline.trainer.dispatch.slots import MIN_SLOTS
 from feedline.trainer.legacy.arguments import MAX_QUEUE_SIZE, WORKERS, steps_of
 from feedline.trainer.legacy.endless import Endless
@@ -123,11 +123,10 @@ def warn_of_others(**data: Any) -> None:
     ours = (ServedSequence, tuple, list, type(None))
     others = [f"{name} ({type(one).__name__})" for name, one in data.items() if not isinstance(one, ours)]
     if others:
-        warnings.warn(
+        warn(
             f"given to Keras as it is: {' and '.join(others)}. It runs in this process; workers,"
             " max_queue_size and use_multiprocessing mean nothing to it. A DataGenerator or BatchSequence has"
             " producers",
-            stacklevel=3,
         )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +15,9 @@ from feedline.common.declarations.base import Transform
 from feedline.common.declarations.color import Rescaling
 from feedline.common.errors import ConfigurationError
 from feedline.common.sample.image import ColorMode
+from feedline.common.signatures import refuse_unknown
 from feedline.trainer.datasets.dataset import ImageDataset
-from feedline.trainer.legacy.labels import labels_in_order
+from feedline.trainer.legacy.labels import class_names_of, labels_in_order
 from feedline.trainer.sequences.batch_sequence import BatchSequence
 
 _SCALES: dict[str | None, tuple[str, tuple[Transform, ...]]] = {
@@ -31,6 +33,27 @@ _COLORS = {1: ColorMode.GRAYSCALE, 3: ColorMode.RGB, 4: ColorMode.RGBA}
 
 _OURS = {"image_size": "img_size", "color_mode": "n_channels", "dtype": "scale", "dataset": "list_IDs"}
 """Arguments of a `BatchSequence` that have another name here."""
+
+
+_REMEDY = (
+    "Leave the __init__ and the on_epoch_end of the usual generator out; an __init__ that is needed"
+    " begins with super().__init__(list_IDs, labels, batch_size=..., ...), and sets none of that again"
+)
+
+_HINTS = {
+    "augment": "say with transforms=[RandomFlip(), ...] how",
+    "augmentation": "say with transforms=[RandomFlip(), ...] how",
+    "img_path": "it is called img_dir",
+    "image_dir": "it is called img_dir",
+    "path": "it is called img_dir",
+    "num_classes": "it is called n_classes",
+    "num_channels": "it is called n_channels",
+    "to_fit": "leave labels out for batches of images alone",
+    "preprocess": "say with scale= and transforms= what happens to images",
+    "preprocessing_function": "PythonTransform('my_module:my_function') among transforms= calls it",
+    "pickle_safe": "leave it out, producers are processes anyway",
+}
+"""Names that generators of this kind have elsewhere."""
 
 
 class DataGenerator(BatchSequence):
@@ -106,11 +129,13 @@ class DataGenerator(BatchSequence):
             raise ConfigurationError(f"list_IDs must be a list of IDs, got {list_IDs!r}")
         self.list_IDs = list(list_IDs)
         self.batch_size, self.img_size, self.n_channels = batch_size, shape.size, shape.n_channels
+        self.img_dir, self.ext, self.shuffle, self.n_classes = img_dir, ext, shuffle, n_classes
         self.label_columns = None if not hasattr(labels, "columns") else list(labels.columns)
         dtype, scaling = _scaling(scale)
         targets = labels_in_order(self.list_IDs, labels, n_classes)
         files = [f"{name}{ext}" for name in self.list_IDs]
-        dataset = ImageDataset.from_lists(files, targets, directory=img_dir)
+        names = class_names_of(labels)
+        dataset = ImageDataset.from_lists(files, targets, directory=img_dir, class_names=names)
         super().__init__(
             dataset,
             batch_size=batch_size,
@@ -132,10 +157,33 @@ class DataGenerator(BatchSequence):
                 " keras.utils.Sequence"
             )
 
+    def __getattr__(self, name: str) -> Any:
+        """Nothing is there before the constructor has run: an ``__init__`` of a subclass may not call it."""
+        if name.startswith("_") and not name.startswith("__") and "_end" not in vars(self):
+            raise ConfigurationError(f"{type(self).__name__}.__init__ does not call ours. {_REMEDY}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     @property
     def indexes(self) -> npt.NDArray[np.intp]:
         """Places in `list_IDs` in the order of delivery of the present epoch, shape (num_samples,)."""
         return self._plan.order(self._binding.epoch)
+
+    @indexes.setter
+    def indexes(self, _: Any) -> NoReturn:
+        why = "shuffle= and seed= say in which order samples come"
+        raise ConfigurationError(
+            f"{type(self).__name__} sets self.indexes, which cannot be: {why}. {_REMEDY}"
+        )
+
+    @property
+    def labels(self) -> Any:
+        """As of a `BatchSequence`."""
+        return super().labels
+
+    @labels.setter
+    def labels(self, _: Any) -> NoReturn:
+        why = "producers deliver those that the constructor was given"
+        raise ConfigurationError(f"{type(self).__name__} sets self.labels, which cannot be: {why}. {_REMEDY}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,5 +229,8 @@ def _scaling(scale: str | None) -> tuple[str, tuple[Transform, ...]]:
 
 
 def _refuse_other_names(options: dict[str, Any]) -> None:
+    own, base = (inspect.signature(one.__init__).parameters for one in (DataGenerator, BatchSequence))
+    known = [*dict.fromkeys([*own, *base, *options.keys() & _OURS.keys()])]
+    refuse_unknown("DataGenerator", options, [name for name in known if name != "options"], _HINTS)
     for name in options.keys() & _OURS.keys():
         raise ConfigurationError(f"a DataGenerator has {_OURS[name]}= for what a BatchSequence calls {name}=")

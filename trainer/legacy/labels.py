@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from feedline.common.errors import ConfigurationError, DatasetError
 from feedline.trainer.datasets.columns import Array, Column, numbers_of
-from feedline.trainer.datasets.labels import class_targets
+from feedline.trainer.datasets.labels import class_targets, numbered
 
 NUM_QUOTED = 3
 """IDs that an error names."""
@@ -32,7 +33,8 @@ def labels_in_order(ids: Sequence[Any], labels: Any, n_classes: int | None = Non
     -------
     ndarray or None
         Shape (num_ids,), or (num_ids, num_columns) of a frame even if it has one column, dtype as given;
-        (num_ids, n_classes) float32 with `n_classes`. None without labels.
+        (num_ids, n_classes) float32 with `n_classes`. Names become their places in `class_names_of`. None
+        without labels.
 
     Raises
     ------
@@ -45,8 +47,32 @@ def labels_in_order(ids: Sequence[Any], labels: Any, n_classes: int | None = Non
         if n_classes is not None:
             raise ConfigurationError(f"n_classes={n_classes} needs labels, got none")
         return None
-    found = numbers_of(Column.of("labels", _looked_up(ids, labels)))
+    column = Column.of("labels", _looked_up(ids, labels))
+    names = class_names_of(labels)
+    if names is None:
+        found = numbers_of(column)
+    else:
+        _check_number_of(names, n_classes)
+        found = numbered(replace(column, cells=column.cells.reshape(len(ids))), names)
     return found if n_classes is None else _one_hot(found, n_classes)
+
+
+def class_names_of(labels: Any) -> list[str] | None:
+    """The different names, sorted, if labels are names; those of all IDs, so that every part counts alike."""
+    values = labels.values() if isinstance(labels, Mapping) else getattr(labels, "to_numpy", lambda: labels)()
+    listed = Column.of("labels", list(values)).cells if labels is not None else np.empty(0, object)
+    # A frame of one column has rows of one cell.
+    cells = [cell.item() if isinstance(cell, np.ndarray) and cell.size == 1 else cell for cell in listed]
+    is_named = bool(cells) and all(isinstance(cell, str) for cell in cells)
+    return sorted(set(cells)) if is_named else None
+
+
+def _check_number_of(names: Sequence[str], n_classes: int | None) -> None:
+    if n_classes not in {None, len(names)}:
+        raise ConfigurationError(
+            f"n_classes={n_classes}, and labels have {len(names)} different names, {_quoted(names)}: they are"
+            " numbered in sorted order, which is sure only if all of them occur. Pass numbers instead"
+        )
 
 
 def _looked_up(ids: Sequence[Any], labels: Any) -> Any:

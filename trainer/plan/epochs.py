@@ -12,7 +12,7 @@ from feedline.common.arguments import whole
 from feedline.common.draws import Purpose, raw
 from feedline.common.errors import ConfigurationError
 from feedline.common.job.sizes import planned_step
-from feedline.trainer.plan.samplers import Drawing, Rows, occurrences_of
+from feedline.trainer.plan.drawings import Drawing, Rows, occurrences_of
 
 
 class StepKey(NamedTuple):

@@ -8,7 +8,7 @@ drawn a second time only when all others of its kind were drawn once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,37 +16,28 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.arguments import number, whole
-from feedline.common.draws import Purpose, raw, uniforms
 from feedline.common.errors import ConfigurationError, DatasetError
 from feedline.trainer.datasets.columns import Array, Column, codes_of, column_named, weights_of
 from feedline.trainer.datasets.splits import class_values
-
-Rows = npt.NDArray[np.intp]
+from feedline.trainer.plan.drawings import Drawing, Quotas, Rows, Wheel
 
 
 class Labelled(Protocol):
     """What a sampler reads of an `ImageDataset`."""
 
     @property
-    def columns(self) -> dict[str, Array]:
+    def columns(self) -> dict[Any, Array]:
         """Arrays of shape (num_samples,), by name."""
+
+    @property
+    def class_names(self) -> list[str] | None:
+        """In the order of their indices, which may be the labels."""
 
     @property
     def targets(self) -> tuple[Array, ...]:
         """Arrays of shape (num_samples, ...)."""
 
     def __len__(self) -> int: ...
-
-
-class Drawing(Protocol):
-    """A sampler that has seen its dataset."""
-
-    @property
-    def num_samples(self) -> int:
-        """Samples of an epoch, repetitions counted; the same in all epochs."""
-
-    def rows(self, seed: int, epoch: int) -> Rows:
-        """Draw the rows of an epoch, shape (num_samples,), ascending; a function of (seed, epoch) alone."""
 
 
 @runtime_checkable
@@ -104,7 +95,7 @@ class KeepProbabilitySampler:
     Parameters
     ----------
     keep : mapping
-        From each value to the probability, in [0, 1], that a sample is in an epoch.
+        From each value to the probability, in [0, 1], that a sample is in an epoch. Classes may go by names.
     by : str, optional
         Column that the values are from. Default: the dataset's labels, one class index per sample.
 
@@ -135,17 +126,11 @@ class KeepProbabilitySampler:
 
     def bind(self, samples: Labelled) -> Drawing:
         """See `Sampler`."""
-        groups = _groups(self, samples, self.by)
-        for value in groups:
-            if value not in self.keep:
-                raise ConfigurationError(
-                    f"{self!r} has no probability for {value!r}, which {_where(self.by)} has: add it to keep"
-                )
-        counts = tuple(round(len(rows) * self.keep[value]) for value, rows in groups.items())
-        return Quotas(tuple(groups.values()), counts)
+        groups, kept = _valued(self, samples, self.keep, self.by, "probability")
+        return Quotas(groups, tuple(round(len(rows) * p) for rows, p in zip(groups, kept, strict=True)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class WeightedSampler:
     """Samples in proportion to a weight: each draw takes sample i with probability w[i] / sum(w).
 
@@ -153,100 +138,75 @@ class WeightedSampler:
 
     Parameters
     ----------
-    column : str
-        Column of the dataset with one weight per sample, 0 or more.
+    weights : str, array-like or mapping
+        Column of the dataset with one weight per sample, 0 or more; the weights themselves, shape
+        (num_samples,), in the order of the dataset; or from each class, its name or its index, to the weight
+        of each of its samples.
     num_samples : int, optional
         Samples of an epoch, at least 1. Default: as many as the dataset has.
 
     Raises
     ------
-    ConfigurationError
-        If `num_samples` cannot work.
+    ConfigurationError, DatasetError
+        If `num_samples` or a weight cannot work.
+
+    Examples
+    --------
+    >>> WeightedSampler([0.5, 0.5, 3.0], num_samples=6)
+    WeightedSampler(3 weights, num_samples=6)
+    >>> WeightedSampler({"cat": 1.0, "dog": 2.5})
+    WeightedSampler({'cat': 1.0, 'dog': 2.5})
     """
 
-    column: str
+    weights: Any
     num_samples: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a length that is none."""
+        """Refuse a length that is none, and weights that are."""
         _check_length(self, self.num_samples)
+        if isinstance(self.weights, Mapping):
+            checked = weights_of(Column.of("the weights of WeightedSampler", list(self.weights.values())))
+            object.__setattr__(self, "weights", dict(zip(self.weights, checked.tolist(), strict=True)))
+        elif self._is_array:
+            column = Column.of("the weights of WeightedSampler", self.weights)
+            object.__setattr__(self, "weights", weights_of(column))
+
+    def __repr__(self) -> str:
+        weights = f"{len(self.weights):,} weights" if self._is_array else repr(self.weights)
+        return f"WeightedSampler({weights}{_length_in_words(self.num_samples)})"
 
     def bind(self, samples: Labelled) -> Drawing:
         """See `Sampler`."""
-        weights = weights_of(column_named(self.column, samples.columns))
+        weights = self._weights_of(samples)
         if not weights.any():
-            raise DatasetError(f"all weights in {self.column!r} are 0: nothing can be drawn")
+            where = "" if self._is_array else f" in {self.weights!r}"
+            raise DatasetError(f"all weights{where} are 0: nothing can be drawn")
         num_samples = len(samples) if self.num_samples is None else self.num_samples
         return Wheel(np.cumsum(weights, dtype=np.float64), num_samples)
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Quotas:
-    """A fixed number of samples of each group, drawn as evenly as numbers allow.
-
-    Attributes
-    ----------
-    groups : tuple of ndarray of int
-        Rows of each group; no row in two of them.
-    counts : tuple of int
-        Samples of each group in an epoch.
-    """
-
-    groups: tuple[Rows, ...]
-    counts: tuple[int, ...]
-
     @property
-    def num_samples(self) -> int:
-        """See `Drawing`."""
-        return sum(self.counts)
+    def _is_array(self) -> bool:
+        return isinstance(self.weights, Iterable) and not isinstance(self.weights, str | Mapping)
 
-    def rows(self, seed: int, epoch: int) -> Rows:
-        """See `Drawing`."""
-        words = raw(Purpose.SAMPLE, seed, epoch, sum(map(len, self.groups)))
-        drawn = [
-            part
-            for rows, count in zip(self.groups, self.counts, strict=True)
-            for part in _evenly(rows[np.argsort(words[rows], kind="stable")], count)
-        ]
-        return np.sort(np.concatenate(drawn))
+    def _weights_of(self, samples: Labelled) -> npt.NDArray[np.float32]:
+        """One for each sample."""
+        if isinstance(self.weights, Mapping):
+            return self._weights_by_class(self.weights, samples)
+        if not self._is_array:
+            return weights_of(column_named(self.weights, samples.columns))
+        if len(self.weights) != len(samples):
+            raise DatasetError(
+                f"{self!r} has {len(self.weights):,} weights for a dataset of {len(samples):,} samples: give"
+                " one for each, in the order of dataset.filenames. A column of the dataset is split with it"
+            )
+        weights: npt.NDArray[np.float32] = self.weights
+        return weights
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Wheel:
-    """Independent draws with given weights, each sample a sector of a wheel.
-
-    Attributes
-    ----------
-    ends : ndarray of float64
-        Shape (rows,): where each sector ends, which is the sum of the weights so far.
-    num_samples : int
-        Draws of an epoch.
-    """
-
-    ends: npt.NDArray[np.float64]
-    num_samples: int
-
-    def rows(self, seed: int, epoch: int) -> Rows:
-        """See `Drawing`."""
-        places = uniforms(Purpose.SAMPLE, seed, epoch, self.num_samples) * self.ends[-1]
-        # A product may be rounded up to the very end; the sector there is the last that is not empty.
-        last = np.searchsorted(self.ends, self.ends[-1], side="left")
-        return np.sort(np.minimum(np.searchsorted(self.ends, places, side="right"), last))
-
-
-def occurrences_of(rows: Rows) -> Rows:
-    """Count how often each row came before in `rows`, shape as `rows`: 0 for the first time."""
-    by_row = np.argsort(rows, kind="stable")
-    ordered = rows[by_row]
-    occurrences = np.empty_like(rows)
-    occurrences[by_row] = np.arange(len(rows)) - np.searchsorted(ordered, ordered, side="left")
-    return occurrences
-
-
-def _evenly(rows: Rows, count: int) -> tuple[Rows, Rows]:
-    """`count` of `rows`: all of them as often as they fit, and the first once more."""
-    num_rounds, rest = divmod(count, len(rows))
-    return np.tile(rows, num_rounds), rows[:rest]
+    def _weights_by_class(self, by_class: Mapping[Any, float], samples: Labelled) -> npt.NDArray[np.float32]:
+        weights = np.zeros(len(samples), np.float32)
+        for rows, weight in zip(*_valued(self, samples, by_class, None, "weight"), strict=True):
+            weights[rows] = weight
+        return weights
 
 
 def _groups(sampler: Sampler, samples: Labelled, by: str | None) -> dict[Any, Rows]:
@@ -260,8 +220,27 @@ def _groups(sampler: Sampler, samples: Labelled, by: str | None) -> dict[Any, Ro
     return dict(zip(values, np.split(np.argsort(codes, kind="stable"), ends[:-1]), strict=True))
 
 
+def _valued(
+    sampler: Sampler, samples: Labelled, numbers: Mapping[Any, float], by: str | None, what: str
+) -> tuple[tuple[Rows, ...], tuple[float, ...]]:
+    """The groups of `_groups`, and the number that each of them is given; classes may go by their names."""
+    groups = _groups(sampler, samples, by)
+    names = samples.class_names if by is None else None
+    numbered = []
+    for value in groups:
+        key = names[int(value)] if names is not None and value not in numbers else value
+        if key not in numbers:
+            raise ConfigurationError(f"{sampler!r} has no {what} for {key!r}, which {_where(by)} has: add it")
+        numbered.append(numbers[key])
+    return tuple(groups.values()), tuple(numbered)
+
+
 def _where(by: str | None) -> str:
     return "the dataset" if by is None else f"column {by!r}"
+
+
+def _length_in_words(num_samples: int | None) -> str:
+    return "" if num_samples is None else f", num_samples={num_samples}"
 
 
 def _check_length(sampler: Sampler, num_samples: int | None) -> None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO
 
 from feedline.common.errors import ConfigurationError, ProducerCrashError
-from feedline.common.processes.children import Restarts, start_producer
+from feedline.common.processes.children import Restarts, how_it_ended, start_producer
 from feedline.common.wire.endpoints import MAX_IPC_BYTES
 
 logger = logging.getLogger(__name__)
@@ -109,6 +109,8 @@ class Child:
         Its stderr is a pipe that the pool's thread reads.
     last_words : deque of str
         The end of what it wrote there.
+    begun_line : bytes
+        What came of a line whose end has not come yet.
     welcomed : bool
         It said hello: it can live.
     wanted : bool
@@ -118,22 +120,28 @@ class Child:
     process: subprocess.Popen[bytes]
     stderr: IO[bytes]
     last_words: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_WORDS))
+    begun_line: bytes = b""
     welcomed: bool = False
     wanted: bool = True
 
-    def read_stderr(self) -> None:
-        """Take in what it wrote; never blocks."""
+    def read_stderr(self, *, is_over: bool = False) -> None:
+        """Take in the lines that it wrote, and the rest if nothing more comes; never blocks."""
         with suppress(BlockingIOError):
             while text := self.stderr.read(65536):
-                for line in text.decode(errors="replace").splitlines():
-                    self.last_words.append(line)
-                    logger.info(f"[{self.process.pid}] {line}")
+                self.begun_line += text
+        *lines, self.begun_line = self.begun_line.split(b"\n")
+        if is_over and self.begun_line:
+            lines.append(self.begun_line)
+        for line in lines:
+            words = line.decode(errors="replace").rstrip()
+            self.last_words.append(words)
+            logger.info(f"[{self.process.pid}] {words}")
 
     @property
     def epitaph(self) -> str:
         """How it ended, and its last words."""
         words = "\n".join(self.last_words) or "(it wrote nothing)"
-        return f"process {self.process.pid} ended with status {self.process.returncode}:\n{words}"
+        return f"process {self.process.pid} {how_it_ended(self.process.returncode)}:\n{words}"
 
 
 class EmbeddedProducers:
@@ -178,7 +186,7 @@ class EmbeddedProducers:
         for child in list(self.children):
             child.read_stderr()
             if child.process.poll() is not None:
-                child.read_stderr()
+                child.read_stderr(is_over=True)
                 child.stderr.close()
                 self.children.remove(child)
                 self._bury(child, now)
@@ -198,7 +206,7 @@ class EmbeddedProducers:
                 self._insist(child, waited)
             time.sleep(POLL_S)
         for child in self.children:
-            child.read_stderr()
+            child.read_stderr(is_over=True)
             child.stderr.close()
         self.children.clear()
 
@@ -226,7 +234,7 @@ class EmbeddedProducers:
             self._restarts.proved()
         pause_s = self._pause(child.epitaph, now)
         logger.warning(
-            f"embedded producer {child.process.pid} died with status {child.process.returncode},"
+            f"embedded producer {child.process.pid} {how_it_ended(child.process.returncode)};"
             f" another one starts in {pause_s:g} s"
         )
 

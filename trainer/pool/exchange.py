@@ -26,6 +26,7 @@ from feedline.common.wire.protocol import (
     Hello,
     JobUnknown,
     Message,
+    Notice,
     Refusal,
     Refuse,
     Session,
@@ -283,6 +284,8 @@ class Exchange:
                 self._act(self._dispatcher.job_unknown(producer_id, job_id, lease_id, now), now)
             case Heartbeat(leases):
                 self._act(self._dispatcher.heartbeat(producer_id, leases, now), now)
+            case Notice(text):
+                self._roster.take_notice(connection, text)
             case Goodbye(text):
                 self.lost(producer_id, text or "goodbye", now, by_itself=True)
             case _:

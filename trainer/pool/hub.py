@@ -20,11 +20,11 @@ from typing import Any
 
 import zmq
 
-from feedline.common.errors import ClosedError, ConfigurationError, FeedlineError, ProducerCrashError
+from feedline.common.errors import ClosedError, FeedlineError, ProducerCrashError
 from feedline.common.memory.arena import sweep
 from feedline.common.processes.clock import AwakeClock
 from feedline.common.processes.waker import Waker
-from feedline.common.wire.endpoints import check_free, is_ipv6, leaves_machine
+from feedline.common.wire.endpoints import cannot_listen, check_free, is_ipv6, leaves_machine
 from feedline.common.wire.protocol import MAX_HEADER_BYTES, Buffer, new_id
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.pool.embedded import EmbeddedProducers, PrivateFolder
@@ -278,7 +278,7 @@ class PoolThread(threading.Thread):
             socket.bind(address.replace("tcp://localhost", "tcp://127.0.0.1"))
         except zmq.ZMQError as error:
             socket.close()
-            raise ConfigurationError(f"cannot listen on {address}: {error.strerror}") from error
+            raise cannot_listen(address, error.errno, str(error.strerror)) from error
         return socket
 
     def _advice(self) -> str:

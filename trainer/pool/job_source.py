@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,8 @@ from feedline.common.sample.image import Size
 from feedline.common.wire.protocol import Ticket, as_sample
 from feedline.trainer.datasets.stacks import Stacks
 from feedline.trainer.dispatch.slots import SlotNeed
+from feedline.trainer.plan.drawings import Rows
 from feedline.trainer.plan.epochs import EpochPlan, StepKey
-from feedline.trainer.plan.samplers import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +142,26 @@ def ticket_paths(paths: Sequence[str], directory: str | None, *, embedded: bool)
     if embedded:
         base = str(Path(directory or ".").absolute()).rstrip("/")
         return [path if path.startswith("/") else f"{base}/{path}" for path in paths]
-    return [_relative(path, directory) for path in paths]
+    below = [_relative(path, directory) for path in paths]
+    outside = next((path for path in below if path.startswith("/")), None)
+    if outside is not None:
+        _refuse_outside(outside, paths, directory)
+    return below
 
 
 def _relative(path: str, directory: str | None) -> str:
-    if not path.startswith("/"):
+    """The path below `directory`, or as it is if it lies elsewhere."""
+    if not path.startswith("/") or directory is None:
         return path
-    try:
-        return str(PurePosixPath(path).relative_to(directory or ""))
-    except ValueError:
-        raise ConfigurationError(
-            f"producers elsewhere look files up under their own --data-root, so paths must be relative to"
-            f" the dataset's directory ({directory!r}); got {path!r}"
-        ) from None
+    return path.removeprefix(f"{directory.rstrip('/')}/")
+
+
+def _refuse_outside(path: str, paths: Sequence[str], directory: str | None) -> NoReturn:
+    common = os.path.commonpath([str(Path(directory or "", one).parent.absolute()) for one in paths])
+    remedy = "move or link the files below one folder"
+    if common != "/":
+        remedy = f"name all files from directory={common!r} on, below which they lie"
+    raise ConfigurationError(
+        "producers elsewhere look files up under their own --data-root, so paths must be relative to the"
+        f" dataset's directory ({directory!r}); got {path!r}: {remedy}"
+    )

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from feedline.common.arguments import whole
 from feedline.common.errors import ClosedError, ConfigurationError
 from feedline.common.processes.children import usable_cores
+from feedline.common.signatures import suggests
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.handover.delivery import Delivery, HandOver
 from feedline.trainer.pool.hub import PoolThread
@@ -86,6 +87,11 @@ class ProducerPool:
     ...     model.fit(BatchSequence(data, pool=pool))
     """
 
+    @suggests(
+        address="it is called endpoint",
+        host="say endpoint='tcp://HOST:PORT'",
+        port="say endpoint='tcp://HOST:PORT'",
+    )
     def __init__(
         self,
         endpoint: str | None = None,

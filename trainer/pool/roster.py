@@ -12,6 +12,10 @@ from feedline.trainer.pool.stats import ProducerCount, ProducerStats
 logger = logging.getLogger(__name__)
 
 
+MAX_NOTICED = 1000
+"""So many warnings of producers are known again."""
+
+
 @dataclass(slots=True)
 class Connection:
     """One welcomed producer.
@@ -47,6 +51,8 @@ class Roster:
         Refuse producers whose libraries differ from the first one's.
     libraries : mapping of str to str
         The first one's.
+    noticed : set of str
+        What producers have warned of so far.
     """
 
     pool_id: bytes
@@ -54,6 +60,7 @@ class Roster:
     libraries: Mapping[str, str] = field(default_factory=dict)
     connections: dict[bytes, Connection] = field(default_factory=dict)
     mixed: bool = False
+    noticed: set[str] = field(default_factory=set)
 
     def greet(self, ids: Session, hello: Hello, routing_id: bytes) -> Connection | Refuse:
         """Let a producer in, or say why not."""
@@ -86,6 +93,13 @@ class Roster:
         if difference and not self.mixed:
             self.mixed = True
             logger.warning(f"{difference}: equal bytes are promised among equal versions only")
+
+    def take_notice(self, connection: Connection, text: str) -> None:
+        """Log a producer's warning; what others have said already is no news."""
+        level = logging.INFO if text in self.noticed else logging.WARNING
+        logger.log(level, f"producer {connection.hello.name}: {text}")
+        if len(self.noticed) < MAX_NOTICED:
+            self.noticed.add(text)
 
     def find(self, ids: Session, routing_id: bytes) -> Connection | None:
         """The producer a message is from; None for a stranger, or one of an earlier run."""

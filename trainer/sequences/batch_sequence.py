@@ -11,7 +11,9 @@ from typing import Any
 import numpy.typing as npt
 
 from feedline.common.declarations.base import Transform
+from feedline.common.sample.companions import ImageOptions
 from feedline.common.sample.ct import CTWindows
+from feedline.common.signatures import suggests
 from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.producer_pool import ProducerPool
@@ -22,6 +24,24 @@ from feedline.trainer.targets.encoding import put_targets
 from feedline.trainer.targets.yolo import YoloTargets
 
 logger = logging.getLogger(__name__)
+
+
+_HINTS = {
+    "augment": "say with transforms=[RandomFlip(), ...] how",
+    "data_augmentation": "say with transforms=[RandomFlip(), ...] how",
+    "rescale": "add Rescaling(...) to transforms",
+    "target_size": "it is called image_size, (height, width)",
+    "dim": "it is called image_size, (height, width)",
+    "img_size": "it is called image_size, (height, width)",
+    "n_channels": 'color_mode="grayscale", "rgb" or "rgba" says so',
+    "class_mode": "it belongs to ImageDataset.from_dataframe",
+    "directory": "it belongs to the ImageDataset",
+    "pickle_safe": "leave it out, producers are processes anyway",
+    "nb_worker": "it is called workers",
+    "max_q_size": "it is called max_queue_size",
+    "normalization": "add Normalization(...) to transforms",
+}
+"""Names from Keras' generators and from old scripts."""
 
 
 class BatchSequence(ServedSequence):
@@ -95,6 +115,9 @@ class BatchSequence(ServedSequence):
     sampler : Sampler, optional
         Which samples an epoch has, drawn anew for each from `feedline.samplers`; by default each once. With
         `shuffle` in random order, else in that of the dataset.
+    inputs, target_images, masks : ImageOptions or sequence of ImageOptions, optional
+        In what the further inputs, the images to predict and the masks of the dataset differ from ``x``:
+        all of a kind alike, or one for each.
 
     Raises
     ------
@@ -108,6 +131,7 @@ class BatchSequence(ServedSequence):
     or use ``with``.
     """
 
+    @suggests(**_HINTS)
     def __init__(
         self,
         dataset: ImageDataset,
@@ -139,6 +163,9 @@ class BatchSequence(ServedSequence):
         shard_index: int = 0,
         shard_count: int = 1,
         sampler: Sampler | None = None,
+        inputs: ImageOptions | Sequence[ImageOptions] | None = None,
+        target_images: ImageOptions | Sequence[ImageOptions] | None = None,
+        masks: ImageOptions | Sequence[ImageOptions] | None = None,
     ) -> None:
         self._arguments = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
         own = {field.name: self._arguments[field.name] for field in fields(SequenceOptions)}

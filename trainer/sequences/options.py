@@ -10,18 +10,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feedline.common.arguments import dtype_name
 from feedline.common.batch.layout import ArraySpec
 from feedline.common.declarations.base import Transform
 from feedline.common.declarations.catalogue import is_framed, num_sources, output_size
+from feedline.common.declarations.ranges import misjudged, range_of
 from feedline.common.errors import ConfigurationError
 from feedline.common.job.caching import CacheSpec
 from feedline.common.job.images import Job
 from feedline.common.job.sizes import NUM_PEEKS, SizesJob
+from feedline.common.notices import warn
 from feedline.common.sample.boxes import BoxSpec
+from feedline.common.sample.companions import Companion, ImageOptions
 from feedline.common.sample.ct import CTWindows
-from feedline.common.sample.image import Fit, ImageSpec, Size, decoded_dtype
+from feedline.common.sample.image import Fit, ImageSpec, decoded_dtype, size_of
 from feedline.trainer.datasets.dataset import ImageDataset
-from feedline.trainer.datasets.further import companions_of
+from feedline.trainer.datasets.further import ARGUMENTS, companions_of
 from feedline.trainer.plan.epochs import EpochPlan
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.job_source import JobSource, ticket_paths
@@ -62,9 +66,13 @@ class SequenceOptions:
     shard_index: int
     shard_count: int
     sampler: Sampler | None
+    inputs: ImageOptions | Sequence[ImageOptions] | None
+    target_images: ImageOptions | Sequence[ImageOptions] | None
+    masks: ImageOptions | Sequence[ImageOptions] | None
 
     def __post_init__(self) -> None:
         """Refuse what is no dataset, and what Keras would."""
+        object.__setattr__(self, "dtype", dtype_name(self.dtype))
         if not isinstance(self.dataset, ImageDataset):
             raise ConfigurationError(
                 "a BatchSequence needs an ImageDataset, such as ImageDataset.from_dataframe(...) makes;"
@@ -103,6 +111,12 @@ class SequenceOptions:
                     " layers become some by from_keras_layers, a function of yours by PythonTransform"
                 )
 
+    def _warn_of_ranges(self) -> None:
+        """Say which transforms are told a range of values that is not that of their pixels."""
+        pixels = range_of(self.image.dtype)
+        for text in misjudged(self.transforms, pixels):
+            warn(f"{text}: say value_range=, or put it before what changes the range")
+
     @cached_property
     def plan(self) -> EpochPlan:
         """Which samples form which step."""
@@ -120,7 +134,8 @@ class SequenceOptions:
     @cached_property
     def image(self) -> ImageSpec:
         """What files are decoded and resized to."""
-        height, width = _size(self.image_size if self.image_sizes is None else self.image_sizes[0])
+        size = self.image_size if self.image_sizes is None else self.image_sizes[0]
+        height, width = size_of("image_size", size)
         fit = Fit.of(
             crop_to_aspect_ratio=self.crop_to_aspect_ratio,
             pad_to_aspect_ratio=self.pad_to_aspect_ratio,
@@ -152,7 +167,7 @@ class SequenceOptions:
                 f"image_sizes= needs at least {NUM_PEEKS} batches an epoch, from which Keras learns what"
                 f" changes; {self.plan.shard_samples} samples give {self.plan.num_steps}"
             )
-        return SizesJob(job, tuple(map(_size, self.image_sizes)))
+        return SizesJob(job, tuple(size_of("image_sizes", size) for size in self.image_sizes))
 
     def _job_of_one_size(self, job_id: int) -> Job:
         return Job(
@@ -164,15 +179,25 @@ class SequenceOptions:
             self.dtype,
             tuple(ArraySpec(name, a.shape[1:], a.dtype.name) for name, a in self.arrays.items()),
             CacheSpec.of(self.cache, self.cache_bytes, len(self.dataset)),
-            companions_of(self.dataset.further),
+            self._companions(),
             self._boxes(),
         )
+
+    def _companions(self) -> tuple[Companion, ...]:
+        own = {role: getattr(self, argument) for role, argument in ARGUMENTS.items()}
+        companions = companions_of(self.dataset.further, own)
+        if self.image_sizes is not None and any(one.own.image_size for one in companions):
+            raise ConfigurationError(
+                "images of a size of their own do not go with image_sizes=: leave one out"
+            )
+        return companions
 
     def source(self, pool: ProducerPool, max_slots: int) -> JobSource:
         """What a pool needs to serve it."""
         job = self.job(pool.new_job_id())
         self._check_targets()
-        as_told = partial(ticket_paths, directory=self.dataset.directory, embedded=pool.embedded)
+        self._warn_of_ranges()
+        as_told = partial(ticket_paths, directory=self._folder_for(pool), embedded=pool.embedded)
         stacks = self.dataset.stacks
         return JobSource(
             f"sequence {job.job_id}",
@@ -185,6 +210,10 @@ class SequenceOptions:
             self.dataset.boxes,
             None if stacks is None else replace(stacks, files=as_told(stacks.files)),
         )
+
+    def _folder_for(self, pool: ProducerPool) -> str | None:
+        """What the paths that producers are told are relative to; None if they may be absolute for nobody."""
+        return self.dataset.root if pool.embedded or self.dataset.directory is not None else None
 
     def _check_targets(self) -> None:
         """Raise a ConfigurationError unless the boxes can be encoded, in every size."""
@@ -202,11 +231,3 @@ class SequenceOptions:
             return None
         most = max(1, max(map(len, self.dataset.boxes)) * num_sources(self.transforms))
         return BoxSpec(most if self.max_boxes is None else self.max_boxes, self.min_box_side)
-
-
-def _size(image_size: tuple[int, int]) -> Size:
-    try:
-        height, width = image_size
-    except (TypeError, ValueError):
-        raise ConfigurationError(f"image_size must be (height, width), got {image_size!r}") from None
-    return height, width

@@ -12,6 +12,7 @@ from feedline.common.arguments import whole
 from feedline.common.batch.packed import arrays_in, unpack
 from feedline.common.errors import BatchError
 from feedline.common.job.sequences import SequenceJob, Subject, Survey, SurveyJob
+from feedline.common.signatures import suggests
 from feedline.common.user_code import Arguments
 from feedline.trainer.dispatch.slots import MIN_SLOTS
 from feedline.trainer.plan.epochs import EpochPlan, StepKey
@@ -72,6 +73,10 @@ class RemoteSequence(ServedSequence):
     >>> model.fit(sequence, shuffle=False)  # doctest: +SKIP
     """
 
+    @suggests(
+        args="arguments of your Sequence go into kwargs, by their names",
+        batch_size="arguments of your Sequence go into kwargs={...}",
+    )
     def __init__(
         self,
         reference: str,

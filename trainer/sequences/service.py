@@ -37,6 +37,9 @@ class Service:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, and arguments that do not go together."""
+        if self.pool is not None and not isinstance(self.pool, ProducerPool):
+            made = f"; ProducerPool({self.pool!r}) makes one" if isinstance(self.pool, str) else ""
+            raise ConfigurationError(f"pool must be a ProducerPool, got {self.pool!r}{made}")
         whole("max_queue_size", self.max_queue_size, at_least=MIN_SLOTS)
         if number("timeout_s", self.timeout_s) <= 0:
             raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {self.timeout_s}")

@@ -18,6 +18,7 @@ PUBLIC = {
         "BatchSequence",
         "CTWindows",
         "ImageDataset",
+        "ImageOptions",
         "ProducerPool",
         "RemoteSequence",
         "__version__",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from feedline.common.errors import DatasetError
+from feedline.common.notices import warn
 from feedline.trainer.datasets.columns import Parts
 from feedline.trainer.datasets.files import relative
 
@@ -61,9 +61,8 @@ class Gathering:
     def parts(self, directory: str | None) -> Parts:
         """All that was gathered; warns of boxes that were left out."""
         if self._flat:
-            warnings.warn(
+            warn(
                 f"{len(self._flat)} boxes without an area are left out, the first at {self._flat[0]}",
-                stacklevel=3,
             )
         paths = relative(self._paths, directory)
         return Parts(paths, class_names=self.class_names, boxes=self._boxes, directory=directory)

@@ -84,6 +84,7 @@ def test_draws_are_its_own_and_those_of_all_that_is_inside() -> None:
         (lambda: Pipeline((Letterbox(),)), "transforms of Pipeline cannot have Letterbox.*first"),
         (lambda: RandomApply((Rescaling(2),)), "RandomApply.*makes floats of some images and leaves others"),
         (lambda: RandomChoice((Rescaling(2), RandomFlip())), "put what makes floats behind it"),
+        (lambda: RandomApply((PythonTransform("mine:f", dtype="float32"),)), "makes floats of some images"),
     ],
 )
 def test_what_cannot_be_inside_is_refused_where_it_is_declared(make: object, quoted: str) -> None:
@@ -153,3 +154,5 @@ def test_code_of_others_is_refused_inside_too_where_something_has_to_follow(foll
     job = Job(1, 0, 2, ImageSpec(8, 8), (RandomApply((PythonTransform("mine:blur"),)),), "uint8", ())
     with pytest.raises(ConfigurationError, match="mine:blur may move pixels"):
         replace(job, **follows)  # type: ignore[arg-type]
+    still = RandomApply((PythonTransform("mine:blur", moves_pixels=False),))
+    assert replace(job, transforms=(still,), **follows).transforms == (still,)  # type: ignore[arg-type]

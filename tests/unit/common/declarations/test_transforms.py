@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import FrozenInstanceError, fields
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -289,3 +290,11 @@ def test_a_model_is_judged_without_what_is_left_to_chance(
     transform: Transform, expected: Transform | None
 ) -> None:
     assert transform.without_chance == expected
+
+
+@pytest.mark.parametrize(
+    ("factor", "turns"), [(20, "20/360"), (-90.0, "-90/360"), ((-20, 20), "-20/360 and 20/360")]
+)
+def test_a_rotation_by_degrees_is_answered_in_turns(factor: Any, turns: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"a fraction of a full turn, of degrees {turns}"):
+        RandomRotation(factor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 import feedline
 from feedline.common.processes import children
-from feedline.common.processes.children import Restarts, start_producer, usable_cores
+from feedline.common.processes.children import Restarts, how_it_ended, start_producer, usable_cores
 
 
 def test_usable_cores_are_those_this_process_may_run_on() -> None:
@@ -31,6 +32,25 @@ def test_without_affinity_all_cores_are_usable(monkeypatch: pytest.MonkeyPatch) 
     assert usable_cores() == 1
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
     assert usable_cores() == 6
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+            r"SIGKILL \(status -9\): most .* memory",
+        ),
+        ("import os; os.abort()", r"SIGABRT \(status -6\): it crashed in code that is not Python's"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV .*it crashed in code"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGBUS)", "SIGBUS .*shared memory is full"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", r"was ended by SIGTERM \(status -15\)$"),
+        ("import sys; sys.exit(3)", "^ended with status 3$"),
+    ],
+)
+def test_how_a_process_ended_is_said_in_words(code: str, words: str) -> None:
+    status = subprocess.run([sys.executable, "-c", code], check=False).returncode
+    assert re.search(words, how_it_ended(status))
 
 
 # --- memory -------------------------------------------------------------------------------------

@@ -129,13 +129,28 @@ def test_one_of_a_single_batch_is_seen_through_too() -> None:
         survey(subject_of("GoesOnInGetitem", num_rows=3), PLUGINS)
 
 
-def test_an_empty_one_is_refused() -> None:
-    with pytest.raises(UserCodeError, match="has 0 batches"):
+def test_an_empty_one_is_refused_with_what_it_was_made_with() -> None:
+    text = r"user_code:Rows has no batches: its __len__ gives 0. Look at .*{'num_rows': 0}"
+    with pytest.raises(UserCodeError, match=text):
         survey(subject_of("Rows", num_rows=0), PLUGINS)
 
 
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [
+        (-1, "user_code:Length has no batches: its __len__ gives -1"),
+        (3.0, r"the __len__ of user_code:Length gives 3.0, and a length is whole: int\(...\)"),
+        (None, "the __len__ of user_code:Length gives None"),
+        ("no folder", "user_code:Length has no length: its __len__ raised FileNotFoundError: no folder"),
+    ],
+)
+def test_a_length_that_is_none_is_quoted(length: Any, text: str) -> None:
+    with pytest.raises(UserCodeError, match=text):
+        survey(subject_of("Length", length=length), PLUGINS)
+
+
 def test_what_is_no_sequence_is_refused() -> None:
-    with pytest.raises(UserCodeError, match="__len__ and __getitem__"):
+    with pytest.raises(UserCodeError, match="makes a NoSequence, which has no __len__ and no __getitem__"):
         survey(subject_of("NoSequence"), PLUGINS)
 
 

@@ -97,6 +97,28 @@ def test_a_symlink_in_a_circle_is_a_read_error(roots: DataRoots, disk: Path) -> 
         FileReader(roots).read("ring")
 
 
+@pytest.mark.parametrize(
+    ("name", "there", "difference"),
+    [
+        ("C.PNG", "c.png", "upper and lower case"),
+        (" c.png", "c.png", "blanks around a name"),
+        ("sub\\d.png", "sub/d.png", r"'\' where '/' is meant"),
+    ],
+)
+def test_a_file_whose_name_looks_the_same_is_named(
+    roots: DataRoots, disk: Path, name: str, there: str, difference: str
+) -> None:
+    (disk / "second/sub").mkdir()
+    (disk / "second/sub/d.png").write_text("d")
+    assert f"; {there!r} is there, and differs in {difference}" in refusal(roots, name)
+
+
+def test_nothing_outside_the_roots_is_looked_for(roots: DataRoots, disk: Path) -> None:
+    (disk / "Secret.txt").write_text("!")
+    assert "is there" not in refusal(roots, str(disk / "SECRET.txt"))
+    assert "is there" not in refusal(roots, "../SECRET.txt")
+
+
 def test_a_null_byte_is_a_read_error(roots: DataRoots) -> None:
     assert "not a file name" in refusal(roots, "a\0.png")
 

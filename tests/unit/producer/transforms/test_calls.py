@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from feedline.common.declarations import plugins
 from feedline.common.declarations.catalogue import from_wire, output_size, to_wire
 from feedline.common.draws import generator_of
 from feedline.common.job.images import Job
@@ -186,6 +187,67 @@ def test_a_job_with_boxes_or_masks_refuses_code_that_they_could_not_follow(
     with pytest.raises(ConfigurationError, match=text):
         job((RandomFlip(), transform), **followers)
     assert job((transform,), companions=(Companion("x2", "input"),)).transforms == (transform,)
+
+
+COLOURS = A.Compose([A.OneOf([A.RandomBrightnessContrast(), A.ToGray()]), A.GaussNoise(), A.NoOp()])
+
+
+@pytest.mark.parametrize(
+    ("transform", "moves"),
+    [
+        (Albumentations(A.to_dict(COLOURS)), False),
+        (Albumentations(A.to_dict(ALL_SORTS)), True),
+        (Albumentations(A.to_dict(A.Compose([A.CoarseDropout()]))), True),
+        (Albumentations(A.to_dict(A.Compose([A.HorizontalFlip()])), moves_pixels=False), False),
+        (PythonTransform("user_code:invert"), True),
+        (PythonTransform("user_code:invert", moves_pixels=False), False),
+    ],
+)
+def test_code_that_moves_no_pixels_may_stand_beside_masks_and_boxes(transform: Any, moves: bool) -> None:
+    assert transform.may_move is moves
+    followers: dict[str, Any] = {"companions": (Companion("m", "mask"),), "boxes": BoxSpec(4)}
+    arguments = (1, 7, 4, ImageSpec(8, 8), (transform,), "uint8", ())
+    if moves:
+        with pytest.raises(ConfigurationError, match="or say moves_pixels=False if it changes nothing but"):
+            Job(*arguments, **followers)
+    else:
+        job = Job(*arguments, **followers)
+        assert Job.from_wire(job.to_wire()) == job
+
+
+def test_what_moves_no_pixels_is_what_albumentations_says() -> None:
+    kinds = {name: kind for name, kind in vars(A).items() if isinstance(kind, type)}
+    theirs = {n for n, k in kinds.items() if issubclass(k, A.ImageOnlyTransform | A.NoOp)}
+    assert theirs - {"ImageOnlyTransform", "Lambda"} == plugins.STILL
+    assert {n for n, k in kinds.items() if issubclass(k, A.BaseCompose)} - {
+        "BaseCompose"
+    } == plugins.COMPOSITIONS
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("last", [[], [RandomFlip("horizontal")], [RandomBrightness(0.0, (-9, 9))]])
+def test_a_normalization_of_albumentations_makes_floats(dtype: str, last: list[Transform]) -> None:
+    pipeline = A.Compose([A.Normalize(mean=(0.5,) * 3, std=(0.25,) * 3)])
+    transform = Albumentations(A.to_dict(pipeline))
+    job = Job(1, 7, 4, ImageSpec(24, 32), (transform, *last), dtype, ())
+    assert job.x.dtype == "float32"
+    expected = (IMAGE / 255 - 0.5) / 0.25
+    out = result_of([transform, *last], draws=np.full(2 + len(last), 0.9), dtype="float32")
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+
+
+def test_floats_are_declared_by_whoever_makes_them() -> None:
+    with pytest.raises(UserCodeError, match=r"expected an array of uint8.* floats with dtype='float32'"):
+        result_of([PythonTransform("user_code:as_floats")])
+    out = result_of([PythonTransform("user_code:as_floats", dtype=np.float32)], dtype="float32")
+    assert out.dtype == np.float32
+    with pytest.raises(ConfigurationError, match="dtype of PythonTransform must be 'float32', or left out"):
+        PythonTransform("user_code:as_floats", dtype="uint8")
+
+
+def test_a_size_of_its_own_moves_pixels() -> None:
+    with pytest.raises(ConfigurationError, match="makes another size, so pixels move"):
+        PythonTransform("user_code:halve", image_size=(4, 4), moves_pixels=False)
 
 
 def test_a_failure_names_the_file_whose_image_it_was_of_those_that_are_mixed(tmp_path: Path) -> None:

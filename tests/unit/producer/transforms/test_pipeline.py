@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -32,6 +33,7 @@ from feedline.transforms import (
     RandomGaussianBlur,
     RandomGrayscale,
     RandomHue,
+    RandomResizedCrop,
     RandomRotation,
     RandomSaturation,
     RandomShear,
@@ -330,3 +332,23 @@ def test_dtypes_that_do_not_go_together_are_refused(
 def test_a_crop_that_does_not_fit_is_refused_before_any_image_comes() -> None:
     with pytest.raises(ConfigurationError, match="does not fit"):
         Pipeline([RandomCrop(9, 4)], (8, 8), 3, "uint8", "uint8")
+
+
+@pytest.mark.parametrize(
+    ("interpolation", "flag"),
+    [
+        ("nearest", cv2.INTER_NEAREST_EXACT),
+        ("bilinear", cv2.INTER_LINEAR),
+        ("bicubic", cv2.INTER_CUBIC),
+        ("area", cv2.INTER_AREA),
+    ],
+)
+def test_a_resized_crop_resizes_as_it_is_told(interpolation: str, flag: int) -> None:
+    image = np.random.default_rng(2).integers(0, 256, (90, 120, 3), np.uint8)
+    crop = RandomResizedCrop((0.5, 0.9), interpolation=interpolation)
+    draws = np.array([0.4, 0.3, 0.8, 0.2])
+    out = np.empty((32, 40, 3), np.uint8)
+    Pipeline([crop], (32, 40), 3, "uint8", "uint8").apply(image, draws, out)
+    top, left, height, width = crop.window(draws, (90, 120))
+    part = image[top : top + height, left : left + width]
+    np.testing.assert_array_equal(out, cv2.resize(part, (40, 32), interpolation=flag))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from feedline.common.extras import what_is_missing
 from feedline.errors import BatchError, DatasetError, InterruptedWaitError
 from feedline.trainer.commands import demo
 from feedline.trainer.commands.cli import COMMANDS, main, plain_sentence
@@ -106,7 +107,7 @@ def test_insecure_without_an_endpoint_is_refused(tmp_path: Path, capsys: pytest.
         (
             ModuleNotFoundError("No module named 'keras'", name="keras"),
             1,
-            "feedline demo: keras is missing: pip install 'feedline[trainer]'\n",
+            f"feedline demo: {what_is_missing('keras')}\n",
         ),
         (KeyboardInterrupt(), 130, "feedline demo: interrupted\n"),
         (InterruptedWaitError("Ctrl-C"), 130, "feedline demo: interrupted\n"),

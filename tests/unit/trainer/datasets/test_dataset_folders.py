@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,10 @@ FILES = (
     "tulip/9.PNG",
     "tulip/old/deep/1.jpg",
     "tulip/old-1/1.bmp",
-    "tulip/.hidden/1.jpeg",
-    "tulip/.hidden.png",
     "aster/b.gif",
     "aster/B.jpg",
     "aster/sub/a.png",
     "Rose/1.png",
-    ".git/1.png",
     "outside.png",
 )
 
@@ -41,7 +40,6 @@ def flowers(tmp_path: Path) -> Path:
     folder = tmp_path / "flowers"
     write_images(folder, *FILES)
     (folder / "tulip" / "notes.txt").write_text("not an image")
-    (folder / "tulip" / "scan.tif").write_text("not an image that Keras takes")
     return folder
 
 
@@ -118,6 +116,70 @@ def test_a_class_folder_without_images_stays_a_class_and_is_reported(flowers: Pa
     assert [warning.filename for warning in warned] == [__file__]
 
 
+# What is left out, and said to be.
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("._0.png", "1 hidden ('aster/._0.png')"),
+        (".hidden.png", "1 hidden ('aster/.hidden.png')"),
+        (".ipynb_checkpoints/1-checkpoint.png", "1 hidden ('aster/.ipynb_checkpoints/')"),
+        ("__MACOSX/1.png", "1 hidden ('aster/__MACOSX/')"),
+        (
+            "1.webp",
+            "1 of formats that are not taken from folders ('aster/1.webp'). Files of other formats can",
+        ),
+        ("sub/1.TIF", "1 of formats that are not taken from folders ('aster/sub/1.TIF')"),
+        ("1.dcm", "1 of formats that are not taken from folders ('aster/1.dcm')"),
+    ],
+)
+def test_what_looks_like_an_image_and_is_left_out_is_named(flowers: Path, name: str, reason: str) -> None:
+    expected = ImageDataset.from_directory(flowers)
+    file = flowers / "aster" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes((flowers / "aster/b.gif").read_bytes())
+    with pytest.warns(UserWarning, match=re.escape(f"left out of '{flowers}': {reason}")) as warned:
+        found = ImageDataset.from_directory(flowers)
+    assert found.paths == expected.paths
+    assert [warning.filename for warning in warned] == [__file__]
+
+
+def test_all_that_is_left_out_is_said_in_one_warning(flowers: Path) -> None:
+    for number in range(5):
+        (flowers / "aster" / f"{number}.webp").touch()
+    (flowers / "aster" / "._b.gif").touch()
+    text = r"5 of formats .*\('aster/0.webp', 'aster/1.webp', 'aster/2.webp', …\)|1 hidden"
+    with pytest.warns(UserWarning, match=text) as warned:
+        ImageDataset.from_directory(flowers)
+    assert len(warned) == 1
+
+
+def test_links_that_lead_nowhere_and_what_is_no_file_are_left_out(flowers: Path) -> None:
+    expected = ImageDataset.from_directory(flowers)
+    (flowers / "aster" / "gone.png").symlink_to("nowhere.png")
+    os.mkfifo(flowers / "aster" / "pipe.png")
+    (flowers / "aster" / "folder.png").mkdir()
+    with pytest.warns(
+        UserWarning, match=r"2 links that lead nowhere, or no files \('aster/gone.png', 'aster/pipe.png'\)"
+    ):
+        assert ImageDataset.from_directory(flowers).paths == expected.paths
+
+
+@pytest.mark.parametrize("target", [".", "..", "sub"])
+def test_a_link_to_a_folder_around_it_is_not_followed_for_ever(flowers: Path, target: str) -> None:
+    expected = ImageDataset.from_directory(flowers)
+    (flowers / "aster" / "sub" / "again").symlink_to(Path("..") / target)
+    with pytest.warns(UserWarning, match=r"1 links to a folder that they lie in \('aster/sub/again/'\)"):
+        found = ImageDataset.from_directory(flowers, follow_links=True)
+    assert found.paths == expected.paths
+
+
+def test_hidden_folders_are_no_classes(flowers: Path) -> None:
+    write_images(flowers, ".git/1.png", "__MACOSX/1.png")
+    assert ImageDataset.from_directory(flowers).class_names == ["Rose", "aster", "tulip"]
+
+
 # What is refused.
 
 
@@ -158,6 +220,11 @@ def test_class_names_that_are_not_different_folders_are_refused(
 ) -> None:
     with pytest.raises(DatasetError, match=r"different folders of \['Rose', 'aster', 'tulip'\], got \["):
         ImageDataset.from_directory(flowers, class_names=class_names)
+
+
+def test_a_class_name_that_looks_like_a_folder_is_told_from_it(flowers: Path) -> None:
+    with pytest.raises(DatasetError, match="'Rose' and 'rose' differ in upper and lower case"):
+        ImageDataset.from_directory(flowers, class_names=["rose"])
 
 
 def test_binary_needs_two_folders(flowers: Path) -> None:

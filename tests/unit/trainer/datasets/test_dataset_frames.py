@@ -66,6 +66,84 @@ def test_a_row_keeps_the_chosen_ones_of_its_classes_and_goes_when_none_is_left()
     assert data.targets[0].tolist() == [[1, 1], [1, 0]]
 
 
+@pytest.mark.parametrize("make", [np.array, list, tuple, set, lambda names: np.array(names, object)])
+def test_several_classes_of_a_row_come_in_whatever_holds_them(make: Any) -> None:
+    cells = [make(["x", "z"]), make(["y"]), make(["z"])]
+    frame = pd.DataFrame({"filename": list("abc"), "class": pd.Series(cells, dtype=object)})
+    data = of_frame(frame)
+    assert data.class_names == ["x", "y", "z"]
+    assert data.targets[0].tolist() == [[1, 0, 1], [0, 1, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("values", "arguments", "names", "indices"),
+    [
+        ([10, 2, 0, 1, 3, 4, 5, 6, 7, 8, 9], {}, [str(n) for n in range(11)], [10, 2, 0, 1, *range(3, 10)]),
+        ([True, False, True], {}, ["False", "True"], [1, 0, 1]),
+        ([True, True], {}, ["False", "True"], [1, 1]),
+        (np.array([1, 0], np.uint8), {}, ["0", "1"], [1, 0]),
+        (pd.Categorical([1, 0]), {}, ["0", "1"], [1, 0]),
+        (pd.array([1, 0], dtype="Int64"), {}, ["0", "1"], [1, 0]),
+        ([1, 3], {"classes": range(4)}, ["0", "1", "2", "3"], [1, 3]),
+        ([1, 3], {"classes": [3, 1]}, ["3", "1"], [1, 0]),
+    ],
+)
+@pytest.mark.parametrize("class_mode", ["categorical", "sparse"])
+def test_whole_numbers_and_booleans_are_their_own_indices(
+    class_mode: str, values: Any, arguments: dict[str, Any], names: list[str], indices: list[int]
+) -> None:
+    data = of_column(values, class_mode=class_mode, **arguments)
+    assert data.class_names == names
+    found = data.targets[0] if class_mode == "sparse" else np.argmax(data.targets[0], axis=1)
+    assert found.tolist() == indices
+
+
+def test_rows_of_several_numbers_are_classes_too() -> None:
+    data = of_column([[0, 2], [1], []], class_mode="categorical")
+    assert data.targets[0].tolist() == [[1, 0, 1], [0, 1, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("mark", [",", ", ", ";", "|"])
+def test_names_that_seem_to_be_several_in_one_text_are_warned_of(mark: str) -> None:
+    with pytest.warns(
+        UserWarning, match=r"'a.*b' in 'class' is taken for .* one class.*str\.split"
+    ) as warned:
+        data = of_column([f"a{mark}b", "a", "b"], class_mode="categorical")
+    assert data.class_names == sorted({"a", f"a{mark}b", "b"})
+    assert [warning.filename for warning in warned] == [__file__]
+
+
+def test_a_name_with_a_comma_of_its_own_is_not_warned_of() -> None:
+    names = ["tench, Tinca tinca", "goldfish, Carassius auratus", "crane"]
+    assert of_column(names, class_mode="sparse").class_names == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("names", "difference"),
+    [
+        (["cat", "cat "], "blanks around a name"),
+        (["cat", "Cat"], "upper and lower case"),
+        (["\u00e9t\u00e9", "e\u0301te\u0301"], "the Unicode form of accents"),
+    ],
+)
+def test_classes_whose_names_look_the_same_are_warned_of(names: list[str], difference: str) -> None:
+    with pytest.warns(UserWarning, match=f"the classes in 'class' .* are two, .* only in {difference}"):
+        data = of_column([*names, "dog"], class_mode="sparse")
+    assert len(data.class_names or ()) == 3
+    with pytest.warns(UserWarning, match=f"the classes in labels .* only in {difference}"):
+        ImageDataset.from_lists(["1", "2"], names)
+
+
+def test_columns_of_a_frame_without_a_header_are_named_by_their_numbers() -> None:
+    frame = pd.DataFrame([["a.png", 1.5, 2, "p"], ["b.png", 2.5, 3, "q"]])
+    data = of_frame(frame, x_col=0, y_col=1, weight_col=2, class_mode="raw")
+    assert data.paths == ("a.png", "b.png")
+    assert data.targets[0].tolist() == [1.5, 2.5]
+    assert data.columns[3].tolist() == ["p", "q"]
+    assert [len(side) for side in data.split(0.5, group_col=3)] == [1, 1]
+    assert of_frame(frame, x_col=0, y_col=[1, 2], class_mode="raw").targets[0].shape == (2, 2)
+
+
 def test_binary_gives_zeros_and_ones_of_float32() -> None:
     data = of_column(["yes", "no", "yes"], class_mode="binary")
     assert data.class_names == ["no", "yes"]

@@ -32,6 +32,20 @@ def test_labels_are_taken_as_they_are(labels: Any, shape: tuple[int, ...], dtype
     np.testing.assert_array_equal(target, np.array(list(labels)))
 
 
+@pytest.mark.parametrize("kind", [list, np.array, pd.Series, pd.Categorical])
+def test_labels_that_are_names_become_numbers_of_sorted_classes(kind: Any) -> None:
+    data = ImageDataset.from_lists(list("abc"), kind(["dog", "cat", "dog"]))
+    assert data.class_names == ["cat", "dog"]
+    assert (data.targets[0].tolist(), data.targets[0].dtype) == ([1, 0, 1], np.int32)
+
+
+def test_names_are_numbered_in_the_order_of_class_names() -> None:
+    data = ImageDataset.from_lists(list("abc"), ["dog", "cat", "dog"], class_names=["dog", "ape", "cat"])
+    assert data.class_indices == {"dog": 0, "ape": 1, "cat": 2}
+    assert data.targets[0].tolist() == [0, 2, 0]
+    assert ImageDataset.from_lists(["a"], [1], class_names=["cat", "dog"]).class_names == ["cat", "dog"]
+
+
 def test_changing_the_arrays_later_changes_nothing() -> None:
     labels, weights = np.array([1, 2]), np.array([1, 2], np.float32)
     data = ImageDataset.from_lists(["a", "b"], labels, weights=weights)
@@ -41,9 +55,40 @@ def test_changing_the_arrays_later_changes_nothing() -> None:
     assert data.weights.tolist() == [1, 2]
 
 
-@pytest.mark.parametrize("paths", [("a", "b"), np.array(["a", "b"]), pd.Series(["a", "b"])])
+@pytest.mark.parametrize(
+    "paths",
+    [("a", "b"), np.array(["a", "b"]), pd.Series(["a", "b"]), [Path("a"), Path("b")], ["a", Path("b")]],
+)
 def test_paths_may_come_in_any_array(paths: Any) -> None:
-    assert ImageDataset.from_lists(paths).paths == ("a", "b")
+    data = ImageDataset.from_lists(paths, masks=paths)
+    assert data.paths == ("a", "b")
+    assert {type(name) for name in (*data.paths, *data.further[0].paths)} == {str}
+
+
+def test_a_relative_directory_is_where_it_was_when_the_dataset_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path)
+    named, bare = (ImageDataset.from_lists(["a.png", "b.png"], directory=d) for d in ("images", None))
+    above = ImageDataset.from_lists(["a.png"], directory="inner/../images")
+    monkeypatch.chdir("inner")
+    assert (named.directory, named.root) == ("images", f"{tmp_path}/images")
+    assert (bare.directory, bare.root) == (None, str(tmp_path))
+    assert above.root == f"{tmp_path}/images"
+    assert named.subset([1]).root == named.root
+
+
+def test_files_named_by_where_a_linked_directory_really_is_are_relative_to_it(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    names = [f"{tmp_path}/real/a.png", f"{tmp_path}/link/b.png", "/real/c.png"]
+    assert ImageDataset.from_lists(names, directory=tmp_path / "link").paths == (
+        "a.png",
+        "b.png",
+        "/real/c.png",
+    )
+    assert ImageDataset.from_lists(names[:1], directory=f"{tmp_path}/link/../real").paths == ("a.png",)
 
 
 def test_paths_are_relative_to_the_directory(tmp_path: Path) -> None:
@@ -59,9 +104,18 @@ def test_paths_are_relative_to_the_directory(tmp_path: Path) -> None:
         ({"labels": np.zeros((3, 2))}, "got 2 paths and 3 labels"),
         ({"weights": [1, 2, 3]}, "got 2 paths and 3 weights"),
         ({"labels": 7}, "labels must have one entry per sample, got 7"),
-        ({"labels": ["cat", "dog"]}, r"row 0 .* of 'labels' is 'cat': expected a number"),
+        ({"labels": ["cat", 1]}, r"row 0 .* of 'labels' is 'cat': expected a number"),
         ({"labels": [1, None]}, r"row 1 .* of 'labels' is None \(NoneType\): expected a number"),
-        ({"labels": np.array(["cat", "dog"])}, "row 0 .* is 'cat': expected a number"),
+        ({"labels": [["cat"], ["dog"]]}, r"row 0 .* is \['cat'\] .*: expected a number"),
+        (
+            {"labels": ["cat", "cow"], "class_names": ["cat", "dog"]},
+            r"row 1 .* of 'labels' is 'cow': expected one of the classes \['cat', 'dog'\]",
+        ),
+        ({"labels": [0, 2], "class_names": ["cat", "dog"]}, "row 1 .* is 2 .*: expected a class from 0 to 1"),
+        ({"class_names": "cat"}, "class_names must be a list of different names, .* got 'cat'"),
+        ({"class_names": ["cat", "cat"]}, "class_names must be a list of different names"),
+        ({"class_names": {"cat": 0}}, "class_names must be a list of different names"),
+        ({"class_names": []}, "class_names must be a list of different names"),
         ({"labels": [[1, 2], [3]]}, r"row 1 .* is \[3\] \(list\): expected the shape of the first, \(2,\)"),
         ({"labels": [1, 2j]}, "is .*: expected a number"),
         ({"weights": [[1, 2], [3, 4]]}, r"must hold one weight per sample, got shape \(2, 2\)"),

@@ -48,6 +48,11 @@ def of_column(values: Any, **arguments: Any) -> ImageDataset:
             r"row 0 .* \['a', 3\] .*expected a class name, or a list",
         ),
         (["a", "b", "c"], {"class_mode": "binary"}, r"exactly 2 classes, got 3: \['a', 'b', 'c'\]"),
+        ([1, "a"], {"class_mode": "sparse"}, r"row 1 .* is 'a': expected a class name"),
+        ([1, True], {"class_mode": "sparse"}, r"row 1 .* is True \(bool\): expected a class name"),
+        ([0.0, 1.0], {"class_mode": "sparse"}, r"row 0 .* is 0.0 \(float\): expected a class name"),
+        ([1, 2, 3], {"class_mode": "sparse"}, r"the numbers \[1, 2, 3\], which .*pass classes=range\(4\)"),
+        ([0, 2], {"class_mode": "categorical"}, r"\[0, 2\], which do not go from 0 on without gaps"),
         (["a", "a"], {"class_mode": "binary"}, r"exactly 2 classes, got 1: \['a'\]"),
         (["a"], {"class_mode": "sparse", "classes": ["b"]}, r"one of classes=\['b'\]; it has \['a'\]"),
         (np.array([1.0], np.longdouble), {}, "dtype .*128.*expected one of"),
@@ -72,8 +77,8 @@ def test_weights_that_cannot_be_used_are_quoted(weights: Any, message: str) -> N
         of_frame(frame, weight_col="w")
 
 
-@pytest.mark.parametrize("name", [3, None, "", Path("a.png")])
-def test_file_names_that_are_not_strings_are_quoted(name: Any) -> None:
+@pytest.mark.parametrize("name", [3, None, "", Path(), b"a.png"])
+def test_file_names_that_are_neither_texts_nor_paths_are_quoted(name: Any) -> None:
     frame = pd.DataFrame({"filename": pd.Series(["a.png", name], dtype=object)})
     with pytest.raises(DatasetError, match=r"row 1 .* of 'filename' is .*: expected a file name"):
         of_frame(frame, class_mode=None)
@@ -109,6 +114,8 @@ def test_two_columns_of_one_name_are_refused_only_if_they_are_used() -> None:
         ({"class_mode": "multi_output"}, "takes a list, got y_col='class'"),
         ({"y_col": ["a", "b"]}, r"takes one label column, got y_col=\['a', 'b'\]"),
         ({"x_col": []}, r"x_col must be the name of a column, or several, got \[\]"),
+        ({"x_col": None}, r"x_col must be the name of a column, or several, got None"),
+        ({"class_mode": "multi_output", "y_col": 0}, "takes a list, got y_col=0"),
         ({"y_col": [], "class_mode": "raw"}, r"at least one label column, got y_col=\[\]"),
         ({"class_mode": "raw", "classes": ["a"]}, "classes has no meaning with class_mode='raw'"),
         ({"classes": "cat"}, "classes must be a list of class names, got 'cat'"),
@@ -123,6 +130,12 @@ def test_arguments_that_do_not_go_together_are_refused(arguments: dict[str, Any]
 def test_a_frame_without_rows_is_refused() -> None:
     with pytest.raises(DatasetError, match="no rows"):
         of_frame(ANIMALS[:0])
+
+
+def test_columns_of_several_levels_are_refused() -> None:
+    columns = pd.MultiIndex.from_tuples([("filename", "x"), ("class", "y")])
+    with pytest.raises(DatasetError, match=r"2 levels, such as \('filename', 'x'\): give each one name"):
+        of_frame(pd.DataFrame([["a", "b"]], columns=columns))
 
 
 def test_what_is_not_a_frame_is_refused_with_the_constructor_for_lists() -> None:

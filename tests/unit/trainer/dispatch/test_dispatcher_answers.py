@@ -122,7 +122,8 @@ def test_a_failed_decode_counts_at_once() -> None:
     desk.ask(0)
     desk.fail(desk.ticket(0), FailureKind.DECODE)
     (error,) = desk.errors
-    assert error == "batch 0 of epoch 0 failed: 0a.png: is bad (producer p)\nTraceback 1"
+    assert error == "batch 0 of epoch 0 failed: 0a.png: is bad (producer p)"
+    assert "0a.png: is bad (producer p)\nTraceback 1" in desk.notes
     assert isinstance(desk.of(Reject)[0].error, BatchError)
 
 
@@ -134,7 +135,15 @@ def test_a_failed_read_is_tried_on_the_others() -> None:
         desk.fail(desk.ticket(0, name=name))
     (error,) = desk.errors
     assert error.startswith("no producer can read batch 0 of epoch 0 (tried: p, q, r).")
-    assert "0a.png: is bad (producer r)\nTraceback 1" in error
+    assert error.endswith("Last failure: 0a.png: is bad (producer r)")
+    assert [note for note in desk.notes if "Traceback 1" in note]
+
+
+def test_a_failure_of_code_of_users_is_told_with_its_traceback() -> None:
+    desk = Desk("p")
+    desk.ask(0)
+    desk.fail(desk.ticket(0), FailureKind.BUILD)
+    assert desk.errors == ["batch 0 of epoch 0 failed: 0a.png: is bad (producer p)\nTraceback 1"]
 
 
 def test_a_failed_read_does_not_come_back_to_the_same_producer() -> None:
@@ -385,9 +394,27 @@ def test_a_wait_for_a_producer_names_it(seconds: int) -> None:
         error
         == {
             8: "waiting 8 s for batch 0 of epoch 0: producer p works on it",
-            20: f"waiting 20 s for batch 0 of epoch 0: none of the producers p takes it. {ADVICE}",
+            20: "waiting 20 s for batch 0 of epoch 0: producer p has had it for 20 s, and has not answered."
+            " Reading a file or code of yours may take long, or hang; it is made of 0a.png, 0b.png",
         }[seconds]
     )
+
+
+def test_a_wait_for_several_that_hang_names_all_of_them() -> None:
+    desk = Desk("p", num_steps=1)
+    desk.ask(0, timeout_s=60)
+    desk.wait(15, "p")
+    desk.join("q")
+    desk.wait(45, "p", "q")
+    (error,) = desk.errors
+    assert "producer p has had it for 60 s and producer q has had it for 45 s, and has not" in error
+
+
+def test_a_step_that_nobody_was_given_is_still_said_to_be_taken_by_none() -> None:
+    desk = Desk("p", num_steps=12)
+    desk.ask(*range(8), timeout_s=30)
+    desk.wait(30, "p")
+    assert f"none of the producers p takes it. {ADVICE}" in desk.errors[-1]
 
 
 def test_a_stall_does_not_pour_out_notes() -> None:

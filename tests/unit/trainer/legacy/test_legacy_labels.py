@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from feedline.errors import ConfigurationError, DatasetError
-from feedline.trainer.legacy.labels import labels_in_order
+from feedline.trainer.legacy.labels import class_names_of, labels_in_order
 
 IDS = ["c", "a", "b"]
 NUMBERS = {"a": 1, "b": 2, "c": 3, "unused": 4}
@@ -69,6 +69,29 @@ def test_class_numbers_become_rows_with_a_one() -> None:
     assert found.tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0]]
 
 
+ANIMALS = {"a": "cat", "b": "dog", "c": "cow", "unused": "ape"}
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [ANIMALS, pd.Series(ANIMALS), pd.DataFrame({"kind": ANIMALS})],
+    ids=["dict", "series", "frame"],
+)
+def test_names_become_numbers_in_the_order_of_all_names_that_there_are(labels: Any) -> None:
+    found, hot = labels_in_order(IDS, labels), labels_in_order(IDS, labels, n_classes=4)
+    assert found is not None
+    assert hot is not None
+    assert class_names_of(labels) == ["ape", "cat", "cow", "dog"]
+    assert found.tolist() == [2, 1, 3]
+    assert hot.tolist() == [[0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
+
+
+def test_names_in_the_order_of_ids_become_numbers() -> None:
+    found = labels_in_order(IDS, ["dog", "cat", "dog"])
+    assert found is not None
+    assert found.tolist() == [1, 0, 1]
+
+
 def test_without_labels_there_are_none() -> None:
     assert labels_in_order(IDS, None) is None
 
@@ -84,7 +107,7 @@ def test_without_labels_there_are_none() -> None:
         ({}, "there is nothing in its keys"),
         (pd.Series([1, 2, 3, 4], index=["a", "b", "c", "c"]), r"several rows for 'c'.*duplicated"),
         ([1, 2], "got 3 IDs and 2 labels"),
-        ({"a": "cat", "b": "dog", "c": "dog"}, r"row 0 .* of 'labels' is 'dog'.*expected a number"),
+        ({"a": "cat", "b": 1, "c": "dog"}, r"row 0 .* of 'labels' is 'dog'.*expected a number"),
         ([1.0, np.nan, 2.0], "row 1 .*nan.*expected a finite number"),
     ],
 )
@@ -103,6 +126,11 @@ def test_a_long_list_of_missing_ids_is_cut() -> None:
     [
         (None, 2, "n_classes=2 needs labels, got none"),
         ([0, 1, 2], 2, "class numbers 0 to 1, got 2"),
+        (
+            ["x", "y", "y"],
+            3,
+            "n_classes=3, and labels have 2 different names, 'x', 'y'",
+        ),
         ([0, 1, -1], 2, "class numbers 0 to 1, got -1"),
         ([0.0, 1.0, 1.0], 2, r"one whole number each; labels are of shape \(3,\) and dtype float64"),
         ([[0, 1], [1, 0], [1, 0]], 2, r"labels are of shape \(3, 2\)"),

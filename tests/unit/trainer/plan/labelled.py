@@ -19,6 +19,7 @@ SAMPLERS = [
     KeepProbabilitySampler({0: 1, 1: 0.9, 2: 0.7, 3: 0.5}),
     WeightedSampler("w"),
     WeightedSampler("w", num_samples=7),
+    WeightedSampler({0: 1.0, 1: 2.0, 2: 0.5, 3: 4.0}),
 ]
 """Each kind of sampler, for samples of classes 0 to 3."""
 
@@ -27,8 +28,9 @@ SAMPLERS = [
 class Samples:
     """As much of a dataset as samplers read."""
 
-    columns: dict[str, npt.NDArray[Any]]
+    columns: dict[Any, npt.NDArray[Any]]
     targets: tuple[npt.NDArray[Any], ...] = field(default=())
+    class_names: list[str] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))

@@ -12,8 +12,8 @@ from labelled import RARE, SAMPLERS, labelled
 
 from feedline.errors import ConfigurationError
 from feedline.samplers import BalancedSampler, KeepProbabilitySampler, Sampler, WeightedSampler
+from feedline.trainer.plan.drawings import Drawing, occurrences_of
 from feedline.trainer.plan.epochs import EpochPlan
-from feedline.trainer.plan.samplers import Drawing, occurrences_of
 
 many = settings(max_examples=100, derandomize=True, deadline=None)
 epochs = st.integers(0, 50)

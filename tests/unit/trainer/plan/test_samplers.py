@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from labelled import RARE, SAMPLERS, Samples, labelled
 
 from feedline.errors import ConfigurationError, DatasetError
 from feedline.samplers import BalancedSampler, KeepProbabilitySampler, Sampler, WeightedSampler
+from feedline.trainer.datasets.dataset import ImageDataset
 
 many = settings(max_examples=100, derandomize=True, deadline=None)
 labels_of_few_classes = st.lists(st.integers(0, 3), min_size=1, max_size=60)
@@ -175,6 +178,8 @@ def test_a_sample_without_weight_is_never_drawn(weights: list[float], seed: int)
     [
         (lambda: BalancedSampler(num_samples=0), "num_samples of BalancedSampler must be .* got 0"),
         (lambda: WeightedSampler("w", num_samples=2.5), "num_samples of WeightedSampler .* got 2.5"),  # type: ignore[arg-type]
+        (lambda: WeightedSampler([1, -1]), r"row 1 .* of 'the weights of WeightedSampler' is -1"),
+        (lambda: WeightedSampler({"cat": math.nan}), r"weights of WeightedSampler' is nan"),
         (lambda: KeepProbabilitySampler({0: 35}), r"probability of 0 in .* lie in \[0, 1\], got 35"),
         (lambda: KeepProbabilitySampler({0: -0.1}), "got -0.1"),
         (lambda: KeepProbabilitySampler({0: math.nan}), "finite number, got nan"),
@@ -183,7 +188,7 @@ def test_a_sample_without_weight_is_never_drawn(weights: list[float], seed: int)
     ],
 )
 def test_an_argument_that_cannot_work_is_quoted(make: Any, quoted: str) -> None:
-    with pytest.raises(ConfigurationError, match=quoted):
+    with pytest.raises((ConfigurationError, DatasetError), match=quoted):
         make()
 
 
@@ -195,6 +200,13 @@ def test_an_argument_that_cannot_work_is_quoted(make: Any, quoted: str) -> None:
         (BalancedSampler("any"), labelled([0.0, math.nan]), "row 1 .* of 'any' is nan .* expected a value"),
         (BalancedSampler("any"), labelled([None, "a"]), "row 0 .* of 'any' is None"),
         (WeightedSampler("w"), Samples({"w": np.array([1, -1])}), "row 1 .* of 'w' is -1"),
+        (
+            WeightedSampler([1, 2]),
+            labelled(RARE),
+            "2 weights for a dataset of 10 samples",
+        ),
+        (WeightedSampler([0] * 10), labelled(RARE), "all weights are 0"),
+        (WeightedSampler({0: 1}), labelled(RARE), "has no weight for 1, which the dataset has: add it"),
         (
             BalancedSampler(),
             Samples({"w": np.zeros(3)}),
@@ -219,7 +231,40 @@ def test_a_dataset_that_cannot_be_sampled_so_is_refused(
         sampler.bind(samples)
 
 
-@pytest.mark.parametrize("column", [[1.0] * 10, np.ones(10)])
-def test_weights_are_named_and_not_handed_over(column: Any) -> None:
-    with pytest.raises(DatasetError, match="expected the name of a column of the dataset, got"):
-        WeightedSampler(column).bind(Samples({"w": np.ones(10)}))
+@pytest.mark.parametrize("kind", [list, tuple, np.array, pd.Series])
+def test_weights_may_be_handed_over_as_they_are(kind: Any) -> None:
+    samples = labelled(RARE)
+    sampler = WeightedSampler(kind(samples.columns["w"].tolist()))
+    assert repr(sampler) == "WeightedSampler(10 weights)"
+    for epoch in range(3):
+        expected = WeightedSampler("w").bind(samples).rows(5, epoch)
+        assert sampler.bind(samples).rows(5, epoch).tolist() == expected.tolist()
+
+
+def test_changing_an_array_of_weights_later_changes_nothing() -> None:
+    weights = np.ones(10, np.float32)
+    sampler = WeightedSampler(weights)
+    weights[:] = 0
+    assert sampler.bind(labelled(RARE)).num_samples == 10
+
+
+@pytest.mark.parametrize("by_class", [{0: 1, 1: 5}, {"easy": 1, "rare": 5}])
+def test_classes_may_have_weights_by_index_or_by_name(by_class: dict[Any, float]) -> None:
+    rare = np.array(RARE)
+    samples = Samples({"any": rare}, (rare,), ["easy", "rare"])
+    expected = WeightedSampler(np.where(rare == 1, 5, 1)).bind(samples).rows(3, 1)
+    assert WeightedSampler(by_class).bind(samples).rows(3, 1).tolist() == expected.tolist()
+
+
+def test_probabilities_may_go_by_the_names_of_classes() -> None:
+    samples = Samples({"w": np.zeros(10)}, (np.eye(2)[RARE],), ["easy", "rare"])
+    assert KeepProbabilitySampler({"easy": 0.5, "rare": 1}).bind(samples).num_samples == 6
+
+
+def test_a_folder_is_sampled_by_its_classes_or_by_an_array(tmp_path: Path) -> None:
+    for name in ("cat/1.png", "cat/2.png", "cat/3.png", "dog/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    data = ImageDataset.from_directory(tmp_path, label_mode="categorical")
+    for weights in ({"cat": 0, "dog": 1}, [name.startswith("dog") for name in data.filenames]):
+        assert set(WeightedSampler(weights).bind(data).rows(0, 0).tolist()) == {3}

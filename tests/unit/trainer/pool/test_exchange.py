@@ -100,15 +100,20 @@ def test_a_producer_that_does_not_know_the_job_is_told_again(pool: Pool) -> None
 # --- failures -----------------------------------------------------------------------------------
 
 
-def test_a_failure_names_file_producer_and_traceback(pool: Pool) -> None:
+def test_a_failure_names_file_and_producer_and_its_traceback_is_logged(
+    pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "feedline")
     pool.opens()
     future = pool.asks()
     producer = pool.producer("far/3").joins()
     producer.fails(producer.heard(Ticket)[0])
     error = error_of(future)
     assert isinstance(error, BatchError)
-    for part in ("batch 0 of epoch 0", "0.png", "is half a file", "far/3", "Traceback: ..."):
+    for part in ("batch 0 of epoch 0", "0.png", "is half a file", "far/3"):
         assert part in str(error)
+    assert "\n" not in str(error)
+    assert "is half a file (producer far/3)\nTraceback: ..." in caplog.text
 
 
 def test_a_step_that_failed_is_tried_again_when_it_is_asked_for_again(pool: Pool) -> None:

@@ -23,6 +23,7 @@ from feedline.common.wire.protocol import (
     Goodbye,
     Heartbeat,
     Hello,
+    Notice,
     Refusal,
     Refuse,
     Session,
@@ -54,6 +55,15 @@ def test_memory_is_shared_for_an_open_job_and_declined_for_one_that_was_closed_m
         producer.says(ArenaOffer(job_id, name, arena.nonce, arena.slot_bytes, arena.num_slots))
         assert producer.heard(ArenaAnswer) == [ArenaAnswer(job_id, shared)]
         assert pool.exchange._arenas.has(producer.ids.producer_id, job_id) is shared
+
+
+def test_a_producers_warning_is_logged_and_what_another_one_repeats_is_not(
+    pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("one", "two"):
+        pool.producer(name).joins().says(Notice("no memory cache"))
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert said == ["producer one: no memory cache"]
 
 
 # --- who may talk -------------------------------------------------------------------------------

@@ -106,3 +106,18 @@ def test_an_absolute_path_that_producers_elsewhere_cannot_look_up_is_refused(dir
         ticket_paths(["a.png", "/database/b.png"], directory, embedded=False)
     assert "'/database/b.png'" in str(caught.value)
     assert "--data-root" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("paths", "directory", "remedy"),
+    [
+        (["/data/a.png", "/data/sub/b.png"], None, "name all files from directory='/data' on"),
+        (["a.png", "/data/sub/b.png"], "/data/images", "name all files from directory='/data' on"),
+        (["/a/a.png", "/b/b.png"], None, "move or link the files below one folder"),
+    ],
+)
+def test_the_remedy_is_a_directory_below_which_all_files_lie(
+    paths: list[str], directory: str | None, remedy: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=remedy):
+        ticket_paths(paths, directory, embedded=False)

@@ -1,0 +1,40 @@
+"""Warnings of a producer that its trainers' logs have, too."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+
+from feedline.common.processes.waker import Waker
+from feedline.common.wire.protocol import MAX_TEXT_CHARS, Notice
+
+MAX_NOTICES = 20
+"""So many wait for a trainer; of more, the oldest are forgotten."""
+
+
+class Notices(logging.Handler):
+    """Keeps what is logged as a warning until a trainer is there to hear it. Called from any thread.
+
+    Parameters
+    ----------
+    waker : Waker
+        Wakes the talking thread.
+    """
+
+    def __init__(self, waker: Waker) -> None:
+        super().__init__(logging.WARNING)
+        # An error is the answer to a ticket, or the end: either is told anyway.
+        self.addFilter(lambda record: record.levelno == logging.WARNING)
+        self._waker = waker
+        self._kept: deque[Notice] = deque(maxlen=MAX_NOTICES)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a warning."""
+        self._kept.append(Notice(record.getMessage()[:MAX_TEXT_CHARS]))
+        self._waker.wake()
+
+    def take(self) -> list[Notice]:
+        """All that were kept, the oldest first; they are kept no longer."""
+        taken = list(self._kept)
+        self._kept.clear()
+        return taken
