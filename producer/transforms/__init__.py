@@ -16,6 +16,7 @@ from feedline.producer.transforms import (
     hue,
     mixing,
     policies,
+    tiles,
     yolo,
 )
 from feedline.producer.transforms.composition import Composition, compose
@@ -39,5 +40,6 @@ __all__ = [
     "hue",
     "mixing",
     "policies",
+    "tiles",
     "yolo",
 ]

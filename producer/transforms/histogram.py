@@ -102,6 +102,12 @@ def _histograms(pixels: Pixels, value_range: Pair, bins: int) -> Whole:
 
 def levels_of(values: Pixels, value_range: Pair, bins: int = 256) -> Whole:
     """In which of `bins` equal steps of a range each value is; in the last is only its upper end."""
+    if values.dtype == np.uint8:
+        return _levels(_ALL_UINT8, value_range, bins)[values]
+    return _levels(values, value_range, bins)
+
+
+def _levels(values: Pixels, value_range: Pair, bins: int) -> Whole:
     lowest, highest = value_range
     places = (values.astype(np.float64) - lowest) * (bins - 1) / (highest - lowest)
     # A float32 that was made of a whole number may lie a last bit below the level that it stands for.
