@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from math import prod
 from typing import Any
 
 from feedline.common.declarations import DECLARATIONS
-from feedline.common.declarations.base import Transform
+from feedline.common.declarations.base import Transform, check_one_each
+from feedline.common.declarations.compound import Compound, Series, everything_in
 from feedline.common.declarations.framing import Framing
 from feedline.common.declarations.mixing import Mixing
 from feedline.common.errors import ConfigurationError, RemoteProtocolError
+from feedline.common.sample.companions import Role
+from feedline.common.sample.image import ImageSpec
 from feedline.common.user_code import Arguments
 
 DTYPES = ("uint8", "uint16", "int16", "float32")
@@ -62,8 +65,54 @@ def output_size(transforms: Iterable[Transform], size: tuple[int, int]) -> tuple
 
 def check_channels(transforms: Iterable[Transform], channels: int) -> None:
     """Raise ConfigurationError if one of `transforms` cannot take images of so many channels (1, 3 or 4)."""
+    transforms = tuple(transforms)
+    for transform in everything_in(transforms):
+        fill = getattr(transform, "fill_value", None)
+        if fill is not None:
+            check_one_each(f"fill_value of {type(transform).__name__}", fill, channels)
     for transform in transforms:
         transform.check_channels(channels)
+
+
+def applied_to(transforms: Iterable[Transform], role: Role) -> tuple[Transform, ...]:
+    """Which of `transforms`, and of those inside of them, images of a role go through: see `Role`."""
+    return tuple(transforms) if role is Role.INPUT else tuple(_applied_to(transforms, role))
+
+
+def _applied_to(transforms: Iterable[Transform], role: Role) -> Iterator[Transform]:
+    for transform in transforms:
+        if isinstance(transform, Compound):
+            # What chance does to values, it does to those of inputs alone.
+            yield from _applied_to(transform.inside, role if isinstance(transform, Series) else Role.VALUES)
+        elif transform.moves or (role is Role.TARGET and not transform.num_draws):
+            yield transform.without_colors
+
+
+def check_image(transforms: Iterable[Transform], image: ImageSpec, name: str, role: Role) -> None:
+    """Raise ConfigurationError unless images of a role can go through all that they have to.
+
+    Parameters
+    ----------
+    transforms : iterable of Transform
+        Of the job.
+    image : ImageSpec
+        What the images are; of a stack, one slice.
+    name : str
+        Of their array, for the error.
+    role : Role
+        What they are for.
+    """
+    if role is Role.MASK:
+        return  # what moves pixels takes any
+    applied = applied_to(transforms, role)
+    for transform in everything_in(applied):
+        if transform.of_colors and image.channels > 1 and not image.has_colors:
+            raise ConfigurationError(
+                f"{type(transform).__name__} takes channels for red, green and blue, and the {image.channels}"
+                f" of {name} are windows of a CT: leave it out, or use RandomBrightness or RandomContrast"
+            )
+    check_channels(applied, image.channels)
+    output_dtype(applied, image.dtype)
 
 
 def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:

@@ -214,6 +214,10 @@ class Rescaling(Transform):
         """Both ends rescaled."""
         return _ends_of(np.array(value_range) * self.scale + self.offset)
 
+    def fill_after(self, fill: tuple[float, ...]) -> tuple[float, ...]:
+        """Rescaled."""
+        return tuple(value * self.scale + self.offset for value in fill)
+
 
 @declaration
 class Normalization(Transform):
@@ -268,6 +272,11 @@ class Normalization(Transform):
     def output_range(self, value_range: Pair) -> Pair:
         """The lowest and the highest value of any channel."""
         return _ends_of(np.subtract.outer(value_range, self.mean) / np.sqrt(self.variance))
+
+    def fill_after(self, fill: tuple[float, ...]) -> tuple[float, ...]:
+        """Normalized; as in Keras, nothing is divided by less than 1e-7."""
+        deviation = np.maximum(np.sqrt(self.variance), 1e-7)
+        return tuple(np.ravel(np.subtract(fill, self.mean) / deviation).tolist())
 
 
 def _ends_of(values: npt.NDArray[np.float64]) -> Pair:

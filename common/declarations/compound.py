@@ -8,9 +8,9 @@ place of the resize, stand in the list of the job alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from feedline.common.arguments import Pair
 from feedline.common.declarations.base import (
@@ -25,6 +25,9 @@ from feedline.common.declarations.framing import Framing
 from feedline.common.declarations.geometry import RandomFlip, RandomRotation
 from feedline.common.declarations.mixing import Mixing
 from feedline.common.errors import ConfigurationError
+
+ChangeList: TypeAlias = Callable[[tuple[Transform, ...]], tuple[Transform, ...]]
+"""Makes another list of declarations of one."""
 
 
 def _transforms(label: str, value: Any) -> tuple[Transform, ...]:
@@ -74,6 +77,15 @@ class Compound(Transform):
         """Its own, and those of all that is inside."""
         return self._NUM_DRAWS + sum(one.num_draws for one in self.inside)
 
+    @property
+    def moves(self) -> bool:
+        """Whether something inside does."""
+        return any(one.moves for one in self.inside)
+
+    def with_lists(self, change: ChangeList) -> Transform:  # noqa: ARG002 - see those that are given lists
+        """The same with each list of declarations inside changed, and as many draws; what has none stays."""
+        return self
+
     def check_channels(self, channels: int) -> None:
         """Raise ConfigurationError if something inside cannot take images of so many channels."""
         for one in everything_in(self.inside):
@@ -112,6 +124,12 @@ class Series(Compound):
             dtype = one.output_dtype(dtype)
         return dtype
 
+    def fill_after(self, fill: tuple[float, ...]) -> tuple[float, ...]:
+        """That after the last."""
+        for one in self.inside:
+            fill = one.fill_after(fill)
+        return fill
+
     def output_range(self, value_range: Pair) -> Pair:
         """That after the last."""
         for one in self.inside:
@@ -141,6 +159,10 @@ class Pipeline(Series):
     def inside(self) -> tuple[Transform, ...]:
         """See `Compound`."""
         return tuple(self.transforms)
+
+    def with_lists(self, change: ChangeList) -> Pipeline:
+        """See `Compound`."""
+        return Pipeline(change(self.inside))
 
     @property
     def without_chance(self) -> Transform | None:
@@ -198,6 +220,10 @@ class Choice(Compound):
         """That after any branch."""
         return next(iter({branch.output_dtype(dtype) for branch in self.inside}))
 
+    def fill_after(self, fill: tuple[float, ...]) -> tuple[float, ...]:
+        """That of its first list; those that differ make values of which nobody can say what is air."""
+        return self.inside[0].fill_after(fill)
+
     def output_range(self, value_range: Pair) -> Pair:
         """The lowest and the highest value after any branch."""
         lowest, highest = zip(*(branch.output_range(value_range) for branch in self.inside), strict=True)
@@ -241,6 +267,10 @@ class RandomChoice(Choice):
         """See `Choice`."""
         return tuple(_as_pipeline(one) for one in self.transforms)
 
+    def with_lists(self, change: ChangeList) -> RandomChoice:
+        """See `Compound`."""
+        return RandomChoice([one.with_lists(change) for one in self.inside])
+
     def branch(self, draws: Draws) -> int:
         """See `Choice`."""
         return int(draws[0] * len(self.transforms))
@@ -273,6 +303,10 @@ class RandomApply(Choice):
     def inside(self) -> tuple[Pipeline, ...]:
         """See `Choice`: nothing, or the list."""
         return Pipeline(()), Pipeline(self.transforms)
+
+    def with_lists(self, change: ChangeList) -> RandomApply:
+        """See `Compound`."""
+        return RandomApply(change(tuple(self.transforms)), self.factor)
 
     def branch(self, draws: Draws) -> int:
         """See `Choice`."""

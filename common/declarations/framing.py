@@ -16,10 +16,12 @@ from feedline.common.arguments import Pair, pair
 from feedline.common.declarations.base import (
     Check,
     Draws,
+    Fill,
     FillMode,
     Transform,
     between,
     declaration,
+    fill_from_keras,
     one_name_of,
     switch,
 )
@@ -33,6 +35,8 @@ Window: TypeAlias = tuple[int, int, int, int]
 @dataclass(frozen=True, slots=True)
 class Framing(Transform):
     """Takes the whole image of a file, and gives one of ``image_size``."""
+
+    _MOVES: ClassVar[bool] = True
 
 
 def _positive(label: str, value: object, highest: float) -> Pair:
@@ -97,7 +101,7 @@ class Resizing(Transform):
         Keep the ratio of sides: by cutting off evenly what does not fit, or by adding evenly what lacks.
     fill_mode : str
         ``"constant"``, the only one that Keras has, too.
-    fill_value : float
+    fill_value : float or tuple of float, optional
         What is added.
     """
 
@@ -107,10 +111,12 @@ class Resizing(Transform):
     crop_to_aspect_ratio: bool = False
     pad_to_aspect_ratio: bool = False
     fill_mode: str = FillMode.CONSTANT
-    fill_value: float = 0.0
+    fill_value: Fill = None
 
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"height": 56, "width": 84, "pad_to_aspect_ratio": True}
     _NUM_DRAWS: ClassVar[int] = 0
+    _MOVES: ClassVar[bool] = True
+    _USUAL_FILL: ClassVar[float] = 0.0
     _CHECKS: ClassVar[Mapping[str, Check]] = {
         "interpolation": one_name_of(
             Interpolation, Interpolation.NEAREST, Interpolation.BILINEAR, Interpolation.AREA
@@ -132,7 +138,8 @@ class Resizing(Transform):
             raise ConfigurationError(
                 'antialias=True cannot be carried over: use interpolation="area", which averages, too'
             )
-        return cls(**{argument.name: config[argument.name] for argument in fields(cls)})
+        known = {argument.name: config[argument.name] for argument in fields(cls)}
+        return cls(**known | {"fill_value": fill_from_keras(config)})
 
     @property
     def fit(self) -> Fit:
@@ -143,8 +150,8 @@ class Resizing(Transform):
 
     @property
     def of_classes(self) -> Resizing:
-        """The same for an image whose values are classes: none is computed, what is added is 0."""
-        return replace(self, interpolation=Interpolation.NEAREST, fill_value=0.0)
+        """The same for an image whose values are classes: none is computed."""
+        return replace(self, interpolation=Interpolation.NEAREST)
 
     def output_size(self, _: Size) -> Size:
         """The height and width that were asked for."""

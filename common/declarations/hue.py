@@ -30,6 +30,8 @@ SATURATION = factor_from(-1.0)
 class _OfColors(Transform):
     """What only images with colours have; an alpha channel is left as it is."""
 
+    _OF_COLORS: ClassVar[bool] = True
+
     def check_channels(self, channels: int) -> None:
         """Colours must be there."""
         check_has_colors(self, channels)
@@ -48,6 +50,7 @@ class RandomGrayscale(Transform):
 
     factor: float = 0.5
 
+    _OF_COLORS: ClassVar[bool] = True
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": 0.4}
     _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": number_from(0.0, 1.0)}
 
@@ -149,6 +152,7 @@ class RandomColorJitter(Transform):
     saturation_factor: float | Pair | None = None
     hue_factor: float | Pair | None = None
 
+    _OF_COLORS: ClassVar[bool] = True
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {
         "brightness_factor": 0.2,
         "contrast_factor": 0.4,

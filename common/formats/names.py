@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from feedline.common.formats.data import Data, big, has
-from feedline.common.formats.dicom import MAGIC, MAGIC_AT
+from feedline.common.formats.dicom import is_dicom
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _MAGIC = (
-    (MAGIC_AT, MAGIC, "DICOM"),  # first: what lies in front may look like any other
     (0, b"\xff\xd8\xff", "JPEG"),
     (0, PNG_SIGNATURE, "PNG"),
     (8, b"WEBP", "WebP"),
@@ -46,6 +45,8 @@ _BRANDS = (
 
 def format_of(data: Data) -> str | None:
     """Name the format of `data` by its first bytes, or None if they are not known here."""
+    if is_dicom(data[:256]):  # first: what lies in front of its mark may look like any other
+        return "DICOM"
     if has(data, b"ftyp", 4):
         return _branded(data)
     return next((name for offset, magic, name in _MAGIC if has(data, magic, offset)), None)

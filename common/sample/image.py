@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from feedline.common.arguments import one_of, pixels
+from feedline.common.arguments import one_of, pixels, whole
 from feedline.common.errors import ConfigurationError, RemoteProtocolError
 from feedline.common.sample.ct import AIR, CTWindows
+from feedline.common.sample.dicom import AS_STORED, DicomReading
 from feedline.common.sample.mask_values import MaskValues
 
 Size = tuple[int, int]
@@ -54,7 +55,7 @@ class Fit(StrEnum):
     """The largest centred window of the right ratio is resized (``crop_to_aspect_ratio``)."""
 
     PAD = "pad"
-    """Zeros are added evenly until the ratio is right (``pad_to_aspect_ratio``)."""
+    """What lies around an image is added evenly until the ratio is right (``pad_to_aspect_ratio``)."""
 
     FRAMED = "framed"
     """Left as it is: the first transform brings it to size."""
@@ -135,6 +136,16 @@ def decoded_dtype(color_mode: Mode, dtype: str) -> str:
     return "uint16" if dtype == "uint16" else "uint8"
 
 
+def class_number(argument: str, value: Any, dtype: str) -> int:
+    """Read a class number that a mask of `dtype` holds; ConfigurationError if it is none."""
+    number, highest = whole(argument, value, at_least=0), 65535 if dtype == "uint16" else 255
+    if number > highest:
+        raise ConfigurationError(
+            f"{argument} must be a class number of at most {highest}, which {dtype} masks hold, got {value!r}"
+        )
+    return number
+
+
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
     """One image of a sample once it is decoded and fitted: shape (height, width, channels).
@@ -159,6 +170,10 @@ class ImageSpec:
     slices : int
         Files that make one image, each the neighbour of the last, at least 1. All channels of the first
         come first, then those of the second ...
+    dicom : DicomReading
+        What is known of DICOM files beside their headers.
+    fill : int
+        Of a mask: the class of what lies beyond its edges.
 
     Raises
     ------
@@ -174,6 +189,8 @@ class ImageSpec:
     dtype: str = "uint8"
     jpeg_scaling: bool = False
     slices: int = 1
+    dicom: DicomReading = AS_STORED
+    fill: int = 0
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
@@ -186,6 +203,7 @@ class ImageSpec:
         self._check_dtype()
         if not isinstance(self.jpeg_scaling, bool):
             raise ConfigurationError(f"jpeg_scaling must be True or False, got {self.jpeg_scaling!r}")
+        object.__setattr__(self, "fill", class_number("mask_fill", self.fill, self.dtype))
 
     def _check_dtype(self) -> None:
         if self.dtype not in DECODED_DTYPES:
@@ -202,9 +220,18 @@ class ImageSpec:
             raise ConfigurationError(f"CTWindows make uint8 channels, got dtype={self.dtype!r}")
 
     @property
-    def background(self) -> int:
-        """What lies around an image that is padded: black, or air."""
-        return AIR if self.color_mode == ColorMode.HOUNSFIELD else 0
+    def background(self) -> tuple[float, ...] | None:
+        """What lies around an image, one number for each channel: air, a class; None is said of pictures."""
+        if isinstance(self.color_mode, CTWindows):
+            return self.color_mode.air
+        if isinstance(self.color_mode, MaskValues):
+            return (self.fill,)
+        return {ColorMode.HOUNSFIELD: (AIR,), ColorMode.CLASSES: (self.fill,)}.get(ColorMode(self.color_mode))
+
+    @property
+    def has_colors(self) -> bool:
+        """Whether its channels are red, green, blue and perhaps alpha."""
+        return self.color_mode in {ColorMode.RGB, ColorMode.RGBA}
 
     @property
     def one_slice(self) -> ImageSpec:
@@ -241,6 +268,8 @@ class ImageSpec:
             self.dtype,
             self.jpeg_scaling,
             self.slices,
+            self.dicom.to_wire(),
+            self.fill,
         ]
 
     @classmethod
@@ -253,12 +282,12 @@ class ImageSpec:
             If the values are not those of an image.
         """
         try:
-            height, width, color_mode, interpolation, fit, dtype, jpeg_scaling, slices = wire
-            mode = _mode_from_wire(color_mode)
-            return cls(height, width, mode, interpolation, fit, dtype, jpeg_scaling, slices)
+            height, width, color_mode, interpolation, fit, dtype, jpeg_scaling, slices, dicom, fill = wire
+            mode, reading = _mode_from_wire(color_mode), DicomReading.from_wire(dicom)
+            return cls(height, width, mode, interpolation, fit, dtype, jpeg_scaling, slices, reading, fill)
         except (TypeError, ValueError) as error:
             raise RemoteProtocolError(
-                f"expected the eight values of an image, got {wire!r}: {error}"
+                f"expected the ten values of an image, got {wire!r}: {error}"
             ) from error
 
 

@@ -33,7 +33,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-VERSION = 3
+VERSION = 4
 """Raised whenever a message changes; both sides must have the same."""
 
 HEARTBEAT_S = 1.0
@@ -228,7 +228,8 @@ class Ticket:
     """Build the batch (epoch, step) of a job into a slot.
 
     `targets` has one buffer for each `Job.targets`: the values for all samples, C order; then, if the job has
-    boxes, the two of `feedline.common.sample.boxes.pack`. `samples` are those of the batch, `Job.num_sources`
+    boxes, the two of `feedline.common.sample.boxes.pack`; then, for each companion that is drawn, the two of
+    `feedline.common.sample.regions.pack`. `samples` are those of the batch, `Job.num_sources`
     for each.
     """
 

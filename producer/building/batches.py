@@ -13,7 +13,7 @@ import numpy.typing as npt
 from feedline.common.draws import Purpose, UniformStream
 from feedline.common.errors import DecodeError, ReadError, SampleError, UserCodeError
 from feedline.common.job.images import Job
-from feedline.common.sample.companions import Role
+from feedline.common.sample.companions import Origin, Role
 from feedline.common.sample.image import Size
 from feedline.common.stages import Stage
 from feedline.common.wire.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
@@ -135,6 +135,8 @@ class BatchBuilder:
             maker.close()
 
     def _build_items(self, ticket: Ticket, is_cancelled: Callable[[], bool], arrays: Arrays) -> None:
+        for maker in self._makers:
+            maker.begin(ticket)
         sources = self._sources(ticket)
         recipes = [self._prepare(ticket.epoch, samples[0]) for samples in sources]
         self._clock.lap(Stage.TRANSFORM)
@@ -171,10 +173,16 @@ class BatchBuilder:
             maker.make(own, samples, arrays[maker.name][index])
             for maker, own in zip(self._makers, recipe.of_images, strict=True)
         ]
-        for place, companion in enumerate(self.job.companions, 1):
-            if companion.role is Role.MASK:
-                self._masks_fit.look_at(self._makers[0], self._makers[place], samples, sizes[0], sizes[place])
+        self._check_masks(samples, sizes)
         return sizes[0]
+
+    def _check_masks(self, samples: tuple[Sample, ...], sizes: list[list[Size]]) -> None:
+        """Masks must lie on what they show."""
+        for place, companion in enumerate(self.job.companions, 1):
+            if companion.origin is Origin.REGIONS:
+                self._makers[place].check_sizes(sizes[place], sizes[0], samples)
+            elif companion.role is Role.MASK:
+                self._masks_fit.look_at(self._makers[0], self._makers[place], samples, sizes[0], sizes[place])
 
 
 def failure_of(ticket: Ticket, error: BaseException) -> Failure:

@@ -11,7 +11,7 @@ import numpy as np
 
 from feedline.common.sample.image import ImageSpec, Size
 from feedline.common.stages import Stage
-from feedline.common.wire.protocol import Sample
+from feedline.common.wire.protocol import Sample, Ticket
 from feedline.producer.arrays import Pixels
 from feedline.producer.building.stage_clock import StageClock
 from feedline.producer.cache.store import Decoded, SampleCache
@@ -54,6 +54,9 @@ class Samples:
         self._cache = cache
         self._files = FileReader(roots)
         self._scratch = np.empty(image.shape, image.dtype)
+
+    def begin(self, _: Ticket) -> None:
+        """Samples that come from now on are those of this ticket; each names its file itself."""
 
     def expect(self, samples: Iterable[Sample]) -> None:
         """Have the files of samples fetched that will soon be asked for, unless they are in the cache."""

@@ -17,6 +17,7 @@ from feedline.common.formats.chunks import has_transparent_shade, without_animat
 from feedline.common.formats.images import MOST_PIXELS, damage, orientation, size_of, stored_size_of
 from feedline.common.formats.names import format_of
 from feedline.common.sample.ct import CTWindows
+from feedline.common.sample.dicom import AS_STORED, DicomReading
 from feedline.common.sample.image import ColorMode, Fit, ImageSpec, Mode, Size, channels_of
 from feedline.common.sample.mask_values import MaskValues
 from feedline.producer.arrays import Pixels
@@ -51,12 +52,19 @@ def load_sized(
 ) -> tuple[Pixels, Size]:
     """As `load`; also returns the (height, width) of the file's image."""
     reduction = jpeg_reduction(data, spec) if spec.jpeg_scaling else 1
-    whole = decode(data, path, spec.color_mode, spec.dtype, reduction)
+    whole = decode(data, path, spec.color_mode, spec.dtype, reduction, spec.dicom)
     size = whole.shape[:2] if reduction == 1 else size_of(data)
     return fit(whole, spec, out, scratch), size or whole.shape[:2]
 
 
-def decode(data: bytes, path: str, color_mode: Mode, dtype: str, reduction: int = 1) -> Pixels:
+def decode(
+    data: bytes,
+    path: str,
+    color_mode: Mode,
+    dtype: str,
+    reduction: int = 1,
+    dicom: DicomReading = AS_STORED,
+) -> Pixels:
     """Decode a whole image.
 
     Parameters
@@ -75,6 +83,8 @@ def decode(data: bytes, path: str, color_mode: Mode, dtype: str, reduction: int 
         ``"hounsfield"``.
     reduction : int
         2, 4 or 8 decodes a JPEG at that part of its height and width, rounded up; 1 leaves it.
+    dicom : DicomReading
+        What is known of a DICOM file beside its header.
 
     Returns
     -------
@@ -90,7 +100,10 @@ def decode(data: bytes, path: str, color_mode: Mode, dtype: str, reduction: int 
     try:
         name = _checked_format(data, color_mode)
         size = None if name == "DICOM" else _checked_size(data)
-        stored = _stored(data, name, color_mode, dtype, reduction)
+        if name == "DICOM" and not isinstance(color_mode, MaskValues) and color_mode != ColorMode.CLASSES:
+            stored: Pixels | None = decode_dicom(data, color_mode, dtype, dicom)
+        else:
+            stored = _stored(data, name, color_mode, dtype, reduction)
         pixels = _as_asked(stored, data, _reduced(size, reduction), color_mode, dtype)
     except UndecodableError as error:
         raise DecodeError(path, str(error)) from error
@@ -190,7 +203,7 @@ DECODERS: dict[str | None, Decoder] = {
     "AVIF": decode_avif,
     "JPEG 2000": decode_jpeg2000,
     "PNM": decode_pnm,
-    "DICOM": decode_dicom,
+    "DICOM": lambda data, color_mode, dtype, _: decode_dicom(data, color_mode, dtype, AS_STORED),
 }
 """Who decodes a format, by its name in `common.formats.names`; all others are refused."""
 

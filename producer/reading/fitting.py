@@ -107,7 +107,7 @@ def _with_ratio(pixels: Pixels, spec: ImageSpec) -> Pixels:
 def _padded(pixels: Pixels, size: Size, spec: ImageSpec) -> Pixels:
     down, right = size[0] - pixels.shape[0], size[1] - pixels.shape[1]
     above, before = down // 2, right // 2
-    fill = (spec.background,) * 4
+    fill = (*(spec.background or ()), 0, 0, 0, 0)[:4]
     return cv2.copyMakeBorder(
         pixels, above, down - above, before, right - before, cv2.BORDER_CONSTANT, value=fill
     )

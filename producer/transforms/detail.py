@@ -29,6 +29,7 @@ from feedline.producer.arrays import Draws, Pixels
 from feedline.producer.transforms.color import DEPTHS, rows
 from feedline.producer.transforms.filters import clip_to, unchanged
 from feedline.producer.transforms.forms import Action
+from feedline.producer.transforms.geometry import for_four_channels
 from feedline.producer.transforms.registry import filter_of
 
 Box = tuple[slice, slice]
@@ -37,11 +38,12 @@ Kernel = npt.NDArray[np.float64]
 
 @filter_of(RandomGaussianBlur)
 def gaussian_blur(declaration: RandomGaussianBlur, draws: Draws, _: Size) -> Action:
-    """Blur some images; beyond the edge is black, as it is for Keras."""
+    """Blur some images."""
     if not declaration.applies(draws):
         return unchanged
     across, down = (bell(declaration.kernel_size, sigma) for sigma in declaration.sigmas(draws))
-    return partial(_blur, across, down, declaration.value_range)
+    fill = for_four_channels(declaration.fill_value)
+    return partial(_blur, across, down, fill, declaration.value_range)
 
 
 def bell(size: int, sigma: float) -> Kernel:
@@ -51,9 +53,17 @@ def bell(size: int, sigma: float) -> Kernel:
     return np.asarray(weights / weights.sum())
 
 
-def _blur(across: Kernel, down: Kernel, value_range: Pair, pixels: Pixels, out: Pixels) -> Pixels:
+def _blur(
+    across: Kernel, down: Kernel, fill: tuple[float, ...], value_range: Pair, pixels: Pixels, out: Pixels
+) -> Pixels:
     # Not cv2.GaussianBlur, whose weights are rounded to a 256th.
-    cv2.sepFilter2D(pixels, DEPTHS[out.dtype], across, down, dst=out, borderType=cv2.BORDER_CONSTANT)
+    if any(fill):
+        edge = len(across) // 2
+        inside = slice(edge, -edge or None)
+        around = cv2.copyMakeBorder(pixels, *(edge,) * 4, cv2.BORDER_CONSTANT, value=fill)
+        np.copyto(out, cv2.sepFilter2D(around, DEPTHS[out.dtype], across, down)[inside, inside])
+    else:
+        cv2.sepFilter2D(pixels, DEPTHS[out.dtype], across, down, dst=out, borderType=cv2.BORDER_CONSTANT)
     return clip_to(value_range, out)
 
 

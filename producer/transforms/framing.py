@@ -11,6 +11,7 @@ from feedline.common.declarations.framing import RandomResizedCrop, Resizing, Wi
 from feedline.common.sample.image import Interpolation, Size
 from feedline.producer.arrays import Draws, Matrix, Pixels
 from feedline.producer.transforms.forms import Action
+from feedline.producer.transforms.geometry import for_four_channels
 from feedline.producer.transforms.registry import framing_of
 
 
@@ -53,18 +54,18 @@ def resizing(declaration: Resizing, _: Draws, size: Size, out_size: Size) -> tup
 
 
 def _resize(declaration: Resizing, window: Window, pixels: Pixels, out: Pixels) -> Pixels:
-    part = _window_of(pixels, window, declaration.fill_value)
+    part = _window_of(pixels, window, for_four_channels(declaration.fill_value))
     if declaration.interpolation == Interpolation.NEAREST:
         return _resize_by_nearest(part, out)
     flag = _RESIZE[declaration.interpolation]
     return cv2.resize(part, out.shape[1::-1], dst=out, interpolation=flag)
 
 
-def _window_of(pixels: Pixels, window: Window, fill_value: float) -> Pixels:
+def _window_of(pixels: Pixels, window: Window, fill: tuple[float, ...]) -> Pixels:
     top, left, height, width = window
     if top >= 0 and left >= 0:
         return pixels[top : top + height, left : left + width]
-    return cv2.copyMakeBorder(pixels, -top, -top, -left, -left, cv2.BORDER_CONSTANT, value=(fill_value,) * 4)
+    return cv2.copyMakeBorder(pixels, -top, -top, -left, -left, cv2.BORDER_CONSTANT, value=fill)
 
 
 def _resize_by_nearest(pixels: Pixels, out: Pixels) -> Pixels:

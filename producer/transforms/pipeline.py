@@ -100,8 +100,9 @@ class Pipeline:
         chosen = list(self._chosen(steps_of(transforms, size, plugins), role))
         # What is inside of others is checked where it is made ready.
         used = [one for step, _ in chosen if not isinstance(step, Nest) for one in step.transforms]
-        check_channels(used, channels)
-        _check_dtypes(used, in_dtype, out_dtype)
+        if role is not Role.MASK:  # of which pixels are only moved
+            check_channels(used, channels)
+            _check_dtypes(used, in_dtype, out_dtype)
         inside = partial(Branch, channels=channels, role=role, plugins=plugins)
         self._plan = _plan(chosen, (*size, channels), in_dtype, out_dtype, inside)
 

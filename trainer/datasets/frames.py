@@ -8,14 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from feedline.common.errors import ConfigurationError, DatasetError
-from feedline.common.notices import warn
 from feedline.common.sample.companions import Role
 from feedline.trainer.datasets import files
 from feedline.trainer.datasets.columns import (
@@ -36,7 +34,7 @@ from feedline.trainer.datasets.labels import (
     Targets,
     targets_from_columns,
 )
-from feedline.trainer.datasets.missing import hint_for_missing
+from feedline.trainer.datasets.missing import present
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +134,7 @@ def read_frame(frame: pd.DataFrame, request: FrameRequest, *, validate_filenames
     names = {column: file_names(Column.of(column, frame[column].tolist())) for column in request.file_columns}
     found = np.ones(len(frame), np.bool_)
     for column, paths in names.items() if validate_filenames else ():
-        found &= _present(column, paths, request.directory)
+        found &= present(paths, request.directory, f"column {column!r}")
     rows = np.flatnonzero(found)
     targets = _targets(frame, request, rows)
     rows = rows[targets.keep]
@@ -197,27 +195,6 @@ def _without_na(series: pd.Series[Any]) -> Array:
         values = values.copy()
         values[series.isna().to_numpy()] = None
     return values
-
-
-def _present(column: Any, names: list[str], directory: str | None) -> npt.NDArray[np.bool_]:
-    """Mark files that exist; warn of a few that do not, refuse if none does."""
-    found = files.existing(names, directory)
-    if found.all():
-        return found
-    hint = hint_for_missing(names[int(np.argmin(found))], directory)
-    where = f"column {column!r} exists under directory={directory!r}"
-    if not found.any():
-        tried = str(Path(directory or "", names[0]))
-        raise DatasetError(
-            f"none of the {len(names):,} files in {where}; the first one tried was {tried!r}{hint}. "
-            "If only producers can see the images, pass validate_filenames=False"
-        )
-    missing = [names[place] for place in np.flatnonzero(~found)]
-    warn(
-        f"left out {len(missing):,} of {len(names):,} rows because no file of that name in {where}; "
-        f"the first are {missing[:3]}{hint}"
-    )
-    return found
 
 
 def _check_frame(frame: Any) -> None:

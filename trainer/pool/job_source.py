@@ -16,8 +16,10 @@ from feedline.common.draws import Purpose, uniforms
 from feedline.common.errors import ConfigurationError
 from feedline.common.job.kinds import AnyJob
 from feedline.common.job.sizes import SizesJob
-from feedline.common.sample.boxes import Boxes, pack
+from feedline.common.sample import boxes, regions
+from feedline.common.sample.boxes import Boxes
 from feedline.common.sample.image import Size
+from feedline.common.sample.regions import Regions
 from feedline.common.wire.protocol import Ticket, as_sample
 from feedline.trainer.datasets.stacks import Stacks
 from feedline.trainer.dispatch.slots import SlotNeed
@@ -45,11 +47,13 @@ class JobSource:
     max_slots : int
         Slots of one producer at most.
     further_paths : tuple of sequence of str
-        As `paths`, for each of `Job.companions`.
+        As `paths`, for each of `Job.companions` that lies in files.
     boxes : sequence of ndarray or None
         One for each row, see `feedline.common.sample.boxes`; there if `Job.boxes` is.
     stacks : Stacks or None
         The files of each row where it has several, as the producers know them.
+    regions : tuple of sequence of ndarray
+        One for each row, for each of `Job.companions` that is drawn.
     """
 
     name: str
@@ -61,6 +65,7 @@ class JobSource:
     further_paths: tuple[Sequence[str], ...] = ()
     boxes: Sequence[Boxes] | None = None
     stacks: Stacks | None = None
+    regions: tuple[Sequence[Regions], ...] = ()
     _layouts: dict[tuple[int, Size | None], BatchLayout] = field(
         default_factory=dict, init=False, compare=False
     )
@@ -97,7 +102,9 @@ class JobSource:
         samples = tuple(map(as_sample, zip(self._files(listed), listed, occurrences.tolist(), strict=True)))
         buffers = [np.ascontiguousarray(values[rows]) for values in self.targets]
         if self.boxes is not None:
-            buffers += pack([self.boxes[row] for row in listed])
+            buffers += boxes.pack([self.boxes[row] for row in listed])
+        for drawn in self.regions:
+            buffers += regions.pack([drawn[row] for row in listed])
         return Ticket(self.job.job_id, key.epoch, key.step, lease_id, slot, samples, tuple(buffers))
 
     def _with_partners(self, epoch: int, rows: Rows, occurrences: Rows) -> tuple[Rows, Rows]:

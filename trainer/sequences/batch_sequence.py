@@ -69,7 +69,7 @@ class BatchSequence(ServedSequence):
     interpolation : {"nearest", "bilinear", "bicubic", "area"}
         Of the resize.
     crop_to_aspect_ratio, pad_to_aspect_ratio : bool
-        Keep the ratio of the sides, by cropping the centre or adding zeros; else stretch.
+        Keep the ratio of the sides, by cropping the centre or adding black (air in a CT); else stretch.
     jpeg_scaling : bool
         Decode JPEG files at 1/2, 1/4 or 1/8 of their size, the smallest that is not below `image_size`, and
         resize from there: faster for large photographs, and other pixels than without.
@@ -83,6 +83,9 @@ class BatchSequence(ServedSequence):
         batches by default, and prefetch cannot know how.
     seed : int
         Of orders and random draws.
+    mask_fill : int
+        Class of what lies beyond the edges of masks: padding, corners that are turned in. Such as 255, which
+        many losses leave out as their ``ignore_class``.
     max_boxes : int, optional
         Rows that the array of boxes has for each image; by default enough for every image.
     min_box_side : float
@@ -148,6 +151,7 @@ class BatchSequence(ServedSequence):
         dtype: str = "uint8",
         shuffle: bool = True,
         seed: int = 0,
+        mask_fill: int = 0,
         max_boxes: int | None = None,
         min_box_side: float = 1.0,
         targets: YoloTargets | None = None,

@@ -17,7 +17,8 @@ from feedline.common.declarations.catalogue import (
 )
 from feedline.common.job.images import Job
 from feedline.common.sample.boxes import BoxSpec
-from feedline.common.sample.companions import Companion
+from feedline.common.sample.companions import Companion, ImageOptions
+from feedline.common.sample.ct import CTWindows
 from feedline.common.sample.image import ImageSpec
 from feedline.errors import ConfigurationError, RemoteProtocolError
 from feedline.transforms import (
@@ -34,6 +35,7 @@ from feedline.transforms import (
     RandomFlip,
     RandomHue,
     RandomRotation,
+    RandomTranslation,
     Rescaling,
 )
 
@@ -156,3 +158,27 @@ def test_code_of_others_is_refused_inside_too_where_something_has_to_follow(foll
         replace(job, **follows)  # type: ignore[arg-type]
     still = RandomApply((PythonTransform("mine:blur", moves_pixels=False),))
     assert replace(job, transforms=(still,), **follows).transforms == (still,)  # type: ignore[arg-type]
+
+
+COLORS = (RandomApply((RandomRotation(0.1), RandomHue(0.1))), RandomChoice((RandomFlip(), RandomHue(0.2))))
+
+
+def test_images_that_go_only_where_pixels_go_need_no_colours_for_what_is_inside() -> None:
+    depth = Companion("depth", "target", ImageOptions(color_mode="grayscale"))
+    assert Job(1, 0, 2, ImageSpec(8, 8), COLORS, "uint8", (), companions=(depth,)).companions == (depth,)
+    second = Companion("x1", "input", ImageOptions(color_mode="grayscale"))
+    with pytest.raises(ConfigurationError, match="RandomApply: RandomHue changes colours"):
+        Job(1, 0, 2, ImageSpec(8, 8), COLORS, "uint8", (), companions=(second,))
+
+
+def test_windows_of_a_ct_are_no_colours_inside_either() -> None:
+    windows = ImageSpec(8, 8, CTWindows([(40, 80), (-600, 1500), (80, 200)]))
+    with pytest.raises(ConfigurationError, match=r"RandomHue takes channels for red.* windows of a CT"):
+        Job(1, 0, 2, windows, COLORS, "uint8", ())
+
+
+def test_a_fill_value_inside_has_a_number_for_each_channel() -> None:
+    shifted = RandomApply((RandomTranslation(0.1, 0.1, "constant", fill_value=(1, 2, 3)),))
+    check_channels([shifted], 3)
+    with pytest.raises(ConfigurationError, match=r"fill_value of RandomTranslation.*each of 4 channels"):
+        check_channels([shifted], 4)

@@ -10,7 +10,9 @@ import pytest
 from golden import IMAGE, Golden
 from like_keras import PHOTOS, Array, assert_alike, ours
 
-from feedline.common.sample.companions import Role
+from feedline.common.declarations.filling import settled
+from feedline.common.sample.companions import Companion, Role
+from feedline.common.sample.image import ImageSpec
 from feedline.errors import ConfigurationError
 from feedline.producer.transforms import Pipeline as Prepared
 from feedline.transforms import CenterCrop, RandomFlip, Resizing, Transform
@@ -78,9 +80,9 @@ def test_masks_are_resized_by_nearest_as_in_keras_and_what_is_added_is_no_class(
 ) -> None:
     # Of sides that are halved, two pixels are as near.
     classes = PHOTOS["camera"][:300, :240]
-    prepared = Prepared(
-        [Resizing(*size, fill_value=9.0, **keeping)], classes.shape[:2], 1, "uint8", "uint8", Role.MASK
-    )
+    mask = Companion("mask0", Role.MASK).image(ImageSpec(*classes.shape[:2]))
+    transforms = settled([Resizing(*size, fill_value=9.0, **keeping)], mask)
+    prepared = Prepared(transforms, classes.shape[:2], 1, "uint8", "uint8", Role.MASK)
     out = np.empty(prepared.output_shape, np.uint8)
     prepared.apply(classes, np.array([]), out)
     np.testing.assert_array_equal(out, theirs(classes, size, interpolation="nearest", **keeping))
