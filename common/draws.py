@@ -79,6 +79,21 @@ def beta(alpha: float, draw: float) -> float:
     return float(generator_of(draw, 0.0).beta(alpha, alpha))
 
 
+def dirichlet(alpha: float, num: int, draw: float) -> npt.NDArray[np.float64]:
+    """Turn a uniform into `num` shares from the distribution Dirichlet(`alpha`, ..., `alpha`).
+
+    Parameters
+    ----------
+    alpha : float
+        Above 0.
+    num : int
+        How many shares, at least 1; they add up to 1.
+    draw : float
+        In [0, 1): the key of a generator, as in `beta`.
+    """
+    return generator_of(draw, 0.0).dirichlet(np.full(num, alpha))
+
+
 def generator_of(first: float, second: float) -> np.random.Generator:
     """The generator that two uniforms are the key of: the same wherever they are drawn.
 

@@ -19,6 +19,7 @@ _SHARED = (FillMode, FlipMode, Interpolation, Transform)
 # program runs.
 if TYPE_CHECKING:
     from feedline.common.declarations.color import *
+    from feedline.common.declarations.compound import *
     from feedline.common.declarations.detail import *
     from feedline.common.declarations.framing import *
     from feedline.common.declarations.geometry import *
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from feedline.common.declarations.hue import *
     from feedline.common.declarations.mixing import *
     from feedline.common.declarations.plugins import *
+    from feedline.common.declarations.policies import *
     from feedline.common.declarations.yolo import *
 else:
     globals().update(DECLARATIONS)

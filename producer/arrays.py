@@ -15,3 +15,8 @@ Draws = npt.NDArray[np.float64]
 
 Matrix = npt.NDArray[np.float64]
 """(3, 3), acts on homogeneous (x, y, 1) in pixels."""
+
+
+def as_opencv(image: Pixels) -> Pixels:
+    """The same pixels, of one channel with two axes."""
+    return image[:, :, 0] if image.shape[2] == 1 else image

@@ -83,7 +83,7 @@ def _declared(layer: keras.layers.Layer, value_range: Pair) -> Transform:
     try:
         _check_channels_last(layer)
         if type(layer) not in KNOWN:
-            _refuse(layer)
+            _refuse()
         return KNOWN[type(layer)].from_keras(_config(layer), value_range)
     except ConfigurationError as error:
         raise ConfigurationError(f"{type(layer).__name__} {layer.name!r}: {error}") from error
@@ -108,13 +108,7 @@ def _check_channels_last(layer: keras.layers.Layer) -> None:
         )
 
 
-def _refuse(layer: keras.layers.Layer) -> NoReturn:
-    if type(layer) is keras.layers.Resizing:
-        raise ConfigurationError(
-            "images are resized before they are transformed: leave the layer out, and pass "
-            f"image_size=({layer.height}, {layer.width}) to BatchSequence, which also has "
-            "interpolation, crop_to_aspect_ratio and pad_to_aspect_ratio"
-        )
+def _refuse() -> NoReturn:
     raise ConfigurationError(
         "has no counterpart in feedline.transforms: leave it in the model. "
         f"Known are {', '.join(sorted(known.__name__ for known in KNOWN))}"

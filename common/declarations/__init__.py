@@ -22,6 +22,7 @@ here, and named in `feedline.transforms` for type checkers.
 
 from feedline.common.declarations import (
     color,
+    compound,
     detail,
     framing,
     geometry,
@@ -29,6 +30,7 @@ from feedline.common.declarations import (
     hue,
     mixing,
     plugins,
+    policies,
     yolo,
 )
 from feedline.common.declarations.base import DECLARATIONS
@@ -36,6 +38,7 @@ from feedline.common.declarations.base import DECLARATIONS
 __all__ = [
     "DECLARATIONS",
     "color",
+    "compound",
     "detail",
     "framing",
     "geometry",
@@ -43,5 +46,6 @@ __all__ = [
     "hue",
     "mixing",
     "plugins",
+    "policies",
     "yolo",
 ]

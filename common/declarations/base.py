@@ -71,6 +71,21 @@ def number_from(lowest: float, highest: float) -> Check:
     return lambda label, value: number_in(label, value, lowest, highest)
 
 
+def above_zero(label: str, value: Any) -> float:
+    """Read a number above 0; ConfigurationError if it is none."""
+    known = number(label, value)
+    if known <= 0:
+        raise ConfigurationError(f"{label} must be above 0, got {value!r}")
+    return known
+
+
+def switch(label: str, value: Any) -> bool:
+    """Read True or False; ConfigurationError if it is neither."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{label} must be True or False, got {value!r}")
+    return value
+
+
 def value_range(label: str, value: Any) -> Pair:
     """Read the lowest and the highest value of a pixel; ConfigurationError if they are no range."""
     ends = pair(label, value)
@@ -198,6 +213,11 @@ class Transform:
     def without_chance(self) -> Transform | None:
         """What a model is judged with in its place: itself if it draws nothing, else nothing at all."""
         return None if self.num_draws else self
+
+    @property
+    def not_followed(self) -> tuple[str, str] | None:
+        """Why masks, boxes and images to predict cannot go where pixels go, and a remedy; or None."""
+        return None
 
     def check_channels(self, channels: int) -> None:
         """Raise ConfigurationError if images of so many channels (1 to 4) cannot be taken."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from math import prod
 from typing import Any
 
 from feedline.common.declarations import DECLARATIONS
 from feedline.common.declarations.base import Transform, check_one_each
+from feedline.common.declarations.compound import Compound, Series, everything_in
 from feedline.common.declarations.framing import Framing
 from feedline.common.declarations.mixing import Mixing
 from feedline.common.errors import ConfigurationError, RemoteProtocolError
@@ -19,6 +20,9 @@ from feedline.common.user_code import Arguments
 DTYPES = ("uint8", "uint16", "int16", "float32")
 """What a job may ask for; float32 is decoded as uint8, Hounsfield units as int16, and keeps its range until
 a transform makes floats of another."""
+
+_NESTED = "transforms"
+"""The argument of a compound that has declarations for its value."""
 
 
 def num_draws(transforms: Iterable[Transform]) -> int:
@@ -61,22 +65,27 @@ def output_size(transforms: Iterable[Transform], size: tuple[int, int]) -> tuple
 
 def check_channels(transforms: Iterable[Transform], channels: int) -> None:
     """Raise ConfigurationError if one of `transforms` cannot take images of so many channels (1, 3 or 4)."""
-    for transform in transforms:
+    transforms = tuple(transforms)
+    for transform in everything_in(transforms):
         fill = getattr(transform, "fill_value", None)
         if fill is not None:
             check_one_each(f"fill_value of {type(transform).__name__}", fill, channels)
+    for transform in transforms:
         transform.check_channels(channels)
 
 
 def applied_to(transforms: Iterable[Transform], role: Role) -> tuple[Transform, ...]:
-    """Which of `transforms` images of a role go through, as the text of `Role` says."""
-    if role is Role.INPUT:
-        return tuple(transforms)
-    return tuple(
-        transform.without_colors
-        for transform in transforms
-        if transform.moves or (role is Role.TARGET and not transform.num_draws)
-    )
+    """Which of `transforms`, and of those inside of them, images of a role go through: see `Role`."""
+    return tuple(transforms) if role is Role.INPUT else tuple(_applied_to(transforms, role))
+
+
+def _applied_to(transforms: Iterable[Transform], role: Role) -> Iterator[Transform]:
+    for transform in transforms:
+        if isinstance(transform, Compound):
+            # What chance does to values, it does to those of inputs alone.
+            yield from _applied_to(transform.inside, role if isinstance(transform, Series) else Role.VALUES)
+        elif transform.moves or (role is Role.TARGET and not transform.num_draws):
+            yield transform.without_colors
 
 
 def check_image(transforms: Iterable[Transform], image: ImageSpec, name: str, role: Role) -> None:
@@ -96,7 +105,7 @@ def check_image(transforms: Iterable[Transform], image: ImageSpec, name: str, ro
     if role is Role.MASK:
         return  # what moves pixels takes any
     applied = applied_to(transforms, role)
-    for transform in applied:
+    for transform in everything_in(applied):
         if transform.of_colors and image.channels > 1 and not image.has_colors:
             raise ConfigurationError(
                 f"{type(transform).__name__} takes channels for red, green and blue, and the {image.channels}"
@@ -154,14 +163,20 @@ def _one_from_wire(item: Any) -> Transform:
         case _:
             raise RemoteProtocolError(f"expected [name, arguments] of a transform, got {item!r}")
     try:
-        return declaration(**arguments)
+        return declaration(**{argument: _received(argument, value) for argument, value in arguments.items()})
     except (ConfigurationError, TypeError) as error:
         raise RemoteProtocolError(f"{name} cannot be made from {arguments!r}: {error}") from error
+
+
+def _received(argument: str, value: Any) -> Any:
+    return from_wire(value) if argument == _NESTED else value
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Arguments):
         return value.packed
+    if isinstance(value, tuple) and all(isinstance(one, Transform) for one in value):
+        return to_wire(value)
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, str) else value

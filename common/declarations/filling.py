@@ -13,10 +13,12 @@ Air stays air where a `Rescaling` or a `Normalization` stands before.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from feedline.common.declarations.base import Transform
+from feedline.common.declarations.compound import Compound
 from feedline.common.sample.companions import Role
 from feedline.common.sample.image import ColorMode, ImageSpec
 
@@ -35,12 +37,27 @@ def settled(
     role : Role
         Images to predict keep their colours where a transform changes places and colours.
     """
-    around, result = image.background, []
-    for declared in transforms:
-        transform = declared if role is Role.INPUT else declared.without_colors
-        result.append(_filled(transform, around, given_counts=image.color_mode != ColorMode.CLASSES))
-        around = around and transform.fill_after(around)
-    return tuple(result)
+    given_counts = image.color_mode != ColorMode.CLASSES
+    return _Settling(role, given_counts=given_counts).of(transforms, image.background)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settling:
+    """How each list is settled, those inside of others, too."""
+
+    role: Role
+    given_counts: bool
+
+    def of(self, transforms: Iterable[Transform], around: tuple[float, ...] | None) -> tuple[Transform, ...]:
+        """Settle a list, and the lists inside of it, where `around` lies around what comes in."""
+        result = []
+        for declared in transforms:
+            transform = declared if self.role is Role.INPUT else declared.without_colors
+            if isinstance(transform, Compound):
+                transform = transform.with_lists(partial(self.of, around=around))
+            result.append(_filled(transform, around, given_counts=self.given_counts))
+            around = around and transform.fill_after(around)
+        return tuple(result)
 
 
 def _filled(transform: Any, around: tuple[float, ...] | None, *, given_counts: bool) -> Transform:

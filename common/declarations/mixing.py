@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from feedline.common.arguments import Pair, number, pair
+from feedline.common.arguments import Pair, pair
 from feedline.common.declarations.base import (
     Check,
     Draws,
     Transform,
+    above_zero,
     between,
     bounds_from_zero,
     declaration,
@@ -27,13 +28,6 @@ from feedline.common.errors import ConfigurationError
 
 _SMALLEST_ALPHA = 1e-6
 """What Keras adds to an alpha, which must not be 0."""
-
-
-def _above_zero(label: str, value: object) -> float:
-    alpha = number(label, value)
-    if alpha <= 0:
-        raise ConfigurationError(f"{label} must be above 0, got {value!r}")
-    return alpha
 
 
 def _inside(label: str, value: object) -> Pair:
@@ -101,7 +95,7 @@ class MixUp(Mixing):
     alpha: float = 0.2
 
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"alpha": 1.0}
-    _CHECKS: ClassVar[Mapping[str, Check]] = {"alpha": _above_zero}
+    _CHECKS: ClassVar[Mapping[str, Check]] = {"alpha": above_zero}
 
     def share(self, draws: Draws) -> float:
         """Share of the first image, in [0, 1]."""

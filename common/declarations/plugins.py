@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from feedline.common.arguments import dtype_name, pixels
-from feedline.common.declarations.base import Check, Transform, declaration
+from feedline.common.declarations.base import Check, Transform, declaration, switch
 from feedline.common.errors import ConfigurationError
 from feedline.common.user_code import Arguments, check_reference
 
@@ -67,12 +67,6 @@ STILL = frozenset({
 """Classes of albumentations 2 that change the values of pixels, and their places never."""
 
 
-def _flag(label: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"{label} must be True or False, got {value!r}")
-    return value
-
-
 def _floats(label: str, value: Any) -> str:
     name = dtype_name(value)
     if name != "float32":
@@ -111,7 +105,7 @@ class Foreign(Transform):
         "pipeline": _albumentations,
         "image_size": _size,
         "dtype": _floats,
-        "moves_pixels": _flag,
+        "moves_pixels": switch,
     }
 
     def __post_init__(self) -> None:
@@ -141,6 +135,12 @@ class Foreign(Transform):
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of what comes out."""
         return self.image_size or size
+
+    @property
+    def not_followed(self) -> tuple[str, str] | None:
+        """What it does to places is not known, unless it was said."""
+        remedy = "leave it out, or say moves_pixels=False if it changes nothing but their values"
+        return (f"{self.name} may move pixels", remedy) if self.may_move else None
 
     @property
     def name(self) -> str:

@@ -19,8 +19,8 @@ from feedline.common.declarations.catalogue import (
     output_size,
     to_wire,
 )
+from feedline.common.declarations.compound import everything_in
 from feedline.common.declarations.mixing import Mixing, MixUp
-from feedline.common.declarations.plugins import Foreign
 from feedline.common.errors import ConfigurationError, FeedlineError, RemoteProtocolError
 from feedline.common.job.caching import CacheSpec
 from feedline.common.sample.boxes import BoxSpec
@@ -108,7 +108,7 @@ class Job:
         self._check_framing()
         self._check_companions()
         self._check_mixing()
-        self._check_foreign()
+        self._check_places()
 
     def _check_framing(self) -> None:
         if is_framed(self.transforms) != (self.image.fit == Fit.FRAMED):
@@ -139,7 +139,8 @@ class Job:
     def _check_size(self, name: str, size: Size) -> None:
         """Pixels of another size stay in place if all that is done to them is told in shares of the sides."""
         (height, width), (own_height, own_width) = self.image.size, size
-        if self.image.fit == Fit.FRAMED or output_size(self.transforms, self.image.size) != self.image.size:
+        sizes = (self.image.size, size)
+        if self.image.fit == Fit.FRAMED or any(output_size(self.transforms, one) != one for one in sizes):
             why = f"a transform changes sizes: {self.transforms}"
         elif self.num_sources > 1:
             why = f"samples are mixed: {self.transforms}"
@@ -149,15 +150,15 @@ class Job:
             return
         raise ConfigurationError(f"{name} cannot have image_size={size}, for {why}: leave it out")
 
-    def _check_foreign(self) -> None:
-        """What code from elsewhere does to places is not known, so nothing can follow it."""
+    def _check_places(self) -> None:
+        """Where each pixel came from is not known of all transforms, and then nothing can follow it."""
         follows = {str(c.role) for c in self.companions if c.treated_as is not Role.INPUT}
         follows |= set() if self.boxes is None else {"boxes"}
-        for transform in self.transforms:
-            if isinstance(transform, Foreign) and transform.may_move and follows:
+        for transform in everything_in(self.transforms):
+            if transform.not_followed is not None and follows:
+                why, remedy = transform.not_followed
                 raise ConfigurationError(
-                    f"{transform.name} may move pixels, and {' and '.join(sorted(follows))} would not follow:"
-                    " leave it out, or say moves_pixels=False if it changes nothing but their values"
+                    f"{why}, and {' and '.join(sorted(follows))} would not follow: {remedy}"
                 )
 
     def _check_mixing(self) -> None:

@@ -70,6 +70,9 @@ DRAWS: dict[str, list[list[float]]] = {
         [draw, *sides, 1.0 - draw, draw, draw]
         for draw, sides in zip([0.9, 0.1, 0.3, 0.5, 0.7], PAIRS, strict=True)
     ],
+    "Pipeline": [[chance, draw] for (chance,), draw in zip(CHANCES, SPREAD, strict=True)],
+    "RandomApply": [[chance, draw, draw] for (chance,), draw in zip(CHANCES, SPREAD, strict=True)],
+    "RandomChoice": [[chance, draw, draw] for (chance,), draw in zip(CHANCES, SPREAD, strict=True)],
     "MixUp": [[0.7], [0.3], [0.5], [0.6]],
     "CutMix": [[0.5, 0.4, *pair] for pair in PAIRS],
     "Mosaic": PAIRS,

@@ -16,9 +16,11 @@ import skimage.data
 
 from feedline.common.declarations import DECLARATIONS
 from feedline.common.declarations.catalogue import output_dtype
+from feedline.common.declarations.framing import Framing
+from feedline.common.declarations.mixing import Mixing
+from feedline.common.declarations.plugins import Foreign
 from feedline.errors import ConfigurationError
 from feedline.producer.transforms import Pipeline
-from feedline.producer.transforms.registry import FILTERS, LINES, MAPPINGS, WINDOWS
 from feedline.transforms import (
     RandomBrightness,
     RandomFlip,
@@ -37,7 +39,7 @@ NUM_DRAWS = 5
 TIMED: dict[str, list[Transform]] = {
     name: [declaration.example()]
     for name, declaration in DECLARATIONS.items()
-    if any(declaration in family for family in (MAPPINGS, WINDOWS, LINES, FILTERS))
+    if not issubclass(declaration, Framing | Mixing | Foreign)
 }
 """What makes one image of one, in a file's own size."""
 

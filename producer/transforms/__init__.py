@@ -5,6 +5,7 @@ All files in which functions enter themselves into `registry` are imported here.
 
 from feedline.producer.transforms import (
     calls,
+    choosing,
     color,
     crop,
     detail,
@@ -14,6 +15,7 @@ from feedline.producer.transforms import (
     histogram,
     hue,
     mixing,
+    policies,
     tiles,
     yolo,
 )
@@ -26,6 +28,7 @@ __all__ = [
     "Composition",
     "Pipeline",
     "calls",
+    "choosing",
     "color",
     "compose",
     "crop",
@@ -36,6 +39,7 @@ __all__ = [
     "histogram",
     "hue",
     "mixing",
+    "policies",
     "tiles",
     "yolo",
 ]

@@ -27,7 +27,7 @@ from feedline.producer.arrays import Draws, Pixels
 from feedline.producer.plugins import NO_PLUGINS, Plugins
 from feedline.producer.transforms.forms import Action, Mix
 from feedline.producer.transforms.pipeline import Pipeline
-from feedline.producer.transforms.registry import FILTERS, LINES, MIXINGS
+from feedline.producer.transforms.registry import MIXINGS, changes_values
 
 Annotated: TypeAlias = tuple[Boxes, Size]
 """The boxes of an image, and its (height, width) before the transforms."""
@@ -168,9 +168,7 @@ def compose(
         return Single(Pipeline(transforms, size, channels, in_dtype, out_dtype, role, plugins))
     last, mixing = mixings[-1]
     before, after = transforms[:last], transforms[last + 1 :]
-    makers = (*LINES, *FILTERS)
-    changes_values = any(type(one) in makers or getattr(one, "dtype", None) for one in before)
-    dtype = out_dtype if changes_values else in_dtype
+    dtype = out_dtype if changes_values(before) else in_dtype
     part = compose(before, size, channels, in_dtype, dtype, role, plugins)
     mixed_size = output_size(before, size)
     pipeline = Pipeline(after, mixed_size, channels, dtype, out_dtype, role, plugins)

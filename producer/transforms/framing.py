@@ -1,4 +1,4 @@
-"""Framings: the image of a file, of any size, becomes one of the size of the batch."""
+"""Framings and `Resizing`: an image of any size becomes one of another size."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from functools import partial
 import cv2
 import numpy as np
 
-from feedline.common.declarations.framing import RandomResizedCrop
+from feedline.common.declarations.framing import RandomResizedCrop, Resizing, Window
 from feedline.common.sample.image import Interpolation, Size
 from feedline.producer.arrays import Draws, Matrix, Pixels
 from feedline.producer.transforms.forms import Action
+from feedline.producer.transforms.geometry import for_four_channels
 from feedline.producer.transforms.registry import framing_of
 
 
@@ -39,9 +40,39 @@ _RESIZE: dict[str, int] = {
 }
 
 
-def _resize_window(
-    window: tuple[int, int, int, int], out_size: Size, flag: int, pixels: Pixels, out: Pixels
-) -> Pixels:
+def _resize_window(window: Window, out_size: Size, flag: int, pixels: Pixels, out: Pixels) -> Pixels:
     top, left, height, width = window
     part = pixels[top : top + height, left : left + width]
     return cv2.resize(part, out_size[::-1], dst=out, interpolation=flag)
+
+
+@framing_of(Resizing)
+def resizing(declaration: Resizing, _: Draws, size: Size, out_size: Size) -> tuple[Action, Matrix]:
+    """Cut out or add what keeps the ratio of sides, and resize it."""
+    window = declaration.window(size)
+    return partial(_resize, declaration, window), matrix_of_window(window, out_size)
+
+
+def _resize(declaration: Resizing, window: Window, pixels: Pixels, out: Pixels) -> Pixels:
+    part = _window_of(pixels, window, for_four_channels(declaration.fill_value))
+    if declaration.interpolation == Interpolation.NEAREST:
+        return _resize_by_nearest(part, out)
+    flag = _RESIZE[declaration.interpolation]
+    return cv2.resize(part, out.shape[1::-1], dst=out, interpolation=flag)
+
+
+def _window_of(pixels: Pixels, window: Window, fill: tuple[float, ...]) -> Pixels:
+    top, left, height, width = window
+    if top >= 0 and left >= 0:
+        return pixels[top : top + height, left : left + width]
+    return cv2.copyMakeBorder(pixels, -top, -top, -left, -left, cv2.BORDER_CONSTANT, value=fill)
+
+
+def _resize_by_nearest(pixels: Pixels, out: Pixels) -> Pixels:
+    # OpenCV's own is a pixel off where two are as near, which is all of them when an image is halved.
+    rows, columns = (
+        ((2 * np.arange(new) + 1) * old // (2 * new)).astype(np.float32)
+        for old, new in zip(pixels.shape[:2], out.shape[:2], strict=True)
+    )
+    x, y = np.meshgrid(columns, rows)
+    return cv2.remap(pixels, x, y, cv2.INTER_NEAREST, dst=out)

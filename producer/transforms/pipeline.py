@@ -6,8 +6,9 @@ says which steps there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -17,10 +18,12 @@ from feedline.common.errors import ConfigurationError
 from feedline.common.sample.boxes import Boxes
 from feedline.common.sample.companions import Role
 from feedline.common.sample.image import DECODED_DTYPES, Size
-from feedline.producer.arrays import Draws, Pixels
+from feedline.producer.arrays import Draws, Pixels, as_opencv
 from feedline.producer.plugins import NO_PLUGINS, Plugins
 from feedline.producer.transforms.boxes import Move, moved_through
+from feedline.producer.transforms.choosing import Choosing, Nest
 from feedline.producer.transforms.forms import Action
+from feedline.producer.transforms.registry import changes_values
 from feedline.producer.transforms.steps import Call, Cut, MovingStep, Step, steps_of
 
 PIPELINE_DTYPES = (*DECODED_DTYPES, "float32")
@@ -78,6 +81,8 @@ class Pipeline:
         If a function of the user's may not be called, or is not there.
     """
 
+    _left_to_chance = False
+
     def __init__(
         self,
         transforms: Iterable[Transform],
@@ -92,12 +97,14 @@ class Pipeline:
         self.num_draws = num_draws(transforms)
         self.output_size = output_size(transforms, size)
         self.output_shape = (*self.output_size, channels)
-        chosen = list(_chosen(steps_of(transforms, size, plugins), role))
-        used = [transform for step, _ in chosen for transform in step.transforms]
+        chosen = list(self._chosen(steps_of(transforms, size, plugins), role))
+        # What is inside of others is checked where it is made ready.
+        used = [one for step, _ in chosen if not isinstance(step, Nest) for one in step.transforms]
         if role is not Role.MASK:  # of which pixels are only moved
             check_channels(used, channels)
             _check_dtypes(used, in_dtype, out_dtype)
-        self._plan = _plan(chosen, (*size, channels), in_dtype, out_dtype)
+        inside = partial(Branch, channels=channels, role=role, plugins=plugins)
+        self._plan = _plan(chosen, (*size, channels), in_dtype, out_dtype, inside)
 
     def apply(self, image: Pixels, draws: Draws, out: Pixels) -> None:
         """Transform one image.
@@ -123,21 +130,58 @@ class Pipeline:
 
     def run(self, actions: Iterable[Action], image: Pixels, out: Pixels) -> None:
         """The second half of `apply`: do what `prepare` came to, to one image."""
-        pixels, result = _as_opencv(image), _as_opencv(out)
-        for action, placed in zip(actions, self._plan, strict=True):
-            pixels = action(pixels, result if placed.scratch is None else placed.scratch)
+        result = as_opencv(out)
+        pixels = self.through(actions, as_opencv(image), result)
         if pixels is not result:
             np.copyto(result, pixels)
 
+    def through(self, actions: Iterable[Action], pixels: Pixels, out: Pixels) -> Pixels:
+        """`run` as an `Action`: images of one channel have two axes, and what is unchanged is not copied."""
+        for action, placed in zip(actions, self._plan, strict=True):
+            pixels = action(pixels, out if placed.scratch is None else placed.scratch)
+        return pixels
+
     def move(self, boxes: Boxes, draws: Draws, size: Size) -> Boxes:
         """Where the boxes of an image of `size` are when it has been transformed by `draws`."""
+        return moved_through(boxes, self.moves(draws, size))
+
+    def moves(self, draws: Draws, size: Size) -> list[Move]:
+        """Where points of an image of `size` go, one after another."""
         moves: list[Move] = []
         for placed in self._plan:
-            if isinstance(placed.step, MovingStep):
-                motion = placed.step.motion(draws[placed.draws], size)
-                size = output_size(placed.step.transforms, placed.size)
-                moves.append((motion, (0, 0, size[1], size[0])))
-        return moved_through(boxes, moves)
+            own, out_size = draws[placed.draws], output_size(placed.step.transforms, placed.size)
+            if isinstance(placed.step, Choosing):
+                moves += placed.step.moves(own, size)
+            elif isinstance(placed.step, MovingStep):
+                moves.append((placed.step.motion(own, size), (0, 0, out_size[1], out_size[0])))
+            size = out_size
+        return moves
+
+    def _chosen(self, steps: Iterable[Step | Nest], role: Role) -> Iterator[tuple[Step | Nest, slice]]:
+        """The steps that images of a role go through, and which draws are theirs."""
+        start = 0
+        for step in steps:
+            num = num_draws(step.transforms)
+            draws, start = slice(start, start + num), start + num
+            if isinstance(step, MovingStep):
+                yield (step.for_masks() if role is Role.MASK else step), draws
+            elif role is Role.INPUT or _chooses(step) or self._prepares(role, num):
+                yield step, draws
+
+    def _prepares(self, role: Role, num: int) -> bool:
+        """Whether what changes values by so many draws changes those of images to predict, too."""
+        return role is Role.TARGET and not num and not self._left_to_chance
+
+
+class Branch(Pipeline):
+    """A list inside of another, of which chance says whether it is run."""
+
+    _left_to_chance = True
+
+
+def _chooses(step: Step | Nest) -> bool:
+    """Whether it has lists inside which know themselves what is for images of a role."""
+    return isinstance(step, Nest) and step.kind is Choosing
 
 
 def _check_dtypes(transforms: list[Transform], in_dtype: str, out_dtype: str) -> None:
@@ -148,37 +192,22 @@ def _check_dtypes(transforms: list[Transform], in_dtype: str, out_dtype: str) ->
 
 
 def _plan(
-    chosen: list[tuple[Step, slice]], shape: tuple[int, int, int], in_dtype: str, out_dtype: str
+    chosen: list[tuple[Step | Nest, slice]],
+    shape: tuple[int, int, int],
+    in_dtype: str,
+    out_dtype: str,
+    inside: Callable[..., Branch],
 ) -> list[Placed]:
     """Give each step the size that comes in, and its place to write to."""
     plan: list[Placed] = []
     dtype = in_dtype
     for step, draws in chosen:
+        before, size = dtype, shape[:2]
         # The first change of values makes floats, where floats are wanted: what comes after is not rounded.
-        # Code from elsewhere says what it returns.
-        if isinstance(step, Call):
-            dtype = output_dtype(step.transforms, dtype)
-        elif not isinstance(step, MovingStep):
-            dtype = out_dtype
-        size = shape[:2]
+        dtype = out_dtype if changes_values(step.transforms) else dtype
         shape = (*output_size(step.transforms, size), shape[2])
         needs_none = isinstance(step, Cut | Call) or (step is chosen[-1][0] and dtype == out_dtype)
-        scratch = None if needs_none else _as_opencv(np.empty(shape, dtype))
-        plan.append(Placed(step, draws, size, scratch))
+        scratch = None if needs_none else as_opencv(np.empty(shape, dtype))
+        make = partial(inside, size=size, in_dtype=before, out_dtype=dtype)
+        plan.append(Placed(step.step(make) if isinstance(step, Nest) else step, draws, size, scratch))
     return plan
-
-
-def _chosen(steps: Iterable[Step], role: Role) -> Iterator[tuple[Step, slice]]:
-    """The steps that images of a role go through, and which draws are theirs."""
-    start = 0
-    for step in steps:
-        num = num_draws(step.transforms)
-        draws, start = slice(start, start + num), start + num
-        if isinstance(step, MovingStep):
-            yield (step.for_masks() if role is Role.MASK else step), draws
-        elif role is Role.INPUT or (role is Role.TARGET and not num):
-            yield step, draws
-
-
-def _as_opencv(image: Pixels) -> Pixels:
-    return image[:, :, 0] if image.shape[2] == 1 else image

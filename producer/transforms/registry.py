@@ -1,6 +1,6 @@
 """Which function says what a declaration does to pixels: each enters itself here, beside its code.
 
-Eight families, by the form of the answer, each with the decorator of its functions:
+Eleven families, by the form of the answer, each with the decorator of its functions:
 
 ``MAPPINGS``, ``@mapping_of(RandomRotation)``
     (declaration, draws, size) → where in the image each output pixel is looked up, as a 3 x 3 matrix.
@@ -12,14 +12,20 @@ Eight families, by the form of the answer, each with the decorator of its functi
 ``LINES``, ``@line_of(RandomBrightness)``, or ``@line_by_means_of(RandomContrast)`` if it calls `means`
     (declaration, draws, means) → a straight tone curve: times, plus, and where it is clipped.
 ``FRAMINGS``, ``@framing_of(RandomResizedCrop)``
-    (declaration, draws, size of a file's image, size to make) → how to make it, and as a 3 x 3 matrix where
-    points of the image go. Only at the beginning of a list.
+    (declaration, draws, size of the image, size to make) → how to make it, and as a 3 x 3 matrix where
+    points of the image go. But for `Resizing`, they stand only at the beginning of a list.
 ``MIXINGS``, ``@mixing_of(MixUp)``
     (declaration, draws, size) → how several images become one, and their labels and boxes.
 ``CALLS``, ``@call_of(PythonTransform)``
     (declaration, plugins) → a function of (image, random generator): code from elsewhere.
 ``FILTERS``, ``@filter_of(RandomHue)``
     (declaration, draws, size) → an `Action`: what else makes pixels of pixels, each in its place.
+``SERIES``, ``@series_of(RandAugment)``
+    (declaration) → the declarations that it comes to, one after another. They take its place in the list.
+``CHOICES``, ``@choice_of(RandomChoice)``
+    (declaration, draws) → which of the declaration's branches is run.
+``BLENDS``, ``@blend_of(AugMix)``
+    (declaration, draws) → how much of the image and of each of the declaration's chains is in the result.
 
 The package imports all files whose functions are here. To add a transform, see the end of
 `docs/transforms.md`.
@@ -27,10 +33,14 @@ The package imports all files whose functions are here. To add a transform, see 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from feedline.common.declarations.base import Transform
+from feedline.common.declarations.compound import everything_in
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Matrix
 from feedline.producer.plugins import Plugins
@@ -61,8 +71,23 @@ FRAMINGS: Family[Callable[[Any, Draws, Size, Size], tuple[Action, Matrix]]] = Fa
 MIXINGS: Family[Callable[[Any, Draws, Size], Mix]] = Family()
 CALLS: Family[Callable[[Any, Plugins], Function]] = Family()
 FILTERS: Family[Callable[[Any, Draws, Size], Action]] = Family()
+SERIES: Family[Callable[[Any], tuple[Transform, ...]]] = Family()
+CHOICES: Family[Callable[[Any, Draws], int]] = Family()
+BLENDS: Family[Callable[[Any, Draws], npt.NDArray[np.float64]]] = Family()
 
-FAMILIES: tuple[Family[Any], ...] = (MAPPINGS, FIELDS, WINDOWS, LINES, FRAMINGS, MIXINGS, CALLS, FILTERS)
+FAMILIES: tuple[Family[Any], ...] = (
+    MAPPINGS,
+    FIELDS,
+    WINDOWS,
+    LINES,
+    FRAMINGS,
+    MIXINGS,
+    CALLS,
+    FILTERS,
+    SERIES,
+    CHOICES,
+    BLENDS,
+)
 
 mapping_of = MAPPINGS.of
 field_of = FIELDS.of
@@ -72,6 +97,9 @@ framing_of = FRAMINGS.of
 mixing_of = MIXINGS.of
 call_of = CALLS.of
 filter_of = FILTERS.of
+series_of = SERIES.of
+choice_of = CHOICES.of
+blend_of = BLENDS.of
 
 NEED_MEANS: set[type[Transform]] = set()
 """Those of `LINES` that call `means`: their curve is known only when the pixels are."""
@@ -83,3 +111,12 @@ def line_by_means_of(*declarations: type[Transform]) -> Callable[[_Line], _Line]
     """Make the decorator of a line that calls `means`."""
     NEED_MEANS.update(declarations)
     return line_of(*declarations)
+
+
+def changes_values(transforms: Iterable[Transform]) -> bool:
+    """Whether one of them, or of what is inside of them, computes new values, rather than moving them.
+
+    Of code from elsewhere only what makes floats counts: else it returns what it got.
+    """
+    makers = (*LINES, *FILTERS, *BLENDS)
+    return any(type(one) in makers or getattr(one, "dtype", None) for one in everything_in(transforms))

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from feedline.common.declarations.base import Transform
+from feedline.common.declarations.framing import Resizing
 from feedline.common.declarations.geometry import RandomFlip
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Matrix, Pixels
 from feedline.producer.plugins import Plugins
 from feedline.producer.transforms.boxes import Field, Motion
 from feedline.producer.transforms.calls import call
+from feedline.producer.transforms.choosing import Blending, Choosing, Nest, flat
 from feedline.producer.transforms.color import apply_line, channel_means, no_means, prepare_line
 from feedline.producer.transforms.filters import clip_to, unchanged
 from feedline.producer.transforms.forms import Action
 from feedline.producer.transforms.geometry import Sampler, look_up_classes, lookup_of, mirror, motion_of
 from feedline.producer.transforms.registry import (
+    BLENDS,
     CALLS,
+    CHOICES,
     FIELDS,
     FILTERS,
     FRAMINGS,
@@ -28,6 +32,7 @@ from feedline.producer.transforms.registry import (
     MAPPINGS,
     NEED_MEANS,
     WINDOWS,
+    Family,
 )
 
 
@@ -176,6 +181,18 @@ class Frame:
         return FRAMINGS[type(transform)](transform, draws, size, self._size)
 
 
+class Resize(Frame):
+    """A resize."""
+
+    def __init__(self, transform: Resizing) -> None:
+        super().__init__(transform, (transform.height, transform.width))
+        self._resizing = transform
+
+    def for_masks(self) -> Step:
+        """See `MovingStep`."""
+        return Resize(self._resizing.of_classes)
+
+
 class FrameOfClasses:
     """A framing of a mask: its pixels are looked up where the framing took those of the image from."""
 
@@ -240,7 +257,7 @@ class Call:
         )
 
 
-def steps_of(transforms: Iterable[Transform], size: Size, plugins: Plugins) -> list[Step]:
+def steps_of(transforms: Iterable[Transform], size: Size, plugins: Plugins) -> list[Step | Nest]:
     """Turn declarations into steps; neighbours that look pixels up alike become one.
 
     Parameters
@@ -252,21 +269,11 @@ def steps_of(transforms: Iterable[Transform], size: Size, plugins: Plugins) -> l
     plugins : Plugins
         Which functions of the user's may be called.
     """
-    steps: list[Step] = []
-    for transform in transforms:
+    steps: list[Step | Nest] = []
+    for transform in flat(transforms):
         last = steps[-1] if steps else None
-        if type(transform) in FRAMINGS:
-            steps.append(Frame(transform, size))
-        elif type(transform) in WINDOWS:
-            steps.append(Cut(transform))
-        elif type(transform) in FIELDS:
-            steps.append(Displacement(transform))
-        elif type(transform) in LINES:
-            steps.append(Tone(transform))
-        elif type(transform) in FILTERS:
-            steps.append(Filter(transform))
-        elif type(transform) in CALLS:
-            steps.append(Call(transform, plugins))
+        if type(transform) not in MAPPINGS:
+            steps.append(_step_of(transform, size, plugins))
         elif isinstance(last, Warp) and _sample_alike(*last.transforms, transform):
             steps[-1] = Warp((*last.transforms, transform))
         else:
@@ -274,7 +281,25 @@ def steps_of(transforms: Iterable[Transform], size: Size, plugins: Plugins) -> l
     return [Mirror(step.transforms) if _only_flips(step) else step for step in steps]
 
 
-def _only_flips(step: Step) -> bool:
+_MAKERS: tuple[tuple[Family[Any], Callable[[Any, Size, Plugins], Step | Nest]], ...] = (
+    (FRAMINGS, lambda one, size, _: Resize(one) if isinstance(one, Resizing) else Frame(one, size)),
+    (FIELDS, lambda one, *_: Displacement(one)),
+    (WINDOWS, lambda one, *_: Cut(one)),
+    (LINES, lambda one, *_: Tone(one)),
+    (FILTERS, lambda one, *_: Filter(one)),
+    (CALLS, lambda one, _, plugins: Call(one, plugins)),
+    (CHOICES, lambda one, *_: Nest(one, Choosing)),
+    (BLENDS, lambda one, *_: Nest(one, Blending)),
+)
+"""What a declaration of each family becomes, where it does not become one with its neighbours."""
+
+
+def _step_of(transform: Transform, size: Size, plugins: Plugins) -> Step | Nest:
+    make = next(make for family, make in _MAKERS if type(transform) in family)
+    return make(transform, size, plugins)
+
+
+def _only_flips(step: Step | Nest) -> bool:
     return all(isinstance(transform, RandomFlip) for transform in step.transforms)
 
 

@@ -17,10 +17,12 @@ from feedline.errors import ConfigurationError
 from feedline.producer.transforms import Pipeline
 from feedline.trainer.keras_layers import KNOWN
 from feedline.transforms import (
+    AugMix,
     CenterCrop,
     CutMix,
     MixUp,
     Normalization,
+    RandAugment,
     RandomBrightness,
     RandomColorJitter,
     RandomContrast,
@@ -36,6 +38,7 @@ from feedline.transforms import (
     RandomTranslation,
     RandomZoom,
     Rescaling,
+    Resizing,
     Transform,
 )
 
@@ -66,6 +69,16 @@ PAIRS: list[tuple[Any, Transform]] = [
     (L.RandomGaussianBlur(0.5, 5, (0.2, 0.8)), RandomGaussianBlur((0.0, 0.5), 5, (0.2, 0.8))),
     (L.RandomErasing(0.5, (0.1, 0.2), 7), RandomErasing((0.0, 0.5), (0.1, 0.2), 7)),
     (L.RandomErasing(fill_value=[1, 2, 3]), RandomErasing((0.0, 1.0), fill_value=(1, 2, 3))),
+    (L.Resizing(5, 6), Resizing(5, 6)),
+    (
+        L.Resizing(5, 6, "area", pad_to_aspect_ratio=True, fill_value=7),
+        Resizing(5, 6, "area", False, True, "constant", 7),
+    ),
+    (L.RandAugment((0, 1), 3, 0.4, "nearest"), RandAugment((0, 1), 3, (0.0, 0.4), "nearest")),
+    (
+        L.AugMix((0, 1), 2, 4, (0.1, 0.4), 0.5, False, "nearest"),
+        AugMix((0, 1), 2, 4, (0.1, 0.4), 0.5, False, "nearest"),
+    ),
     (L.MixUp(0.3), MixUp(0.3)),
     (L.CutMix(0.5), CutMix((0.0, 0.5))),
     (L.Rescaling(1 / 127.5, -1), Rescaling(1 / 127.5, -1)),
@@ -88,8 +101,11 @@ INSTEAD_OF_EXAMPLES: dict[type, Transform] = {
 }
 """Where Keras would not take the example, as its sigma ends at 1."""
 
+TAKEN_APART = {L.GaussianNoise, L.Pipeline}
+"""What stands in the list is not a layer of that name, or has a strength in pixel values."""
 
-@pytest.mark.parametrize("layer_type", [kind for kind in KNOWN if kind is not L.GaussianNoise])
+
+@pytest.mark.parametrize("layer_type", [kind for kind in KNOWN if kind not in TAKEN_APART])
 def test_a_layer_with_the_arguments_of_a_declaration_becomes_that_declaration(layer_type: type) -> None:
     """Apart from its factors: what Keras draws from them is compared in `PAIRS`, or where its pixels are."""
     example = INSTEAD_OF_EXAMPLES.get(layer_type, KNOWN[layer_type].example())
@@ -198,7 +214,8 @@ class OwnFlip(L.RandomFlip):  # type: ignore[misc]
 @pytest.mark.parametrize(
     ("layer", "text"),
     [
-        (L.Resizing(32, 48), r"Resizing 'resizing.*image_size=\(32, 48\)"),
+        (L.Resizing(32, 48, antialias=True), r"Resizing 'resizing.*antialias=True.*area"),
+        (L.Resizing(32, 48, "bicubic"), "Resizing 'resizing.*interpolation of Resizing.*'bicubic'"),
         (L.GaussianDropout(0.1, name="drops"), "GaussianDropout 'drops'.*leave it in the model.*RandomFlip"),
         (L.Dropout(0.1), "Dropout.*leave it in the model"),
         (OwnFlip(), "OwnFlip.*no counterpart"),

@@ -8,7 +8,11 @@ from feedline.common.declarations.ranges import misjudged, range_of
 from feedline.transforms import (
     GaussianNoise,
     Normalization,
+    Pipeline,
+    RandAugment,
+    RandomApply,
     RandomBrightness,
+    RandomChoice,
     RandomFlip,
     RandomHue,
     Rescaling,
@@ -36,6 +40,15 @@ def test_a_range_that_is_far_off_is_told_with_what_comes_of_it(
     (text,) = misjudged(transforms, range_of(dtype))
     assert words in text
     assert text.startswith(type(transforms[-1]).__name__)
+
+
+def test_what_is_inside_of_others_is_looked_at_where_it_stands() -> None:
+    inside = RandomChoice((RandomFlip(), [RandomBrightness(0.2, (0, 1)), RandomApply((GaussianNoise(0.1),))]))
+    assert [text.partition("(")[0] for text in misjudged([inside], range_of("uint8"))] == ["RandomBrightness"]
+    scaled = [Pipeline((Rescaling(1 / 255),)), inside]
+    assert [text.partition("(")[0] for text in misjudged(scaled, range_of("uint8"))] == ["GaussianNoise"]
+    (text,) = misjudged([RandAugment((0, 1))], range_of("uint8"))
+    assert text.startswith("RandAugment")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from feedline.transforms import (
     RandomFlip,
     RandomHue,
     Rescaling,
+    Resizing,
     Transform,
 )
 
@@ -100,6 +101,7 @@ HALF = ImageOptions(image_size=(16, 24))
             {"own": HALF},
             r"c cannot have image_size=.* for a transform changes sizes",
         ),
+        ([CenterCrop(8, 12), Resizing(32, 48)], {"own": HALF}, "for a transform changes sizes"),
         ([CutMix()], {"own": HALF}, "for samples are mixed"),
         (
             [RandomFlip()],

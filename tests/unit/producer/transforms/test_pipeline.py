@@ -13,14 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedline.common.declarations import DECLARATIONS
+from feedline.common.declarations.framing import Framing
+from feedline.common.declarations.mixing import Mixing
+from feedline.common.declarations.plugins import Foreign
 from feedline.errors import ConfigurationError
 from feedline.producer.transforms import Pipeline
-from feedline.producer.transforms.registry import FILTERS, LINES, MAPPINGS, WINDOWS
 from feedline.transforms import (
     CenterCrop,
     Flip,
     GaussianNoise,
+    RandomApply,
     RandomBrightness,
+    RandomChoice,
     RandomColorJitter,
     RandomContrast,
     RandomCrop,
@@ -36,6 +40,7 @@ from feedline.transforms import (
     RandomTranslation,
     RandomZoom,
     Rescaling,
+    Resizing,
     Transform,
 )
 
@@ -59,6 +64,9 @@ OTHERS: list[Transform] = [
     RandomBrightness(0.5, WIDE),
     RandomContrast(1.0, WIDE),
     RandomColorJitter(WIDE, 0.5, 1.0),
+    Resizing(3, 4),
+    RandomChoice(((RandomRotation(0.3, "wrap"), RandomBrightness(0.3, WIDE)), (), RandomFlip())),
+    RandomApply((RandomContrast(1.0, WIDE),)),
     RandomGrayscale(),
     RandomGaussianBlur(kernel_size=5, value_range=WIDE),
     RandomErasing(fill_value=7, value_range=(0, 70)),
@@ -85,7 +93,7 @@ def can_take(transform: Transform, channels: int, dtype: str) -> bool:
 EXAMPLES = [
     for_deep_pixels(declaration.example())
     for declaration in DECLARATIONS.values()
-    if any(declaration in family for family in (MAPPINGS, WINDOWS, LINES, FILTERS))
+    if not issubclass(declaration, Framing | Mixing | Foreign)
 ]
 POSSIBLE = {
     (channels, dtype): [t for t in (*EXAMPLES, *OTHERS) if can_take(t, channels, dtype)]

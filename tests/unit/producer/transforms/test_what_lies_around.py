@@ -17,10 +17,13 @@ from feedline.common.sample.ct import CTWindows
 from feedline.common.sample.image import ColorMode, ImageSpec
 from feedline.errors import ConfigurationError
 from feedline.producer.reading.decoders import fit
-from feedline.producer.transforms.pipeline import Pipeline
+from feedline.producer.transforms import Pipeline as Prepared
 from feedline.transforms import (
     Letterbox,
     Normalization,
+    Pipeline,
+    RandomApply,
+    RandomChoice,
     RandomErasing,
     RandomFlip,
     RandomGaussianBlur,
@@ -29,6 +32,7 @@ from feedline.transforms import (
     RandomTranslation,
     RandomZoom,
     Rescaling,
+    Resizing,
     YoloAugment,
 )
 
@@ -47,6 +51,10 @@ EDGES: dict[str, Transform] = {
     "zoom": RandomZoom((0.5, 0.5), fill_mode="constant"),
     "shear": RandomShear((0.9, 0.9), fill_mode="constant"),
     "letterbox": Letterbox(),
+    "resizing": Resizing(SIDE // 2, SIDE, pad_to_aspect_ratio=True),
+    "one inside of others": RandomChoice(
+        (RandomApply((Pipeline((RandomTranslation((0.4, 0.4), (0.4, 0.4), fill_mode="constant"),)),), 1.0),)
+    ),
 }
 
 
@@ -55,7 +63,7 @@ def made(image: ImageSpec, transforms: list[Transform], value: float, size: tupl
     dtype = "float32" if any(isinstance(t, Rescaling | Normalization) for t in transforms) else image.dtype
     role = Role.MASK if image.color_mode == ColorMode.CLASSES else Role.INPUT
     ready = settled(transforms, image)
-    pipeline = Pipeline(ready, image.size, image.channels, image.dtype, dtype, role)
+    pipeline = Prepared(ready, image.size, image.channels, image.dtype, dtype, role)
     out = np.empty(pipeline.output_shape, dtype)
     pipeline.apply(np.full((*size, image.channels), value, image.dtype), np.full(num_draws(ready), 0.3), out)
     return out
@@ -126,12 +134,21 @@ def test_air_goes_through_what_changes_all_values() -> None:
     assert np.ptp(pixels) == 0, "air turned in air is air"
 
 
+def test_air_goes_through_what_stands_inside_of_others() -> None:
+    image = IMAGES["hounsfield"][0]
+    turned = RandomRotation((0.125, 0.125), fill_mode="constant")
+    nested = [Pipeline((Rescaling(0.001), RandomApply((turned,), 1.0))), RandomChoice((turned,))]
+    first, second = settled(nested, image)
+    inner = first.inside[1].inside[1].inside[0]  # type: ignore[attr-defined]
+    assert inner.fill_value == second.inside[0].inside[0].fill_value == -1.0  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("kind", ["hounsfield", "windows"])
 def test_a_blur_at_the_edge_of_air_leaves_air(kind: str) -> None:
     image, fill = IMAGES[kind]
     blur = RandomGaussianBlur((1, 1), 7, (2, 2), value_range=(-1024, 3071))
     pixels = np.full((SIDE, SIDE, image.channels), fill, image.dtype)
-    pipeline = Pipeline(settled([blur], image), image.size, image.channels, image.dtype, image.dtype)
+    pipeline = Prepared(settled([blur], image), image.size, image.channels, image.dtype, image.dtype)
     out = np.empty_like(pixels)
     pipeline.apply(pixels, np.full(3, 0.5), out)
     assert np.array_equal(out, pixels)
