@@ -88,7 +88,8 @@ def read_test_images(tree: Tree) -> tuple[ImageDataset, list[str]]:
     """Every file of the folder, without labels, and the image IDs."""
     index = build_index(tree.test, cache=tree.test.with_suffix(".index.csv"))
     ids = index["filename"].str.removesuffix(".dcm").tolist()
-    return ImageDataset.from_dataframe(index, tree.test, class_mode=None), ids
+    test = ImageDataset.from_dataframe(index, tree.test, class_mode=None)
+    return test.with_dicom_reading(repair="rsna"), ids  # as from_rsna_csv says of the others
 
 
 def without_cut_off_files(index: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.sample.ct import CTWindows
+from feedline.common.sample.dicom import DicomReading
 from feedline.producer.reading.decoders import decode
 
 Array = npt.NDArray[Any]
@@ -15,9 +16,9 @@ Array = npt.NDArray[Any]
 HEAD = CTWindows([(40, 80), (80, 200), (40, 380)])
 
 
-def units_of(data: bytes) -> Array:
+def units_of(data: bytes, **reading: Any) -> Array:
     """Hounsfield units, shape (rows, columns), int16."""
-    return decode(data, "slice.dcm", "hounsfield", "int16")[:, :, 0]
+    return decode(data, "slice.dcm", "hounsfield", "int16", dicom=DicomReading(**reading))[:, :, 0]
 
 
 def windowed(units: Array, windows: CTWindows) -> Array:

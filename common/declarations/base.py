@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self, TypeAlias, TypeVar, dataclass_transform
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.arguments import Pair, factor, number, number_in, one_of, pair, pixels
+from feedline.common.arguments import Pair, factor, number, number_in, numbers, one_of, pair, pixels
 from feedline.common.errors import ConfigurationError
 from feedline.common.sample.image import Interpolation
 
@@ -20,6 +20,10 @@ Draws: TypeAlias = Sequence[float] | npt.NDArray[np.float64]
 
 Check: TypeAlias = Callable[[str, Any], Any]
 """(label, value) -> the value in one form; ConfigurationError, with the label, if it cannot work."""
+
+
+Fill: TypeAlias = float | tuple[float, ...] | None
+"""One number, or one for each channel; None leaves it to `feedline.common.declarations.filling`."""
 
 
 class FillMode(StrEnum):
@@ -75,6 +79,12 @@ def value_range(label: str, value: Any) -> Pair:
     return min(ends), max(ends)
 
 
+def fill_from_keras(config: Mapping[str, Any]) -> Fill:
+    """Read the fill value of a layer: of its default, 0, nobody knows whether it was meant."""
+    fill: float = config["fill_value"]
+    return fill or None
+
+
 def one_name_of(names: type[StrEnum], *allowed: StrEnum) -> Check:
     """Make the check of a value that spells a member of `names`, or one of those `allowed`."""
     return lambda label, value: one_of(names, label, value, *allowed)
@@ -83,7 +93,8 @@ def one_name_of(names: type[StrEnum], *allowed: StrEnum) -> Check:
 SHARED_CHECKS: Mapping[str, Check] = MappingProxyType({
     **dict.fromkeys(("factor", "height_factor", "width_factor"), factor_from(-1.0)),
     **dict.fromkeys(("height", "width"), pixels),
-    **dict.fromkeys(("fill_value", "scale", "offset"), number),
+    **dict.fromkeys(("scale", "offset"), number),
+    "fill_value": numbers,
     "fill_mode": one_name_of(FillMode),
     "interpolation": one_name_of(Interpolation, Interpolation.NEAREST, Interpolation.BILINEAR),
     "value_range": value_range,
@@ -101,10 +112,16 @@ class Transform:
 
     `_NUM_DRAWS` says how many uniforms one sample consumes, `_CHECKS` what arguments must be that are not
     among `SHARED_CHECKS`, or are something else here, and `_EXAMPLE` with which arguments its effect is seen.
+    What has an edge beyond which it looks says by `_USUAL_FILL` what is there in pictures, and has a
+    `fill_value`. `_MOVES` says that pixels come to other places, `_OF_COLORS` that channels are taken for
+    red, green, blue and alpha.
     """
 
     _EXAMPLE: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     _NUM_DRAWS: ClassVar[int] = 1
+    _USUAL_FILL: ClassVar[float | None] = None
+    _MOVES: ClassVar[bool] = False
+    _OF_COLORS: ClassVar[bool] = False
     _CHECKS: ClassVar[Mapping[str, Check]] = MappingProxyType({})
 
     @classmethod
@@ -128,7 +145,10 @@ class Transform:
         ConfigurationError
             If an argument of the layer has no counterpart.
         """
-        return cls(**{argument.name: config[argument.name] for argument in fields(cls)})
+        known = {argument.name: config[argument.name] for argument in fields(cls)}
+        if cls._USUAL_FILL is not None:
+            known["fill_value"] = fill_from_keras(config)
+        return cls(**known)
 
     def __post_init__(self) -> None:
         """Bring every argument into one form, or refuse it."""
@@ -144,6 +164,35 @@ class Transform:
     def num_draws(self) -> int:
         """How many uniforms one sample consumes."""
         return self._NUM_DRAWS
+
+    @property
+    def moves(self) -> bool:
+        """Whether pixels come to other places: masks and images to predict follow."""
+        return self._MOVES
+
+    @property
+    def of_colors(self) -> bool:
+        """Whether channels are taken for red, green, blue and alpha."""
+        return self._OF_COLORS
+
+    @property
+    def without_colors(self) -> Transform:
+        """What is done in its place to images to predict: their values stay."""
+        return self
+
+    @property
+    def has_edge(self) -> bool:
+        """Whether what lies beyond the edge of an image comes to be seen; then there is a `fill_value`."""
+        return self._USUAL_FILL is not None
+
+    @property
+    def usual_fill(self) -> float:
+        """What lies there in pictures, if nothing is said."""
+        return self._USUAL_FILL or 0.0
+
+    def fill_after(self, fill: tuple[float, ...]) -> tuple[float, ...]:
+        """What becomes of what lies around images: one number, or one for each channel."""
+        return fill
 
     @property
     def without_chance(self) -> Transform | None:

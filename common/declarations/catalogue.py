@@ -8,10 +8,12 @@ from math import prod
 from typing import Any
 
 from feedline.common.declarations import DECLARATIONS
-from feedline.common.declarations.base import Transform
+from feedline.common.declarations.base import Transform, check_one_each
 from feedline.common.declarations.framing import Framing
 from feedline.common.declarations.mixing import Mixing
 from feedline.common.errors import ConfigurationError, RemoteProtocolError
+from feedline.common.sample.companions import Role
+from feedline.common.sample.image import ImageSpec
 from feedline.common.user_code import Arguments
 
 DTYPES = ("uint8", "uint16", "int16", "float32")
@@ -60,7 +62,48 @@ def output_size(transforms: Iterable[Transform], size: tuple[int, int]) -> tuple
 def check_channels(transforms: Iterable[Transform], channels: int) -> None:
     """Raise ConfigurationError if one of `transforms` cannot take images of so many channels (1, 3 or 4)."""
     for transform in transforms:
+        fill = getattr(transform, "fill_value", None)
+        if fill is not None:
+            check_one_each(f"fill_value of {type(transform).__name__}", fill, channels)
         transform.check_channels(channels)
+
+
+def applied_to(transforms: Iterable[Transform], role: Role) -> tuple[Transform, ...]:
+    """Which of `transforms` images of a role go through, as the text of `Role` says."""
+    if role is Role.INPUT:
+        return tuple(transforms)
+    return tuple(
+        transform.without_colors
+        for transform in transforms
+        if transform.moves or (role is Role.TARGET and not transform.num_draws)
+    )
+
+
+def check_image(transforms: Iterable[Transform], image: ImageSpec, name: str, role: Role) -> None:
+    """Raise ConfigurationError unless images of a role can go through all that they have to.
+
+    Parameters
+    ----------
+    transforms : iterable of Transform
+        Of the job.
+    image : ImageSpec
+        What the images are; of a stack, one slice.
+    name : str
+        Of their array, for the error.
+    role : Role
+        What they are for.
+    """
+    if role is Role.MASK:
+        return  # what moves pixels takes any
+    applied = applied_to(transforms, role)
+    for transform in applied:
+        if transform.of_colors and image.channels > 1 and not image.has_colors:
+            raise ConfigurationError(
+                f"{type(transform).__name__} takes channels for red, green and blue, and the {image.channels}"
+                f" of {name} are windows of a CT: leave it out, or use RandomBrightness or RandomContrast"
+            )
+    check_channels(applied, image.channels)
+    output_dtype(applied, image.dtype)
 
 
 def output_dtype(transforms: Iterable[Transform], dtype: str) -> str:

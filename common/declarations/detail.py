@@ -1,18 +1,18 @@
-"""Declarations that take detail away: blur, noise, erasing."""
+"""Declarations that take detail away, or bring it out: blur, sharpness, noise, erasing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from feedline.common.arguments import Pair, numbers, pixels
+from feedline.common.arguments import Pair, pixels
 from feedline.common.declarations.base import (
     Check,
     Draws,
+    Fill,
     Transform,
     between,
     bounds_from_zero,
-    check_one_each,
     declaration,
     factor_from,
     is_chosen,
@@ -48,15 +48,19 @@ class RandomGaussianBlur(Transform):
         at 1.
     value_range : (float, float)
         See the top of the file.
+    fill_value : float or tuple of float, optional
+        What lies beyond the edge; Keras has 0.
     """
 
     factor: float | Pair = 1.0
     kernel_size: int = 3
     sigma: float | Pair = 1.0
     value_range: Pair = (0.0, 255.0)
+    fill_value: Fill = None
 
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": (0.8, 0.8), "kernel_size": 9, "sigma": 3.0}
     _NUM_DRAWS: ClassVar[int] = 3
+    _USUAL_FILL: ClassVar[float] = 0.0
     _CHECKS: ClassVar[Mapping[str, Check]] = {
         "factor": factor_from(0.0),
         "kernel_size": odd_pixels,
@@ -81,6 +85,29 @@ class RandomGaussianBlur(Transform):
         """Standard deviations along x and along y, in pixels; Keras adds 1e-6 to divide by."""
         bounds = bounds_from_zero(self.sigma)
         return between(bounds, draws[1]) + 1e-6, between(bounds, draws[2]) + 1e-6
+
+
+@declaration
+class RandomSharpness(Transform):
+    """Blur or sharpen, as ``keras.layers.RandomSharpness``.
+
+    Parameters
+    ----------
+    factor : float or (float, float)
+        In [0, 1]: 0 is smooth, 0.5 changes nothing, 1 is sharp; ``f`` means ``(0, f)``.
+    value_range : (float, float)
+        See the top of the file.
+    """
+
+    factor: float | Pair
+    value_range: Pair = (0.0, 255.0)
+
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": 1.0}
+    _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": factor_from(0.0)}
+
+    def smoothness(self, draws: Draws) -> float:
+        """How much of the way to the smoothed image pixels go, in [-1, 1]: below 0, away from it."""
+        return 1.0 - 2.0 * between(bounds_from_zero(self.factor), draws[0])
 
 
 @declaration
@@ -135,7 +162,7 @@ class RandomErasing(Transform):
 
     factor: float | Pair = 1.0
     scale: float | Pair = (0.02, 0.33)
-    fill_value: float | tuple[float, ...] | None = None
+    fill_value: Fill = None
     value_range: Pair = (0.0, 255.0)
 
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": (0.8, 0.8), "scale": (0.05, 0.3)}
@@ -143,7 +170,6 @@ class RandomErasing(Transform):
     _CHECKS: ClassVar[Mapping[str, Check]] = {
         "factor": factor_from(0.0),
         "scale": factor_from(0.0),
-        "fill_value": numbers,
     }
 
     def applies(self, draws: Draws) -> bool:
@@ -163,8 +189,3 @@ class RandomErasing(Transform):
     def noise_draw(self, draws: Draws) -> float:
         """The draw that all the numbers of a box without `fill_value` depend on."""
         return float(draws[5])
-
-    def check_channels(self, channels: int) -> None:
-        """There must be one fill value, or one for each channel."""
-        if self.fill_value is not None:
-            check_one_each("fill_value of RandomErasing", self.fill_value, channels)

@@ -21,6 +21,8 @@ from feedline.common.sample.image import Interpolation
 class Framing(Transform):
     """Takes the whole image of a file, and gives one of ``image_size``."""
 
+    _MOVES: ClassVar[bool] = True
+
 
 def _positive(label: str, value: object, highest: float) -> Pair:
     lower, upper = sorted(pair(label, value))

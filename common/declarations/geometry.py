@@ -12,6 +12,7 @@ from feedline.common.arguments import Pair, factor
 from feedline.common.declarations.base import (
     Check,
     Draws,
+    Fill,
     FillMode,
     Transform,
     between,
@@ -19,6 +20,7 @@ from feedline.common.declarations.base import (
     bounds_of,
     declaration,
     factor_from,
+    fill_from_keras,
     is_chosen,
     number_from,
     one_name_of,
@@ -48,6 +50,7 @@ class RandomFlip(Transform):
 
     mode: str = FlipMode.HORIZONTAL_AND_VERTICAL
 
+    _MOVES: ClassVar[bool] = True
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"mode": FlipMode.HORIZONTAL}
     _CHECKS: ClassVar[Mapping[str, Check]] = {"mode": one_name_of(FlipMode)}
 
@@ -102,9 +105,11 @@ class RandomRotation(Transform):
     factor: float | Pair
     fill_mode: str = FillMode.REFLECT
     interpolation: str = Interpolation.BILINEAR
-    fill_value: float = 0.0
+    fill_value: Fill = None
 
+    _MOVES: ClassVar[bool] = True
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": 0.1}
+    _USUAL_FILL: ClassVar[float] = 0.0
     _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": _turns}
 
     def angle(self, draws: Draws) -> float:
@@ -128,9 +133,11 @@ class RandomTranslation(Transform):
     width_factor: float | Pair
     fill_mode: str = FillMode.REFLECT
     interpolation: str = Interpolation.BILINEAR
-    fill_value: float = 0.0
+    fill_value: Fill = None
 
+    _MOVES: ClassVar[bool] = True
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"height_factor": 0.2, "width_factor": 0.2}
+    _USUAL_FILL: ClassVar[float] = 0.0
     _NUM_DRAWS: ClassVar[int] = 2
 
     def shift(self, draws: Draws) -> Pair:
@@ -157,9 +164,11 @@ class RandomZoom(Transform):
     width_factor: float | Pair | None = None
     fill_mode: str = FillMode.REFLECT
     interpolation: str = Interpolation.BILINEAR
-    fill_value: float = 0.0
+    fill_value: Fill = None
 
+    _MOVES: ClassVar[bool] = True
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"height_factor": 0.4}
+    _USUAL_FILL: ClassVar[float] = 0.0
 
     # Keras excludes -1, at which nothing would be seen.
     _CHECKS: ClassVar[Mapping[str, Check]] = dict.fromkeys(
@@ -196,9 +205,11 @@ class RandomShear(Transform):
     y_factor: float | Pair = 0.0
     interpolation: str = Interpolation.BILINEAR
     fill_mode: str = FillMode.REFLECT
-    fill_value: float = 0.0
+    fill_value: Fill = None
 
+    _MOVES: ClassVar[bool] = True
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"x_factor": 0.3, "y_factor": 0.3}
+    _USUAL_FILL: ClassVar[float] = 0.0
     _NUM_DRAWS: ClassVar[int] = 3
     _CHECKS: ClassVar[Mapping[str, Check]] = dict.fromkeys(("x_factor", "y_factor"), factor_from(0.0))
 
@@ -207,7 +218,7 @@ class RandomShear(Transform):
         """See `Transform`; a number f is kept as (-f, f), which Keras itself does not take for a pair."""
         bounds = config["x_factor"], config["y_factor"]
         x, y = (upper if lower < 0.0 else (lower, upper) for lower, upper in bounds)
-        return cls(x, y, config["interpolation"], config["fill_mode"], config["fill_value"])
+        return cls(x, y, config["interpolation"], config["fill_mode"], fill_from_keras(config))
 
     def shear(self, draws: Draws) -> Pair:
         """How far to the right a pixel is looked up per row, and how far down per column."""
@@ -235,8 +246,10 @@ class RandomPerspective(Transform):
     factor: float | Pair = 1.0
     scale: float = 1.0
     interpolation: str = Interpolation.BILINEAR
-    fill_value: float = 0.0
+    fill_value: Fill = None
 
+    _MOVES: ClassVar[bool] = True
+    _USUAL_FILL: ClassVar[float] = 0.0
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": (1.0, 1.0), "scale": 0.6}
     _NUM_DRAWS: ClassVar[int] = 9
     _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": factor_from(0.0), "scale": number_from(0.0, 1.0)}
@@ -275,9 +288,11 @@ class RandomElasticTransform(Transform):
     scale: float | Pair = 1.0
     interpolation: str = Interpolation.BILINEAR
     fill_mode: str = FillMode.REFLECT
-    fill_value: float = 0.0
+    fill_value: Fill = None
     value_range: Pair = (0.0, 255.0)
 
+    _MOVES: ClassVar[bool] = True
+    _USUAL_FILL: ClassVar[float] = 0.0
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": (1.0, 1.0), "scale": (0.4, 1.0)}
     _NUM_DRAWS: ClassVar[int] = 4
     _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": factor_from(0.0), "scale": factor_from(0.0)}
@@ -312,6 +327,8 @@ class _Crop(Transform):
 
     height: int
     width: int
+
+    _MOVES: ClassVar[bool] = True
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of the window; ConfigurationError if it does not fit into `size`."""

@@ -30,6 +30,8 @@ SATURATION = factor_from(-1.0)
 class _OfColors(Transform):
     """What only images with colours have; an alpha channel is left as it is."""
 
+    _OF_COLORS: ClassVar[bool] = True
+
     def check_channels(self, channels: int) -> None:
         """Colours must be there."""
         check_has_colors(self, channels)
@@ -48,6 +50,7 @@ class RandomGrayscale(Transform):
 
     factor: float = 0.5
 
+    _OF_COLORS: ClassVar[bool] = True
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": 0.4}
     _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": number_from(0.0, 1.0)}
 
@@ -79,6 +82,31 @@ class RandomSaturation(_OfColors):
         """By how much saturation, in [0, 1], is multiplied: f / (1 - f), 0 for a negative f."""
         factor = between(bounds_from_zero(self.factor), draws[0])
         return max(0.0, factor / (1.0 - factor + KERAS_EPSILON))
+
+
+@declaration
+class RandomColorDegeneration(_OfColors):
+    """Make colours paler, as ``keras.layers.RandomColorDegeneration`` is documented.
+
+    Parameters
+    ----------
+    factor : float or (float, float)
+        How much of the way to grey a pixel goes: 0 changes nothing, 1 is grey; ``f`` means ``(0, f)``. A
+        pair may begin at -1: below 0 colours become stronger. The code of Keras 3.15 reads ``f`` as
+        ``(-f, f)``.
+    value_range : (float, float)
+        See the top of the file.
+    """
+
+    factor: float | Pair
+    value_range: Pair = (0.0, 255.0)
+
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": 1.0}
+    _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": SATURATION}
+
+    def share(self, draws: Draws) -> float:
+        """How much grey there is in what comes out, in [-1, 1]."""
+        return between(bounds_from_zero(self.factor), draws[0])
 
 
 @declaration
@@ -124,6 +152,7 @@ class RandomColorJitter(Transform):
     saturation_factor: float | Pair | None = None
     hue_factor: float | Pair | None = None
 
+    _OF_COLORS: ClassVar[bool] = True
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {
         "brightness_factor": 0.2,
         "contrast_factor": 0.4,

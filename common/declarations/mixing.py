@@ -69,6 +69,7 @@ class Patch(NamedTuple):
 class Mixing(Transform):
     """Makes one sample of `num_samples`."""
 
+    _MOVES: ClassVar[bool] = True
     _NUM_SAMPLES: ClassVar[int] = 2
 
     @property

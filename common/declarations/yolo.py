@@ -8,7 +8,7 @@ replayed. What a declaration comes to for one photograph is a `Placement`, and a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from feedline.common.declarations.base import (
     Check,
     Draws,
+    Fill,
     between,
     bounds_of,
     check_takes_8_bits,
@@ -29,7 +30,7 @@ from feedline.common.declarations.framing import Framing
 from feedline.common.errors import ConfigurationError
 from feedline.common.sample.image import Size
 
-CANVAS_VALUE = 128
+CANVAS_VALUE = 128.0
 """The grey around a photograph."""
 
 
@@ -93,6 +94,8 @@ class Distortion:
     value: float
 
 
+UNCHANGED = Distortion(0.0, 1.0, 1.0)
+
 _RESAMPLE: Check = one_name_of(Resample)
 
 
@@ -106,12 +109,16 @@ class Letterbox(Framing):
     ----------
     resample : {"opencv", "pil"}
         A `Resample`.
+    fill_value : float or tuple of float, optional
+        Of the canvas, for all channels or each; by default 128, and air in a CT.
     """
 
     resample: str = Resample.OPENCV
+    fill_value: Fill = None
 
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"resample": Resample.OPENCV}
     _NUM_DRAWS: ClassVar[int] = 0
+    _USUAL_FILL: ClassVar[float] = CANVAS_VALUE
     _CHECKS: ClassVar[Mapping[str, Check]] = {"resample": _RESAMPLE}
 
     def output_dtype(self, dtype: str) -> str:
@@ -143,6 +150,8 @@ class YoloAugment(Framing):
         In [0.1, 10]: one image in two is multiplied by 1 .. saturation, the others are divided by it.
     resample : {"opencv", "pil"}
         A `Resample`.
+    fill_value : float or tuple of float, optional
+        Of the canvas, for all channels or each; by default 128. Its colour is changed with that of the image.
     """
 
     jitter: float = 0.3
@@ -150,9 +159,12 @@ class YoloAugment(Framing):
     saturation: float = 1.5
     value: float = 1.5
     resample: str = Resample.OPENCV
+    fill_value: Fill = None
 
     _EXAMPLE: ClassVar[Mapping[str, Any]] = {"jitter": 0.3}
     _NUM_DRAWS: ClassVar[int] = 11
+    _OF_COLORS: ClassVar[bool] = True
+    _USUAL_FILL: ClassVar[float] = CANVAS_VALUE
     _CHECKS: ClassVar[Mapping[str, Check]] = {
         "jitter": number_from(0.0, 0.9),
         "hue": number_from(0.0, 1.0),
@@ -175,9 +187,14 @@ class YoloAugment(Framing):
         return dtype
 
     @property
+    def without_colors(self) -> YoloAugment:
+        """The same place on the canvas."""
+        return replace(self, hue=0.0, saturation=1.0, value=1.0)
+
+    @property
     def without_chance(self) -> Letterbox:
         """The whole photograph, as YOLO validates."""
-        return Letterbox(self.resample)
+        return Letterbox(self.resample, self.fill_value)
 
     def placement(self, draws: Draws, _: Size, canvas: Size) -> Placement:
         """Where a photograph lies on `canvas`, whatever its own size; by draws 0 to 5."""

@@ -4,6 +4,9 @@ pydicom takes longer to read a header than it takes to decode the pixels of a CT
 elements that are wanted and steps over all others. It reads little endian files and gives up on whatever
 it does not know, which is then read by pydicom.
 
+Files without a preamble, or without meta information, are read as they have been written since before
+PS3.10: by what their first element looks like.
+
 Sources: DICOM PS3.10, 7.1 (preamble and meta information), PS3.5, 7.1 (elements), 7.5 (sequences), annex A
 (transfer syntaxes).
 """
@@ -21,11 +24,12 @@ MAGIC_AT = 128
 
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 NATIVE = (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN)
 """The syntaxes whose pixels lie in the file as they are."""
 
 _NOT_LITTLE_ENDIAN = (
-    "1.2.840.10008.1.2.2",  # big endian
+    EXPLICIT_BIG_ENDIAN,
     "1.2.840.10008.1.2.1.99",  # deflated
     "1.2.840.10008.1.2.4.95",  # JPIP, deflated
     "1.2.840.10008.1.2.4.205",
@@ -40,6 +44,7 @@ class Tag(IntEnum):
     PATIENT = 0x0010_0020
     STUDY = 0x0020_000D
     SERIES = 0x0020_000E
+    FRAME_OF_REFERENCE = 0x0020_0052
     INSTANCE_NUMBER = 0x0020_0013
     POSITION = 0x0020_0032
     ORIENTATION = 0x0020_0037
@@ -59,6 +64,8 @@ class Tag(IntEnum):
     INTERCEPT = 0x0028_1052
     SLOPE = 0x0028_1053
     VOI_FUNCTION = 0x0028_1056
+    MODALITY_TABLE = 0x0028_3000
+    VOI_TABLE = 0x0028_3010
     PIXEL_DATA = 0x7FE0_0010
 
 
@@ -98,6 +105,10 @@ _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())  # lengths 
 _PIXEL_DATA = int(Tag.PIXEL_DATA)  # looked up for every element
 
 
+_GROUP_2, _GROUP_8 = b"\x02\0", b"\x08\0"
+"""What meta information begins with, and what nearly all files begin with after it."""
+
+
 class UnreadableHeaderError(Exception):
     """The header is written in a way that is not read here, or is none."""
 
@@ -107,6 +118,16 @@ class CutHeaderError(UnreadableHeaderError):
 
     def __init__(self, data: bytes) -> None:
         super().__init__(f"is cut off in its header, after {len(data)} bytes")
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether this is, or begins like, a DICOM file."""
+    return _start(data) is not None
+
+
+def with_preamble(data: bytes) -> bytes:
+    """A file that begins with its mark, which pydicom looks for where it belongs; others as they are."""
+    return bytes(MAGIC_AT) + data if data.startswith(MAGIC) else data
 
 
 def read_header(data: bytes, wanted: Container[int], last: int = Tag.PIXEL_DATA) -> RawHeader:
@@ -152,19 +173,40 @@ def _read_header(data: bytes, wanted: Container[int], last: int) -> RawHeader:
 
 def _meta(data: bytes) -> tuple[str, int]:
     """The transfer syntax, and where the meta information, which is always explicit, ends."""
-    if not data.startswith(MAGIC, MAGIC_AT):
+    position, syntax = _start(data), ""
+    if position is None:
         raise UnreadableHeaderError("has no DICM mark")
-    position, syntax = MAGIC_AT + len(MAGIC), ""
-    while data[position : position + 2] == b"\x02\0":
+    while data.startswith(_GROUP_2, position):
         tag, start, length = _element(data, position, is_explicit=True)
         position = start + length
         if tag == Tag.TRANSFER_SYNTAX:
             syntax = data[start:position].rstrip(b"\0 ").decode("ascii", "replace")
     if position > len(data):
         raise CutHeaderError(data)
+    syntax = syntax or _probable_syntax(data, position)
     if not syntax or syntax in _NOT_LITTLE_ENDIAN:
         raise UnreadableHeaderError(f"has transfer syntax {syntax!r}")
     return syntax, position
+
+
+def _start(data: bytes) -> int | None:
+    """Where the first element is; None if this is no DICOM file."""
+    if data.startswith(MAGIC, MAGIC_AT):
+        return MAGIC_AT + len(MAGIC)
+    if data.startswith(MAGIC):
+        return len(MAGIC)
+    is_meta = data.startswith(_GROUP_2 + b"\0\0UL\4\0")
+    return 0 if is_meta or _probable_syntax(data, 0) else None
+
+
+def _probable_syntax(data: bytes, position: int) -> str:
+    """What elements from `position` on are written in, if they begin with group 8; empty if unknown."""
+    if not data.startswith(_GROUP_8, position) or data[position + 3 : position + 4] != b"\0":
+        return ""
+    if data[position + 4 : position + 6] in _SHORT | _LONG:
+        return EXPLICIT_LITTLE_ENDIAN
+    # Implicit: a length of 32 bits, of which the upper ones are not needed.
+    return IMPLICIT_LITTLE_ENDIAN if data[position + 6 : position + 8] == b"\0\0" else ""
 
 
 def _element(data: bytes, position: int, is_explicit: bool) -> tuple[int, int, int]:

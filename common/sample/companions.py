@@ -1,7 +1,7 @@
 """Further images of each sample: a second input, an image to predict, a mask.
 
-They lie in files of their own. Whatever moves the pixels of ``x`` moves theirs the same way, so that
-they stay where they belong.
+They lie in files of their own; masks may be drawn instead. Whatever moves the pixels of ``x`` moves theirs
+the same way, so that they stay where they belong.
 """
 
 from __future__ import annotations
@@ -12,8 +12,16 @@ from typing import Any, Self
 
 from feedline.common.arguments import dtype_name, one_of
 from feedline.common.errors import ConfigurationError
-from feedline.common.sample.ct import CTWindows
-from feedline.common.sample.image import ColorMode, ImageSpec, Interpolation, Size, decoded_dtype, size_of
+from feedline.common.sample.image import (
+    ColorMode,
+    ImageSpec,
+    Interpolation,
+    Mode,
+    Size,
+    decoded_dtype,
+    size_of,
+)
+from feedline.common.sample.mask_values import MaskValues
 
 
 class Role(StrEnum):
@@ -26,7 +34,7 @@ class Role(StrEnum):
     """Those that move pixels, and those that draw nothing, such as `Rescaling`."""
 
     MASK = "mask"
-    """Those that move pixels. Each value is a class: none is computed, beyond the edge is 0."""
+    """Those that move pixels. Each value is a class: none is computed."""
 
     VALUES = "values"
     """Those that move pixels. What is asked for with a dtype of its own is treated so, whatever it is for."""
@@ -34,6 +42,16 @@ class Role(StrEnum):
 
 ROLES = (Role.INPUT, Role.TARGET, Role.MASK)
 """What a companion may be for."""
+
+
+class Origin(StrEnum):
+    """Where the pixels of a companion come from."""
+
+    FILES = "files"
+    """Each image has one of its own."""
+
+    REGIONS = "regions"
+    """They are drawn of what is in the ticket: see `feedline.common.sample.regions`."""
 
 
 COLORS = (ColorMode.GRAYSCALE, ColorMode.RGB, ColorMode.RGBA)
@@ -114,6 +132,12 @@ class Companion:
         One of `ROLES`.
     own : ImageOptions
         In what it differs from ``x``.
+    values : MaskValues or None
+        Of a mask: the classes of its values, if those are not the values themselves.
+    fill : int
+        Of a mask: the class of what lies beyond its edges.
+    origin : str
+        An `Origin`; only masks are drawn.
 
     Raises
     ------
@@ -124,10 +148,18 @@ class Companion:
     name: str
     role: str
     own: ImageOptions = AS_X
+    values: MaskValues | None = None
+    fill: int = 0
+    origin: str = Origin.FILES
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
         object.__setattr__(self, "role", one_of(Role, "role", self.role, *ROLES))
+        object.__setattr__(self, "origin", one_of(Origin, "origin", self.origin))
+        if self.origin == Origin.REGIONS and self.role != Role.MASK:
+            raise ConfigurationError(f"only masks are drawn, got role={str(self.role)!r}")
+        if self.values is not None and self.role != Role.MASK:
+            raise ConfigurationError(f"mask_values are for masks, and {self.name} is for {self.role}")
         own = self.own
         if self.role == Role.MASK and (own.color_mode or own.interpolation or own.dtype == "float32"):
             raise ConfigurationError(
@@ -146,7 +178,8 @@ class Companion:
         height, width = self.own.image_size or x.size
         if self.role == Role.MASK:
             dtype = self.own.dtype or ("uint16" if x.dtype == "uint16" else "uint8")
-            return ImageSpec(height, width, ColorMode.CLASSES, Interpolation.NEAREST, x.fit, dtype)
+            mode = self.values or ColorMode.CLASSES
+            return ImageSpec(height, width, mode, Interpolation.NEAREST, x.fit, dtype, fill=self.fill)
         color_mode = self.own.color_mode or x.color_mode
         return replace(
             x,
@@ -158,7 +191,7 @@ class Companion:
             slices=1,
         )
 
-    def _decoded_dtype(self, x: ImageSpec, color_mode: str | CTWindows) -> str:
+    def _decoded_dtype(self, x: ImageSpec, color_mode: Mode) -> str:
         if self.own.dtype is not None:
             return decoded_dtype(color_mode, self.own.dtype)
         # Of Hounsfield units alone are colours another depth.
@@ -166,10 +199,12 @@ class Companion:
 
     def to_wire(self) -> list[Any]:
         """Plain values for msgpack."""
-        return [self.name, str(self.role), self.own.to_wire()]
+        values = None if self.values is None else self.values.to_wire()
+        return [self.name, str(self.role), self.own.to_wire(), values, self.fill, str(self.origin)]
 
     @classmethod
     def from_wire(cls, wire: list[Any]) -> Companion:
         """Undo `to_wire`."""
-        name, role, own = wire
-        return cls(str(name), role, ImageOptions.from_wire(own))
+        name, role, own, values, fill, origin = wire
+        known = None if values is None else MaskValues.from_wire(values)
+        return cls(str(name), role, ImageOptions.from_wire(own), known, fill, origin)

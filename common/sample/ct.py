@@ -63,6 +63,12 @@ class CTWindows:
         if not 1 <= len(self.windows) <= MAX_WINDOWS:
             raise ConfigurationError(f"CTWindows takes 1 to {MAX_WINDOWS} windows, got {len(self.windows)}")
 
+    @property
+    def air(self) -> tuple[float, ...]:
+        """What air becomes in each channel: black, unless the window reaches down to it."""
+        shades = (255 * (AIR - (level - width / 2)) / width for level, width in self.windows)
+        return tuple(float(round(min(max(shade, 0.0), 255.0))) for shade in shades)
+
     def to_wire(self) -> list[list[float]]:
         """Plain values for msgpack."""
         return [list(window) for window in self.windows]

@@ -9,12 +9,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from feedline.common.arguments import one_of, pixels
+from feedline.common.arguments import dtype_name, one_of, pixels, whole, yes_or_no
 from feedline.common.errors import ConfigurationError, RemoteProtocolError
 from feedline.common.sample.ct import AIR, CTWindows
+from feedline.common.sample.dicom import AS_STORED, DicomReading
+from feedline.common.sample.mask_values import MaskValues
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
+
+
+Mode = str | CTWindows | MaskValues
+"""A `ColorMode`, or what the values of a file are to become."""
 
 
 class ColorMode(StrEnum):
@@ -49,7 +55,7 @@ class Fit(StrEnum):
     """The largest centred window of the right ratio is resized (``crop_to_aspect_ratio``)."""
 
     PAD = "pad"
-    """Zeros are added evenly until the ratio is right (``pad_to_aspect_ratio``)."""
+    """What lies around an image is added evenly until the ratio is right (``pad_to_aspect_ratio``)."""
 
     FRAMED = "framed"
     """Left as it is: the first transform brings it to size."""
@@ -88,6 +94,10 @@ def size_of(argument: str, value: Any) -> Size:
     return pixels(f"height of {argument}", height), pixels(f"width of {argument}", width)
 
 
+PIXELS_VERSION = 2
+"""Raised whenever some file becomes other pixels than before: caches on disks then begin anew."""
+
+
 DECODED_DTYPES = ("uint8", "uint16", "int16")
 """What a decoder can leave in an array; ``float32`` is made later, by the transforms."""
 
@@ -100,7 +110,16 @@ _CHANNELS = {
 }
 
 
-def decoded_dtype(color_mode: str | CTWindows, dtype: str) -> str:
+def channels_of(color_mode: Mode) -> int:
+    """How many channels an image has: 1 to 4."""
+    if isinstance(color_mode, MaskValues):
+        return 1
+    if isinstance(color_mode, CTWindows):
+        return len(color_mode.windows)
+    return _CHANNELS[ColorMode(color_mode)]
+
+
+def decoded_dtype(color_mode: Mode, dtype: str) -> str:
     """Name what a job of `dtype` decodes to: Hounsfield units to int16, deep files to uint16, else uint8.
 
     Raises
@@ -117,6 +136,16 @@ def decoded_dtype(color_mode: str | CTWindows, dtype: str) -> str:
     return "uint16" if dtype == "uint16" else "uint8"
 
 
+def class_number(argument: str, value: Any, dtype: str) -> int:
+    """Read a class number that a mask of `dtype` holds; ConfigurationError if it is none."""
+    number, highest = whole(argument, value, at_least=0), 65535 if dtype == "uint16" else 255
+    if number > highest:
+        raise ConfigurationError(
+            f"{argument} must be a class number of at most {highest}, which {dtype} masks hold, got {value!r}"
+        )
+    return number
+
+
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
     """One image of a sample once it is decoded and fitted: shape (height, width, channels).
@@ -125,9 +154,9 @@ class ImageSpec:
     ----------
     height, width : int
         Pixels, at least 1.
-    color_mode : str or CTWindows
+    color_mode : str, CTWindows or MaskValues
         A `ColorMode`: ``"grayscale"``, ``"rgb"``, ``"rgba"`` or ``"hounsfield"``; or windows of a CT. Masks
-        alone have ``"classes"``.
+        alone have ``"classes"``, or the classes of their values.
     interpolation : str
         An `Interpolation`, for the resize.
     fit : str
@@ -141,6 +170,10 @@ class ImageSpec:
     slices : int
         Files that make one image, each the neighbour of the last, at least 1. All channels of the first
         come first, then those of the second ...
+    dicom : DicomReading
+        What is known of DICOM files beside their headers.
+    fill : int
+        Of a mask: the class of what lies beyond its edges.
 
     Raises
     ------
@@ -150,12 +183,14 @@ class ImageSpec:
 
     height: int
     width: int
-    color_mode: str | CTWindows = ColorMode.RGB
+    color_mode: Mode = ColorMode.RGB
     interpolation: str = Interpolation.BILINEAR
     fit: str = Fit.STRETCH
     dtype: str = "uint8"
     jpeg_scaling: bool = False
     slices: int = 1
+    dicom: DicomReading = AS_STORED
+    fill: int = 0
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
@@ -163,11 +198,12 @@ class ImageSpec:
             object.__setattr__(self, side, pixels(side, getattr(self, side)))
         for argument, names in (("interpolation", Interpolation), ("fit", Fit)):
             object.__setattr__(self, argument, one_of(names, argument, getattr(self, argument)))
-        if not isinstance(self.color_mode, CTWindows):
+        if not isinstance(self.color_mode, CTWindows | MaskValues):
             object.__setattr__(self, "color_mode", one_of(ColorMode, "color_mode", self.color_mode))
+        object.__setattr__(self, "dtype", dtype_name(self.dtype))
         self._check_dtype()
-        if not isinstance(self.jpeg_scaling, bool):
-            raise ConfigurationError(f"jpeg_scaling must be True or False, got {self.jpeg_scaling!r}")
+        object.__setattr__(self, "jpeg_scaling", yes_or_no("jpeg_scaling", self.jpeg_scaling))
+        object.__setattr__(self, "fill", class_number("mask_fill", self.fill, self.dtype))
 
     def _check_dtype(self) -> None:
         if self.dtype not in DECODED_DTYPES:
@@ -184,9 +220,18 @@ class ImageSpec:
             raise ConfigurationError(f"CTWindows make uint8 channels, got dtype={self.dtype!r}")
 
     @property
-    def background(self) -> int:
-        """What lies around an image that is padded: black, or air."""
-        return AIR if self.color_mode == ColorMode.HOUNSFIELD else 0
+    def background(self) -> tuple[float, ...] | None:
+        """What lies around an image, one number for each channel: air, a class; None is said of pictures."""
+        if isinstance(self.color_mode, CTWindows):
+            return self.color_mode.air
+        if isinstance(self.color_mode, MaskValues):
+            return (self.fill,)
+        return {ColorMode.HOUNSFIELD: (AIR,), ColorMode.CLASSES: (self.fill,)}.get(ColorMode(self.color_mode))
+
+    @property
+    def has_colors(self) -> bool:
+        """Whether its channels are red, green, blue and perhaps alpha."""
+        return self.color_mode in {ColorMode.RGB, ColorMode.RGBA}
 
     @property
     def one_slice(self) -> ImageSpec:
@@ -196,9 +241,7 @@ class ImageSpec:
     @property
     def channels(self) -> int:
         """Of all slices: 1 to 4 times `slices`."""
-        if isinstance(self.color_mode, CTWindows):
-            return len(self.color_mode.windows) * self.slices
-        return _CHANNELS[ColorMode(self.color_mode)] * self.slices
+        return channels_of(self.color_mode) * self.slices
 
     @property
     def size(self) -> tuple[int, int]:
@@ -219,12 +262,14 @@ class ImageSpec:
         return [
             self.height,
             self.width,
-            self.color_mode.to_wire() if isinstance(self.color_mode, CTWindows) else str(self.color_mode),
+            str(self.color_mode) if isinstance(self.color_mode, str) else self.color_mode.to_wire(),
             str(self.interpolation),
             str(self.fit),
             self.dtype,
             self.jpeg_scaling,
             self.slices,
+            self.dicom.to_wire(),
+            self.fill,
         ]
 
     @classmethod
@@ -237,10 +282,17 @@ class ImageSpec:
             If the values are not those of an image.
         """
         try:
-            height, width, color_mode, interpolation, fit, dtype, jpeg_scaling, slices = wire
-            windows = CTWindows(color_mode) if isinstance(color_mode, list | tuple) else color_mode
-            return cls(height, width, windows, interpolation, fit, dtype, jpeg_scaling, slices)
+            height, width, color_mode, interpolation, fit, dtype, jpeg_scaling, slices, dicom, fill = wire
+            mode, reading = _mode_from_wire(color_mode), DicomReading.from_wire(dicom)
+            return cls(height, width, mode, interpolation, fit, dtype, jpeg_scaling, slices, reading, fill)
         except (TypeError, ValueError) as error:
             raise RemoteProtocolError(
-                f"expected the eight values of an image, got {wire!r}: {error}"
+                f"expected the ten values of an image, got {wire!r}: {error}"
             ) from error
+
+
+def _mode_from_wire(wire: Any) -> Mode:
+    if isinstance(wire, dict):
+        return MaskValues.from_wire(wire)
+    mode: str | CTWindows = CTWindows(wire) if isinstance(wire, list | tuple) else wire
+    return mode

@@ -13,7 +13,7 @@ from feedline.common.sample.boxes import Boxes, BoxSpec, unpack
 from feedline.common.sample.image import Size
 from feedline.common.wire.protocol import Ticket
 from feedline.producer.arrays import Draws
-from feedline.producer.reading.decoders import matrix_of_fit
+from feedline.producer.reading.fitting import matrix_of_fit
 from feedline.producer.transforms import Composition
 from feedline.producer.transforms.boxes import dropped_below, moved_into
 from feedline.producer.transforms.composition import Annotated
@@ -54,7 +54,7 @@ class Annotations:
         arrays : mapping
             The arrays of the batch, by name.
         """
-        targets, boxes = ticket.targets[: len(self._job.targets)], ticket.targets[len(self._job.targets) :]
+        targets, boxes, _ = self._job.parted(ticket.targets)
         for spec, buffer in zip(self._job.targets, targets, strict=True):
             values = np.frombuffer(buffer, spec.dtype).reshape(-1, *spec.shape)
             arrays[spec.name][...] = values if self._job.num_sources == 1 else self._mixed(values, draws)

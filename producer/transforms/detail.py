@@ -1,4 +1,4 @@
-"""Gaussian blur, Gaussian noise, erasing.
+"""Gaussian blur, sharpness, Gaussian noise, erasing.
 
 Noise is a pure function of one draw: the draw is the key of a counter-based generator (see
 `feedline.common.draws`), and 16 bits of its output, as a rank among 65,536, are one normally distributed
@@ -17,13 +17,19 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.arguments import Pair
-from feedline.common.declarations.detail import GaussianNoise, RandomErasing, RandomGaussianBlur
+from feedline.common.declarations.detail import (
+    GaussianNoise,
+    RandomErasing,
+    RandomGaussianBlur,
+    RandomSharpness,
+)
 from feedline.common.draws import Purpose, raw
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
 from feedline.producer.transforms.color import DEPTHS, rows
 from feedline.producer.transforms.filters import clip_to, unchanged
 from feedline.producer.transforms.forms import Action
+from feedline.producer.transforms.geometry import for_four_channels
 from feedline.producer.transforms.registry import filter_of
 
 Box = tuple[slice, slice]
@@ -32,11 +38,12 @@ Kernel = npt.NDArray[np.float64]
 
 @filter_of(RandomGaussianBlur)
 def gaussian_blur(declaration: RandomGaussianBlur, draws: Draws, _: Size) -> Action:
-    """Blur some images; beyond the edge is black, as it is for Keras."""
+    """Blur some images."""
     if not declaration.applies(draws):
         return unchanged
     across, down = (bell(declaration.kernel_size, sigma) for sigma in declaration.sigmas(draws))
-    return partial(_blur, across, down, declaration.value_range)
+    fill = for_four_channels(declaration.fill_value)
+    return partial(_blur, across, down, fill, declaration.value_range)
 
 
 def bell(size: int, sigma: float) -> Kernel:
@@ -46,9 +53,35 @@ def bell(size: int, sigma: float) -> Kernel:
     return np.asarray(weights / weights.sum())
 
 
-def _blur(across: Kernel, down: Kernel, value_range: Pair, pixels: Pixels, out: Pixels) -> Pixels:
+def _blur(
+    across: Kernel, down: Kernel, fill: tuple[float, ...], value_range: Pair, pixels: Pixels, out: Pixels
+) -> Pixels:
     # Not cv2.GaussianBlur, whose weights are rounded to a 256th.
-    cv2.sepFilter2D(pixels, DEPTHS[out.dtype], across, down, dst=out, borderType=cv2.BORDER_CONSTANT)
+    if any(fill):
+        edge = len(across) // 2
+        inside = slice(edge, -edge or None)
+        around = cv2.copyMakeBorder(pixels, *(edge,) * 4, cv2.BORDER_CONSTANT, value=fill)
+        np.copyto(out, cv2.sepFilter2D(around, DEPTHS[out.dtype], across, down)[inside, inside])
+    else:
+        cv2.sepFilter2D(pixels, DEPTHS[out.dtype], across, down, dst=out, borderType=cv2.BORDER_CONSTANT)
+    return clip_to(value_range, out)
+
+
+@filter_of(RandomSharpness)
+def sharpness(declaration: RandomSharpness, draws: Draws, _: Size) -> Action:
+    """Go to the smoothed image, or away from it; beyond the edge is black, as it is for Keras."""
+    smoothness = declaration.smoothness(draws)
+    kernel = smoothness * _SMOOTH
+    kernel[1, 1] += 1.0 - smoothness
+    return partial(_convolve, kernel, declaration.value_range)
+
+
+_SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13.0
+"""What PIL calls SMOOTH."""
+
+
+def _convolve(kernel: Kernel, value_range: Pair, pixels: Pixels, out: Pixels) -> Pixels:
+    cv2.filter2D(pixels, DEPTHS[out.dtype], kernel, dst=out, borderType=cv2.BORDER_CONSTANT)
     return clip_to(value_range, out)
 
 

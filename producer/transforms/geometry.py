@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from feedline.common.declarations.base import FillMode
+from feedline.common.declarations.base import Fill, FillMode
 from feedline.common.declarations.geometry import (
     Flip,
     FlipMode,
@@ -153,10 +153,19 @@ def lookup_of(matrix: Matrix) -> Matrix:
     return lookup
 
 
-def look_up_classes(pixels: Pixels, lookup: Matrix, size: tuple[int, int], out: Pixels) -> Pixels:
-    """Look each pixel of `out`, whose height and width are `size`, up in `pixels`; beyond the edge is 0."""
+def look_up_classes(
+    pixels: Pixels, lookup: Matrix, size: tuple[int, int], fill: float, out: Pixels
+) -> Pixels:
+    """Look each pixel of `out`, of height and width `size`, up in `pixels`; beyond the edge is `fill`."""
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(pixels, lookup[:2], (size[1], size[0]), dst=out, flags=flags)
+    return cv2.warpAffine(pixels, lookup[:2], (size[1], size[0]), dst=out, flags=flags, borderValue=fill)
+
+
+def for_four_channels(fill: Fill) -> tuple[float, ...]:
+    """A fill value as OpenCV wants it, whatever channels there are; of None, 0."""
+    if isinstance(fill, tuple):
+        return (*fill, 0.0, 0.0, 0.0)[:4]
+    return (fill or 0.0,) * 4
 
 
 _TO_EDGES = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
@@ -171,15 +180,14 @@ class Sampler:
     declaration : Transform
         Any that has `fill_mode`, `fill_value` and `interpolation`; only flips have none, and need none.
     of_classes : bool
-        The values of pixels are classes: none is computed, and what a constant fills is 0.
+        The values of pixels are classes: none is computed.
     """
 
     def __init__(self, declaration: Any, *, of_classes: bool = False) -> None:
         interpolation = getattr(declaration, "interpolation", Interpolation.BILINEAR)
-        fill_value = getattr(declaration, "fill_value", 0.0)
         self._border = _BORDERS[getattr(declaration, "fill_mode", FillMode.REFLECT)]
         self._flags = _SAMPLING[Interpolation.NEAREST if of_classes else interpolation]
-        self._fill = (0.0 if of_classes else float(fill_value),) * 4
+        self._fill = for_four_channels(getattr(declaration, "fill_value", None))
 
     def prepare(self, matrix: Matrix, size: tuple[int, int]) -> Action:
         """What looks up, in images of `size`, the pixels that `matrix` says; see `Action`."""

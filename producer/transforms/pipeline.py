@@ -94,8 +94,9 @@ class Pipeline:
         self.output_shape = (*self.output_size, channels)
         chosen = list(_chosen(steps_of(transforms, size, plugins), role))
         used = [transform for step, _ in chosen for transform in step.transforms]
-        check_channels(used, channels)
-        _check_dtypes(used, in_dtype, out_dtype)
+        if role is not Role.MASK:  # of which pixels are only moved
+            check_channels(used, channels)
+            _check_dtypes(used, in_dtype, out_dtype)
         self._plan = _plan(chosen, (*size, channels), in_dtype, out_dtype)
 
     def apply(self, image: Pixels, draws: Draws, out: Pixels) -> None:

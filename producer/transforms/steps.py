@@ -48,7 +48,7 @@ class MovingStep(Step, Protocol):
         """Where points of an image of `size` go; pixels end at whole numbers."""
 
     def for_masks(self) -> Step:
-        """The same for an image whose values are classes: none is computed, beyond the edge is 0."""
+        """The same for an image whose values are classes: none is computed."""
 
 
 class Warp:
@@ -190,7 +190,8 @@ class FrameOfClasses:
 
     def _run(self, draws: Draws, pixels: Pixels, out: Pixels) -> Pixels:
         lookup = lookup_of(self._frame.motion(draws, pixels.shape[:2]))
-        return look_up_classes(pixels, lookup, self._size, out)
+        fill = getattr(self.transforms[0], "fill_value", None)
+        return look_up_classes(pixels, lookup, self._size, fill or 0.0, out)
 
 
 class Tone:

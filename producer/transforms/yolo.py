@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.declarations.yolo import (
-    CANVAS_VALUE,
+    UNCHANGED,
     Distortion,
     Letterbox,
     Placement,
@@ -45,34 +45,49 @@ def letterbox(declaration: Letterbox, draws: Draws, source: Size, canvas: Size) 
         Shape (3, 3), see `Placement.matrix`.
     """
     placement = declaration.placement(draws, source, canvas)
-    return partial(_place, declaration.resample, placement), placement.matrix(source, canvas)
+    action = partial(_place, declaration.resample, placement, _canvas(declaration))
+    return action, placement.matrix(source, canvas)
 
 
 @framing_of(YoloAugment)
 def yolo_augment(declaration: YoloAugment, draws: Draws, source: Size, canvas: Size) -> tuple[Action, Matrix]:
     """As `letterbox`, for three channels of uint8; `out` may be uint8 or float32."""
     placement = declaration.placement(draws, source, canvas)
-    action = partial(_augment, declaration.resample, placement, declaration.distortion(draws))
+    distortion = declaration.distortion(draws)
+    action = partial(_augment, declaration.resample, placement, _canvas(declaration), distortion)
     return action, placement.matrix(source, canvas)
 
 
-def _place(resample: str, placement: Placement, pixels: Pixels, out: Pixels) -> Pixels:
-    out[...] = CANVAS_VALUE
+def _canvas(declaration: Letterbox | YoloAugment) -> float | tuple[float, ...]:
+    return declaration.usual_fill if declaration.fill_value is None else declaration.fill_value
+
+
+def _place(
+    resample: str, placement: Placement, fill: float | tuple[float, ...], pixels: Pixels, out: Pixels
+) -> Pixels:
+    out[...] = fill
     seen, window = _visible(resize(pixels, placement, resample), placement, out)
     np.copyto(window, seen)
     return out
 
 
 def _augment(
-    resample: str, placement: Placement, distortion: Distortion, pixels: Pixels, out: Pixels
+    resample: str,
+    placement: Placement,
+    fill: float | tuple[float, ...],
+    distortion: Distortion,
+    pixels: Pixels,
+    out: Pixels,
 ) -> Pixels:
     if pixels.shape[2:] != (3,) or pixels.dtype != np.uint8:
         raise ConfigurationError(
             'YoloAugment takes images of color_mode="rgb" and 8 bits, got'
             f" {pixels.shape[2] if pixels.ndim == 3 else 1} channels of {pixels.dtype}"
         )
-    grey = np.full((1, 1, 3), CANVAS_VALUE, np.uint8)
-    out[...] = distort(grey, distortion, np.empty((1, 1, 3), out.dtype))
+    if distortion == UNCHANGED:
+        return _place(resample, placement, fill, pixels, out)
+    canvas = np.full((1, 1, 3), fill, np.uint8)
+    out[...] = distort(canvas, distortion, np.empty((1, 1, 3), out.dtype))
     seen, window = _visible(resize(pixels, placement, resample), placement, out)
     distort(seen, distortion, window)
     return out

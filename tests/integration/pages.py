@@ -124,7 +124,8 @@ def slices() -> Names:
 def old_script() -> Names:
     """What the two scripts before have made."""
     frame = table()
-    frame["ID"] = frame["filename"].str.removesuffix(".png")
+    frame["ID"] = [f"ID_{name.removesuffix('.png')}" for name in frame["filename"]]
+    make_images("images", [f"{name}.png" for name in frame["ID"]])
     frame[["ID", "any", "subdural"]].to_csv("train.csv", index=False)
     return {"pd": pd, "model": network(1, 2)}
 
@@ -180,7 +181,7 @@ def main(page: str) -> None:
         for there, here in FOLDERS.items():
             block = block.replace(there, here)  # noqa: PLW2901 - the same block, for this place
         exec(compile(block, f"{page}, block {number}", "exec"), names)
-    print(f"ran {len(blocks)} blocks")
+    sys.stdout.write(f"ran {len(blocks)} blocks\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from children import pool_of
+from children import pool_of, wait_for
 
 from feedline import BatchSequence, ImageDataset, ImageOptions, ProducerPool
-from feedline.errors import ConfigurationError
+from feedline.errors import BatchError, ConfigurationError
 from feedline.transforms import (
     Albumentations,
     CutMix,
@@ -30,6 +31,7 @@ from feedline.transforms import (
     RandomZoom,
     Rescaling,
     Transform,
+    YoloAugment,
 )
 
 NUM_ROWS = 12
@@ -88,6 +90,36 @@ def test_a_mask_moves_with_its_image_and_keeps_its_classes(folder: Path, pool: P
                 assert len(np.unique(mask)) <= 2, "no class was made between two"
                 bright = image > 140
                 assert (bright != (mask > 0)).mean() < 0.02
+
+
+def test_masks_of_255_become_the_classes_that_are_named(
+    folder: Path, tmp_path: Path, pool: ProducerPool, caplog: pytest.LogCaptureFixture
+) -> None:
+    for row in range(NUM_ROWS):
+        mask = cv2.imread(str(folder / f"{row}-mask.png"), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(tmp_path / f"{row}-mask.png"), np.where(mask > 0, 255, 0).astype(np.uint8))
+        cv2.imwrite(str(tmp_path / f"{row}-wide.png"), np.zeros((10, 90), np.uint8))
+    images = [str(folder / name) for name in names()]
+    masks = [str(tmp_path / name) for name in names("-mask")]
+    data = ImageDataset.from_lists(images, masks=masks, mask_values={255: 3})
+    with sequence_of(data, pool, [], shuffle=False) as sequence:
+        for x, y in sequence:
+            np.testing.assert_array_equal(y, np.where(x[..., :1] > 140, 3, 0))
+    named = ImageDataset.from_lists(images, masks=masks, mask_values={254: 1})
+    with (
+        sequence_of(named, pool, []) as sequence,
+        pytest.raises(BatchError, match=r"-mask.png.*the value 255"),
+    ):
+        sequence[0]
+    with pytest.raises(ConfigurationError, match="there are no masks"):
+        ImageDataset.from_lists(images, mask_values={255: 1})
+    wide = ImageDataset.from_lists(images, masks=[str(tmp_path / name) for name in names("-wide")])
+    with sequence_of(wide, pool, []) as sequence:
+        list(sequence)
+        wait_for(
+            "the warning",
+            lambda: any(r.levelname == "WARNING" and "stretched" in r.getMessage() for r in caplog.records),
+        )
 
 
 def test_further_inputs_get_the_same_draws_and_an_image_to_predict_the_same_places(
@@ -151,7 +183,7 @@ def test_inputs_may_differ_one_by_one(depths: Path, pool: ProducerPool) -> None:
     data = ImageDataset.from_lists(names(), inputs=[names("-depth"), names()], directory=depths)
     own = [ImageOptions(dtype="uint16"), ImageOptions(color_mode="rgb")]
     with sequence_of(data, pool, [RandomBrightness((0.1, 0.1))], inputs=own) as sequence:
-        x, depth, colours = sequence[0]
+        ((x, depth, colours),) = sequence[0]
         assert [a.shape[-1] for a in (x, depth, colours)] == [1, 1, 3]
         assert depth.max() >= 40_000
         assert (colours[..., :1] == x).all(), "the same draws"
@@ -256,6 +288,19 @@ def test_what_does_not_go_together_is_refused(
         sequence_of(data, pool, chosen, **options)
 
 
+@pytest.mark.parametrize("transform", [YoloAugment(), RandomRotation((0.1, 0.1), fill_mode="constant")])
+def test_beyond_the_edge_of_a_mask_is_the_class_that_was_asked_for(
+    folder: Path, pool: ProducerPool, transform: Transform
+) -> None:
+    data = ImageDataset.from_lists(names(), masks=names("-mask"), directory=folder)
+    options: dict[str, Any] = {"batch_size": 4, "image_size": SIZE, "transforms": [transform], "pool": pool}
+    with BatchSequence(data, mask_fill=255, **options) as sequence:
+        _, masks = sequence[0]
+    assert 255 in masks
+    with pytest.raises(ConfigurationError, match="mask_fill=255 needs a dataset with masks"):
+        BatchSequence(ImageDataset.from_lists(names(), directory=folder), mask_fill=255, **options)
+
+
 def test_colours_are_changed_beside_masks_and_boxes_by_albumentations(
     folder: Path, pool: ProducerPool
 ) -> None:
@@ -276,6 +321,88 @@ def test_masks_are_not_blended(folder: Path, pool: ProducerPool) -> None:
     with sequence_of(data, pool, [CutMix()], cache="memory") as sequence:
         for x, y in sequence:
             assert ((x > 140) == (y > 0)).all()
+
+
+@pytest.fixture(scope="module")
+def drawn(folder: Path) -> ImageDataset:
+    """The pictures with the outlines of their rectangles, whose class is 0."""
+    (folder / "labels").mkdir()
+    for row in range(NUM_ROWS):
+        x1, y1, x2, y2 = np.divide(box_of(row), [*SIZE[::-1], *SIZE[::-1]])
+        (folder / f"labels/{row}.txt").write_text(f"0 {x1} {y1} {x2} {y1} {x2} {y2} {x1} {y2}\n")
+    images = folder / "pictures"
+    images.mkdir()
+    for name in names():
+        (images / name).write_bytes((folder / name).read_bytes())
+    return ImageDataset.from_yolo_txt(images, folder / "labels", boxes=False, masks=True)
+
+
+@pytest.mark.parametrize(
+    ("transforms", "options"),
+    [
+        ([], {}),
+        (MOVING, {}),
+        (MOVING, {"cache": "memory"}),
+        (MOVING, {"image_size": (40, 80), "pad_to_aspect_ratio": True}),
+        (MOVING, {"image_size": (40, 80), "crop_to_aspect_ratio": True}),
+        ([RandomResizedCrop(), RandomFlip()], {}),
+        ([RandomFlip(), CutMix()], {}),
+        ([Mosaic()], {"dtype": "uint16"}),
+    ],
+)
+def test_a_drawn_mask_is_what_a_file_of_it_would_be(
+    folder: Path,
+    drawn: ImageDataset,
+    pool: ProducerPool,
+    transforms: list[Transform],
+    options: dict[str, Any],
+) -> None:
+    numbered = [drawn.paths.index(name) for name in names()]
+    for name in names("-mask"):
+        mask = cv2.imread(str(folder / name), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(folder / f"plain-{name}"), (mask > 0).astype(np.uint8))
+    files = [f"plain-{name}" for name in names("-mask")]
+    of_files = ImageDataset.from_lists(names(), masks=files, directory=folder)
+    with (
+        sequence_of(drawn.subset(numbered), pool, transforms, **options) as ours,
+        sequence_of(of_files, pool, transforms, **options) as theirs,
+    ):
+        for _ in range(2):
+            for (x, y), (other_x, other_y) in zip(ours, theirs, strict=True):
+                assert (y.dtype, y.shape) == (other_y.dtype, other_y.shape)
+                assert (x == other_x).all()
+                assert (y == other_y).all()
+
+
+def test_a_mask_that_was_drawn_for_another_size_is_refused(
+    folder: Path, tmp_path: Path, pool: ProducerPool
+) -> None:
+    """Such as an image that was turned, or made smaller, since it was annotated."""
+    file = {
+        "images": [{"id": 1, "file_name": "0.png", "width": SIZE[0], "height": SIZE[1]}],
+        "annotations": [],
+        "categories": [{"id": 1, "name": "thing"}],
+    }
+    (tmp_path / "instances.json").write_text(json.dumps(file))
+    data = ImageDataset.from_coco(tmp_path / "instances.json", folder, boxes=False, masks=True)
+    with (
+        sequence_of(data, pool, []) as sequence,
+        pytest.raises(BatchError, match=r"0.png.* 64 x 48 pixels, and its annotations are of one of 48 x 64"),
+    ):
+        sequence[0]
+
+
+def test_more_classes_than_a_mask_can_hold_are_refused_when_it_is_declared(
+    folder: Path, tmp_path: Path, pool: ProducerPool
+) -> None:
+    (tmp_path / "0.txt").write_text("255 0 0 1 0 1 1\n")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/0.png").write_bytes((folder / "0.png").read_bytes())
+    data = ImageDataset.from_yolo_txt(tmp_path / "images", tmp_path, boxes=False, masks=True)
+    with pytest.raises(ConfigurationError, match=r'up to 256, .* masks=ImageOptions\(dtype="uint16"\)'):
+        sequence_of(data, pool, [])
+    with sequence_of(data, pool, [], masks=ImageOptions(dtype="uint16")) as sequence:
+        assert sequence[0][1].max() == 256
 
 
 def test_a_sample_without_one_of_its_files_is_left_out(folder: Path) -> None:

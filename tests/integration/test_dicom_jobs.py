@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,6 +31,17 @@ def test_hounsfield_units_arrive_as_they_are(tmp_path: Path, dtype: str) -> None
         x = sequence[0]
     assert x.dtype == dtype
     assert np.array_equal(x[0, :, :, 0], UNITS)
+
+
+@pytest.mark.parametrize(("repair", "first"), [("none", 3200), ("rsna", 3200 - 4096)])
+def test_wrapped_values_are_repaired_if_the_dataset_says_so(tmp_path: Path, repair: str, first: int) -> None:
+    stored = np.full(SIZE, 40, np.uint16)
+    stored[0, 0] = 3200
+    (tmp_path / "a.dcm").write_bytes(dicom_bytes(stored, RescaleIntercept=0))
+    data = ImageDataset.from_lists(["a.dcm"], directory=tmp_path).with_dicom_reading(repair=repair)
+    options: Any = {"image_size": SIZE, "color_mode": "hounsfield", "dtype": "int16", "workers": 1}
+    with BatchSequence(data, batch_size=1, **options) as sequence:
+        assert sequence[0][0, 0, :2, 0].tolist() == [first, 40]
 
 
 def test_a_cut_off_slice_is_named_with_what_is_there_of_it(tmp_path: Path) -> None:

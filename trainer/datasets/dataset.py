@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from feedline.common.errors import DatasetError
 from feedline.common.sample.companions import Role
+from feedline.common.sample.dicom import Repair
 from feedline.common.signatures import suggests
 from feedline.trainer.datasets import folders, frames, rsna_csv, splits
 from feedline.trainer.datasets.annotations import coco, voc, yolo3, yolo_txt
+from feedline.trainer.datasets.annotations.gathering import Wanted
 from feedline.trainer.datasets.annotations.voc import VOC_CLASSES
-from feedline.trainer.datasets.dicom import neighbours
+from feedline.trainer.datasets.boxes import refuse_fractions
+from feedline.trainer.datasets.dicom import neighbours, reading
+from feedline.trainer.datasets.further import with_mask_values
 from feedline.trainer.datasets.keras_split import KerasSplit
 from feedline.trainer.datasets.lists import read_lists
 from feedline.trainer.datasets.table import SampleTable
@@ -61,8 +65,9 @@ class ImageDataset(SampleTable):
         *,
         class_mode: str | None = "categorical",
         weight_col: Any = None,
-        classes: Sequence[Any] | None = None,
+        classes: Sequence[Any] | Mapping[Any, int] | None = None,
         validate_filenames: bool = True,
+        mask_values: Mapping[Any, int] | None = None,
     ) -> Self:
         """Make a dataset of a frame's rows, with the arguments of Keras' ``flow_from_dataframe``.
 
@@ -83,10 +88,14 @@ class ImageDataset(SampleTable):
             table in `feedline.trainer.datasets.labels`.
         weight_col : str or int, optional
             Column of sample weights, 0 or more.
-        classes : sequence of str, int or bool, optional
-            Classes in the order of their indices; rows of others are left out. Default: those found, sorted.
+        classes : sequence of str, int or bool, or mapping of them to int, optional
+            Classes in the order of their indices, or the index of each, 0 and so on; rows of others are left
+            out. Default: those found, sorted.
         validate_filenames : bool
             Leave out rows without a file, with one warning. False: only producers see the images.
+        mask_values : dict, optional
+            The class of each value, or of each colour, that the files of masks hold: ``{255: 1}`` or
+            ``{(128, 0, 0): 1}``. 0 and black are class 0. Default: values are classes.
 
         Raises
         ------
@@ -103,6 +112,7 @@ class ImageDataset(SampleTable):
         directory = None if directory is None else os.fspath(directory)
         request = frames.FrameRequest(directory, x_col, y_col, weight_col, class_mode, classes)
         table = frames.read_frame(frame, request, validate_filenames=validate_filenames)
+        table = replace(table, further=with_mask_values(table.further, mask_values))
         return replace(cls.of_parts(table), target_is_input=class_mode == "input")
 
     @classmethod
@@ -119,6 +129,7 @@ class ImageDataset(SampleTable):
         boxes: Sequence[Any] | None = None,
         directory: Path | None = None,
         class_names: Sequence[str] | None = None,
+        mask_values: Mapping[Any, int] | None = None,
     ) -> Self:
         """Make a dataset of file names, labels and boxes as they are.
 
@@ -140,6 +151,8 @@ class ImageDataset(SampleTable):
             What the file names are relative to.
         class_names : sequence of str, optional
             In the order of their indices. Default: those that labels have, sorted, if labels are names.
+        mask_values : dict, optional
+            As in `from_dataframe`.
 
         Raises
         ------
@@ -156,7 +169,10 @@ class ImageDataset(SampleTable):
             raise DatasetError(f"inputs must be a list of lists of file names, got {inputs!r}")
         given = [*((Role.INPUT, names) for names in inputs), (Role.TARGET, target_images), (Role.MASK, masks)]
         table = read_lists(paths, labels, weights, given, directory, class_names)
-        return cls.of_parts(replace(table, boxes=boxes))
+        further = with_mask_values(table.further, mask_values)
+        data = cls.of_parts(replace(table, boxes=boxes, further=further))
+        refuse_fractions(data.boxes)
+        return data
 
     @classmethod
     @suggests(**_OF_SEQUENCES_ALONE)
@@ -224,7 +240,11 @@ class ImageDataset(SampleTable):
         path: Path,
         directory: Path | None = None,
         *,
+        boxes: bool | str = True,
+        masks: bool = False,
         crowds: bool = False,
+        ignore_keypoints: bool = False,
+        validate_filenames: bool = True,
     ) -> Self:
         """Make a dataset of COCO's object detection annotations.
 
@@ -234,8 +254,18 @@ class ImageDataset(SampleTable):
             Such as ``instances_train2017.json``. Images come in its order, also those without annotations.
         directory : path, optional
             What the images' file names are relative to.
+        boxes : bool or "segmentation"
+            Deliver boxes: ``bbox``, or where there is none, or with "segmentation", that around
+            the ``segmentation``.
+        masks : bool
+            Deliver a mask of each image, drawn by its producer: 0 where there is no object, class number
+            plus 1 inside of one; of objects that overlap, that which comes last.
         crowds : bool
-            Take boxes around crowds (``iscrowd``), too.
+            Take crowds (``iscrowd``), too.
+        ignore_keypoints : bool
+            Take annotations with keypoints, and leave those out. Otherwise they are an error.
+        validate_filenames : bool
+            Leave out images without a file, with one warning. False: only producers see the images.
 
         Returns
         -------
@@ -247,7 +277,8 @@ class ImageDataset(SampleTable):
         DatasetError
             If something cannot be used; names the file and the id of the annotation.
         """
-        return cls.of_parts(coco.read_coco(path, directory, crowds=crowds))
+        request = coco.CocoRequest(boxes, masks, crowds, ignore_keypoints)
+        return cls.of_parts(coco.read_coco(path, directory, request, validate_filenames=validate_filenames))
 
     @classmethod
     @suggests()
@@ -258,6 +289,7 @@ class ImageDataset(SampleTable):
         *,
         class_names: Sequence[str] = VOC_CLASSES,
         difficult: bool = False,
+        validate_filenames: bool = True,
     ) -> Self:
         """Make a dataset of annotations in Pascal VOC's form.
 
@@ -270,14 +302,24 @@ class ImageDataset(SampleTable):
         class_names : sequence of str
             In the order of their indices.
         difficult : bool
-            Take objects that are marked as difficult, too.
+            Take objects that are marked as difficult (``1`` or ``true``), too.
+        validate_filenames : bool
+            Leave out images without a file, with one warning. False: only producers see the images.
 
         Raises
         ------
         DatasetError
             If a file cannot be used; names it and the line.
         """
-        return cls.of_parts(voc.read_voc(directory, image_set, class_names=class_names, difficult=difficult))
+        return cls.of_parts(
+            voc.read_voc(
+                directory,
+                image_set,
+                class_names=class_names,
+                difficult=difficult,
+                validate_filenames=validate_filenames,
+            )
+        )
 
     @classmethod
     @suggests()
@@ -287,6 +329,7 @@ class ImageDataset(SampleTable):
         directory: Path | None = None,
         *,
         class_names: Sequence[str] | None = None,
+        validate_filenames: bool = True,
     ) -> Self:
         """Make a dataset of an annotation file of the Keras YOLOv3 (qqwweee/keras-yolo3).
 
@@ -299,13 +342,17 @@ class ImageDataset(SampleTable):
             What the images' paths are relative to; by default the current directory.
         class_names : sequence of str, optional
             In the order of their indices.
+        validate_filenames : bool
+            Leave out images without a file, with one warning. False: only producers see the images.
 
         Raises
         ------
         DatasetError
             If a line cannot be used; names the file and the line.
         """
-        return cls.of_parts(yolo3.read_yolo3(path, directory, class_names=class_names))
+        return cls.of_parts(
+            yolo3.read_yolo3(path, directory, class_names=class_names, validate_filenames=validate_filenames)
+        )
 
     @classmethod
     @suggests()
@@ -315,8 +362,10 @@ class ImageDataset(SampleTable):
         labels: Path | None = None,
         *,
         class_names: Sequence[str] | None = None,
+        boxes: bool = True,
+        masks: bool = False,
     ) -> Self:
-        """Make a dataset of images and text files with a line ``class x y width height`` for each box.
+        """Make a dataset of images and text files with a line for each object.
 
         Parameters
         ----------
@@ -327,13 +376,21 @@ class ImageDataset(SampleTable):
             replaced by ``labels``. An image without a file has no boxes.
         class_names : sequence of str, optional
             In the order of their indices.
+        boxes : bool
+            Deliver boxes: those of lines ``class x y width height``, and around those of lines ``class x1
+            y1 x2 y2 x3 y3 ...``.
+        masks : bool
+            Deliver a mask of each image, drawn by its producer: 0 where there is no object, class number
+            plus 1 inside of one; of objects that overlap, that which comes last.
 
         Raises
         ------
         DatasetError
             If something cannot be used; names the file and the line.
         """
-        return cls.of_parts(yolo_txt.read_yolo_txt(images, labels, class_names=class_names))
+        return cls.of_parts(
+            yolo_txt.read_yolo_txt(images, labels, class_names=class_names, wanted=Wanted(boxes, masks))
+        )
 
     @classmethod
     @suggests()
@@ -348,7 +405,8 @@ class ImageDataset(SampleTable):
         """Make a dataset of the RSNA haemorrhage competition's label file and image folder.
 
         Images come in the order in which the file first names them. Rows that repeat an earlier one are
-        dropped.
+        dropped. Pixels that some of the competition's files store wrapped are repaired: see
+        `with_dicom_reading`.
 
         Parameters
         ----------
@@ -375,9 +433,9 @@ class ImageDataset(SampleTable):
         ConfigurationError
             If `extension` is another one.
         """
-        return cls.of_parts(
-            rsna_csv.read_rsna_csv(csv, directory, extension, validate_filenames=validate_filenames)
-        )
+        parts = rsna_csv.read_rsna_csv(csv, directory, extension, validate_filenames=validate_filenames)
+        return cls.of_parts(parts).with_dicom_reading(repair=Repair.RSNA)
 
     split = splits.split
     with_dicom_index = neighbours.with_dicom_index
+    with_dicom_reading = reading.with_dicom_reading

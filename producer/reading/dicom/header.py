@@ -5,6 +5,7 @@ Source: DICOM PS3.3, C.7.6.3 (pixels), C.7.5.1.1.2 (padding), C.11.1 (rescaling)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -33,6 +34,9 @@ PIXEL_TAGS = frozenset(
 )
 """All that `PixelHeader` is made of."""
 
+TABLE_TAGS = frozenset((Tag.MODALITY_TABLE, Tag.VOI_TABLE))
+"""Sequences that hold look-up tables, in place of a rescaling or a window."""
+
 GREY = frozenset(("MONOCHROME1", "MONOCHROME2"))
 COLOUR = frozenset(("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT"))
 
@@ -43,6 +47,27 @@ MAX_HEADERS = 256
 
 class DicomError(ValueError):
     """A DICOM file cannot be used; the text is a clause that can follow its name and a colon."""
+
+
+class Table(NamedTuple):
+    """A look-up table of a file (PS3.3, C.11.1.1 and C.11.2.1.1).
+
+    Attributes
+    ----------
+    first : int
+        The value that the first entry is for; those below are taken for it, those above the last for that.
+    bits : int
+        Of an entry, 8 to 16.
+    entries : bytes
+        Numbers of 16 bits, little endian.
+    kind : str
+        What the entries are: "HU" for Hounsfield units; empty if it is not said.
+    """
+
+    first: int
+    bits: int
+    entries: bytes
+    kind: str = ""
 
 
 class Words(NamedTuple):
@@ -60,6 +85,8 @@ class Words(NamedTuple):
         ``slope * value + intercept`` is in Hounsfield units, in a CT.
     padding : (int, int) or None
         Values from the first to the last mean that there is no picture.
+    table : Table or None
+        In place of slope and intercept.
     """
 
     bits_allocated: int
@@ -68,6 +95,7 @@ class Words(NamedTuple):
     slope: float | None
     intercept: float | None
     padding: tuple[int, int] | None
+    table: Table | None = None
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -92,11 +120,14 @@ class Display(NamedTuple):
         ``"LINEAR"``, ``"LINEAR_EXACT"`` or ``"SIGMOID"``.
     is_inverted : bool
         The lowest value is white (MONOCHROME1).
+    table : Table or None
+        What is seen where there is no window.
     """
 
     window: tuple[float, float] | None
     function: str
     is_inverted: bool
+    table: Table | None = None
 
 
 class PixelHeader(NamedTuple):
@@ -136,9 +167,12 @@ class _Values:
     def decimal(self, tag: Tag) -> float | None:
         text = self.text(tag)
         try:
-            return float(text) if text else None
+            value = float(text) if text else None
         except ValueError:
-            raise DicomError(f"has {_name(tag)}={text!r}, which is not a number") from None
+            value = math.nan
+        if value is not None and not math.isfinite(value):
+            raise DicomError(f"has {_name(tag)}={text!r}, which is not a number")
+        return value
 
 
 def pixel_header(values: Mapping[int, bytes]) -> PixelHeader:
@@ -160,13 +194,16 @@ def _pixel_header(values: tuple[tuple[int, bytes], ...]) -> PixelHeader:
         raise DicomError("holds no pixels")
     if photometric not in GREY | COLOUR:
         raise DicomError(f"has pixels of kind {photometric!r}; {sorted(GREY | COLOUR)} can be used")
-    frames = found.decimal(Tag.FRAMES)
-    if frames is not None and frames != 1:
+    frames = found.decimal(Tag.FRAMES) or 1  # some write 0 for one, which pydicom takes for it, too
+    if frames != 1:
         raise DicomError(f"holds {frames:g} pictures: a sample is one")
+    samples = found.binary(Tag.SAMPLES, 1)
+    if (samples == 1) != (photometric in GREY):
+        raise DicomError(f"has SamplesPerPixel={samples}, which does not go with {photometric}")
     return PixelHeader(
         _side(found, Tag.ROWS),
         _side(found, Tag.COLUMNS),
-        found.binary(Tag.SAMPLES, 1),
+        samples,
         photometric,
         _words(found),
         _display(found, photometric),
@@ -191,6 +228,8 @@ def _words(found: _Values) -> Words:
         )
     is_signed = found.binary(Tag.IS_SIGNED, 0) == 1
     slope, intercept = found.decimal(Tag.SLOPE), found.decimal(Tag.INTERCEPT)
+    if slope == 0:
+        raise DicomError("has RescaleSlope=0, which makes all values one")
     return Words(allocated, stored, is_signed, slope, intercept, _padding(found, stored, is_signed))
 
 

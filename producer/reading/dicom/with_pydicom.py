@@ -1,4 +1,4 @@
-"""What only pydicom reads: compressed pixels, colours, big endian and deflated files.
+"""What only pydicom reads: compressed pixels, colours, look-up tables, big endian and deflated files.
 
 pydicom is an extra, and slow to import: that is left until the first such file.
 """
@@ -10,9 +10,16 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from feedline.common.formats.dicom import (
+    EXPLICIT_BIG_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    IMPLICIT_LITTLE_ENDIAN,
+    with_preamble,
+)
 from feedline.producer.arrays import Pixels
-from feedline.producer.reading.dicom.header import PIXEL_TAGS, DicomError, PixelHeader, pixel_header
+from feedline.producer.reading.dicom.header import PIXEL_TAGS, DicomError, PixelHeader, Table, pixel_header
 
 REMEDY = "pip install 'feedline[dicom]' on the producer"
 
@@ -43,7 +50,7 @@ def read(data: bytes, why: str = "") -> tuple[PixelHeader, Pixels]:
     _import("pydicom", why)
     try:
         dataset = _dataset(data)
-        header = pixel_header({tag: _bytes_of(dataset[tag]) for tag in PIXEL_TAGS if tag in dataset})
+        header = _header(dataset)
         _check_decoder(dataset.file_meta.TransferSyntaxUID)
         return header, _pixels(dataset, header)
     except DicomError:
@@ -62,7 +69,43 @@ def _import(name: str, why: str = "") -> Any:
 
 
 def _dataset(data: bytes) -> Any:
-    return _import("pydicom").dcmread(BytesIO(data))
+    dataset = _import("pydicom").dcmread(BytesIO(with_preamble(data)), force=True)
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        is_implicit, is_little_endian = dataset.original_encoding
+        syntaxes = EXPLICIT_BIG_ENDIAN, IMPLICIT_LITTLE_ENDIAN if is_implicit else EXPLICIT_LITTLE_ENDIAN
+        dataset.file_meta.TransferSyntaxUID = syntaxes[is_little_endian]
+    return dataset
+
+
+def _header(dataset: Any) -> PixelHeader:
+    header = pixel_header({tag: _bytes_of(dataset[tag]) for tag in PIXEL_TAGS if tag in dataset})
+    words, display = header.words, header.display
+    return header._replace(
+        words=words._replace(table=_table(dataset, "ModalityLUTSequence")),
+        display=display._replace(table=_table(dataset, "VOILUTSequence")),
+    )
+
+
+def _table(dataset: Any, keyword: str) -> Table | None:
+    """The first look-up table of a sequence."""
+    if not dataset.get(keyword):
+        return None
+    item = dataset[keyword].value[0]
+    length, first, bits = item.LUTDescriptor
+    length = length or 1 << 16  # which 16 bits do not hold
+    entries = _entries(item["LUTData"].value, length, "<u2" if dataset.original_encoding[1] else ">u2")
+    if not 8 <= bits <= 16 or len(entries) < length:
+        raise DicomError(
+            f"has a look-up table of {len(entries)} entries that says LUTDescriptor={item.LUTDescriptor}"
+        )
+    return Table(first, bits, entries[:length].tobytes(), item.get("ModalityLUTType", ""))
+
+
+def _entries(value: Any, length: int, words: str) -> npt.NDArray[Any]:
+    if not isinstance(value, bytes):
+        return np.array(value, "<u2", ndmin=1)
+    is_packed = len(value) < 2 * length  # into bytes, as entries of 8 bits may be
+    return np.frombuffer(value, np.uint8 if is_packed else words).astype("<u2")
 
 
 def _bytes_of(element: Any) -> bytes:

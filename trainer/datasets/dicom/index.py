@@ -30,14 +30,16 @@ STAMP = ["filename", "size", "mtime_ns"]
 """A file that has these as before has the same header as before."""
 
 _DTYPES: dict[str, Any] = {
-    **dict.fromkeys(["filename", "sop", "patient", "study", "series", "reason"], "str"),
+    **dict.fromkeys(
+        ["filename", "sop", "patient", "study", "series", "orientation", "frame", "reason"], "str"
+    ),
     **dict.fromkeys(["size", "mtime_ns"], "int64"),
     **dict.fromkeys(["instance", "rows", "columns"], "Int64"),
     "position": "float64",
 }
 _NUMBERS = [name for name, dtype in _DTYPES.items() if dtype != "str"]
 
-VERSION = 1
+VERSION = 2
 """Raised when other things are read from headers: an index of another version is made anew."""
 
 CHUNK = 256
@@ -60,7 +62,7 @@ def build_index(
     directory : path
         That of the dataset: file names are relative to it.
     suffix : str
-        Files whose name ends so are read; ``""`` for all.
+        Files whose name ends so, in upper or lower case, are read; ``""`` for all.
     cache : path, optional
         The CSV file in which the index is kept. By default it is in ``$XDG_CACHE_HOME/feedline`` or
         ``~/.cache/feedline``, one for each directory.
@@ -116,7 +118,7 @@ def _walk(folder: str, prefix: str, suffix: str) -> Iterator[tuple[str, int, int
     for entry in entries:
         if entry.is_dir():
             yield from _walk(entry.path, f"{prefix}{entry.name}/", suffix)
-        elif entry.name.endswith(suffix):
+        elif entry.name.lower().endswith(suffix.lower()):
             status = entry.stat()
             yield f"{prefix}{entry.name}", status.st_size, status.st_mtime_ns
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from feedline.common.errors import ConfigurationError, DatasetError
 from feedline.trainer.datasets.columns import Array
+from feedline.trainer.datasets.dicom.volumes import VOLUME, volumes, warn_of_parts
 from feedline.trainer.datasets.stacks import Stacks
 from feedline.trainer.datasets.table import D
 
@@ -37,14 +38,16 @@ def with_dicom_index(dataset: D, index: pd.DataFrame, *, neighbours: int = 0) ->
         "study", "series", "sop", "instance" and "position", in place of others of these names: split
         with ``group_col="patient"``.
     neighbours : int
-        Make each sample a stack of 2 * `neighbours` + 1 slices of its series, from the lowest position
-        along the normal of the slices to the highest, itself in the middle; at the ends of a series its
-        last slice is repeated. Neighbours are taken from all files of the index.
+        Make each sample a stack of 2 * `neighbours` + 1 slices of its volume, from the lowest position
+        along the normal of the slices to the highest, itself in the middle; at the ends of a volume its
+        last slice is repeated. Neighbours are taken from all files of the index: see `volumes`. One warning
+        says which series are not one volume.
 
     Raises
     ------
     ConfigurationError, DatasetError
-        Not a number of neighbours; a file is not in the index, could not be read or has no position.
+        Not a number of neighbours; a file is not in the index, could not be read or has no position, or
+        nothing says whose it is.
     """
     rows = index_rows(index, dataset.paths)
     columns = dataset.columns | index_columns(index, rows)
@@ -60,7 +63,7 @@ def index_rows(index: pd.DataFrame, paths: Sequence[str]) -> Rows:
     DatasetError
         A file is not in the index, or its header could not be read; names it.
     """
-    missing_columns = {"filename", "reason", *COLUMNS} - set(getattr(index, "columns", ()))
+    missing_columns = {"filename", "reason", *COLUMNS, *VOLUME} - set(getattr(index, "columns", ()))
     if missing_columns:
         raise DatasetError(
             f"expected the DataFrame that build_index returns, got a {type(index).__name__} without the"
@@ -93,8 +96,8 @@ def index_columns(index: pd.DataFrame, rows: Rows) -> dict[str, Array]:
 def neighbour_stacks(index: pd.DataFrame, rows: Rows, neighbours: int) -> Stacks:
     """Each slice with as many neighbours on both sides.
 
-    Slices of a series are in the order of their position, then InstanceNumber, then name. Beyond the ends of
-    a series its last slice is repeated.
+    Slices of a volume are in the order of their position, then InstanceNumber, then name. Beyond the ends of
+    a volume its last slice is repeated.
 
     Parameters
     ----------
@@ -108,13 +111,15 @@ def neighbour_stacks(index: pd.DataFrame, rows: Rows, neighbours: int) -> Stacks
     Raises
     ------
     ConfigurationError, DatasetError
-        Not a number of neighbours; a slice of one of the series has no position.
+        Not a number of neighbours; a slice of a volume has no position, or nothing says whose it is.
     """
     if not isinstance(neighbours, int) or isinstance(neighbours, bool) or neighbours < 1:
         raise ConfigurationError(f"neighbours must be a whole number, 0 or more, got {neighbours!r}")
-    series = _series_codes(index)
-    _refuse_without_position(index, series, rows)
-    order, starts, ends = _ordered(index, series)
+    volume = volumes(index)
+    _refuse_without_owner(index, rows)
+    _refuse_without_position(index, volume, rows)
+    warn_of_parts(index, volume, rows)
+    order, starts, ends = _ordered(index, volume)
     places = np.empty(len(index), np.intp)
     places[order] = np.arange(len(order))
     offsets = np.arange(-neighbours, neighbours + 1)
@@ -124,24 +129,28 @@ def neighbour_stacks(index: pd.DataFrame, rows: Rows, neighbours: int) -> Stacks
     return Stacks(index["filename"].tolist(), numbers.astype(np.int32))
 
 
-def _series_codes(index: pd.DataFrame) -> Rows:
-    """A number for the series of each row, from 0."""
-    names = index["series"].tolist()
-    codes = {name: code for code, name in enumerate(dict.fromkeys(names))}
-    return np.fromiter((codes[name] for name in names), np.intp, len(names))
-
-
-def _ordered(index: pd.DataFrame, series: Rows) -> tuple[Rows, Rows, Rows]:
-    """Rows series by series; and for each place in that order, the first and the last of its series."""
+def _ordered(index: pd.DataFrame, volume: Rows) -> tuple[Rows, Rows, Rows]:
+    """Rows volume by volume; and for each place in that order, the first and the last of its volume."""
     names = np.arange(len(index))
-    order = np.lexsort((names, _cells(index["instance"]), _cells(index["position"]), series))
-    first = np.flatnonzero(np.diff(series[order], prepend=-1))
+    order = np.lexsort((names, _cells(index["instance"]), _cells(index["position"]), volume))
+    first = np.flatnonzero(np.diff(volume[order], prepend=-1))
     lengths = np.diff(first, append=len(order))
     return order, np.repeat(first, lengths), np.repeat(first + lengths - 1, lengths)
 
 
-def _refuse_without_position(index: pd.DataFrame, series: Rows, rows: Rows) -> None:
-    is_lost = np.isin(series, series[rows]) & np.isnan(_cells(index["position"]))
+def _refuse_without_owner(index: pd.DataFrame, rows: Rows) -> None:
+    owners = index[["patient", "study", "series"]].to_numpy(object)[rows]
+    is_lost = (owners == "").all(axis=1)
+    if is_lost.any():
+        name = index["filename"].iloc[int(rows[np.argmax(is_lost)])]
+        raise DatasetError(
+            f"{name!r} has no PatientID, StudyInstanceUID and SeriesInstanceUID, so its neighbours are not"
+            " known: leave out such files, or neighbours="
+        )
+
+
+def _refuse_without_position(index: pd.DataFrame, volume: Rows, rows: Rows) -> None:
+    is_lost = np.isin(volume, volume[rows]) & np.isnan(_cells(index["position"]))
     if is_lost.any():
         name = index["filename"].iloc[int(np.argmax(is_lost))]
         raise DatasetError(

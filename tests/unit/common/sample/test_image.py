@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from feedline.common.sample.ct import CTWindows
+from feedline.common.sample.dicom import DicomReading
 from feedline.common.sample.image import Fit, ImageSpec, decoded_dtype
 from feedline.errors import ConfigurationError, RemoteProtocolError
 
@@ -61,7 +62,7 @@ def test_keras_two_flags_become_one_fit_and_exclude_each_other() -> None:
     ],
 )
 def test_values_that_are_not_those_of_an_image_are_refused(wire: object) -> None:
-    with pytest.raises(RemoteProtocolError, match="eight values"):
+    with pytest.raises(RemoteProtocolError, match="ten values"):
         ImageSpec.from_wire(wire)  # type: ignore[arg-type]
 
 
@@ -79,6 +80,7 @@ def test_channels_are_those_of_all_windows_and_slices() -> None:
     [
         ImageSpec(8, 9, CTWindows(["brain", (81.5, 200)]), slices=3),
         ImageSpec(8, 9, "hounsfield", "nearest", "pad", "int16"),
+        ImageSpec(8, 9, "hounsfield", dtype="int16", dicom=DicomReading(repair="rsna", window="minmax")),
     ],
 )
 def test_a_ct_crosses_the_wire_whole(spec: ImageSpec) -> None:

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from feedline.common.declarations.base import FillMode
 from feedline.common.declarations.catalogue import is_framed
+from feedline.common.declarations.filling import settled
 from feedline.common.sample.boxes import NO_BOX, BoxSpec, pack, unpack
 from feedline.common.sample.companions import Role
 from feedline.common.sample.image import ImageSpec
 from feedline.errors import ConfigurationError, RemoteProtocolError
-from feedline.producer.reading.decoders import fit, matrix_of_fit
+from feedline.producer.reading.fitting import fit, matrix_of_fit
 from feedline.producer.transforms import Pipeline
 from feedline.producer.transforms.boxes import dropped_below, moved_into
 from feedline.transforms import (
@@ -164,10 +165,11 @@ def test_a_framing_moves_boxes_as_it_moves_masks(box: npt.NDArray[np.float32], d
 
 def test_colour_does_not_reach_masks_and_bilinear_transforms_make_no_new_classes() -> None:
     mask = np.kron(np.arange(6, dtype=np.uint8).reshape(2, 3) * 40, np.ones((45, 40), np.uint8))[..., None]
-    transforms = [
+    declared = [
         RandomRotation(0.4, FillMode.CONSTANT, fill_value=77.0),
         RandomZoom(0.4, fill_mode="constant"),
     ]
+    transforms = settled(declared, ImageSpec(*SIZE, "classes"))
     out = np.empty_like(mask)
     Pipeline(transforms, SIZE, 1, "uint8", "uint8", Role.MASK).apply(mask, np.array([0.9, 0.2]), out)
     assert set(np.unique(out)) <= set(range(0, 240, 40))

@@ -51,6 +51,17 @@ def test_images_come_in_the_order_of_the_file_and_not_of_their_names(tmp_path: P
     assert read(tmp_path, TWO_IMAGES).paths == (f"{FIRST}.dcm", f"{SECOND}.dcm")
 
 
+def test_the_files_of_the_competition_are_repaired_also_in_a_part_of_them(tmp_path: Path) -> None:
+    data = read(tmp_path, TWO_IMAGES)
+    assert [part.dicom.repair for part in (data, data.subset([1]), *data.split(0.5))] == ["rsna"] * 4
+    assert ImageDataset.from_lists(["a.dcm"]).dicom.repair == "none"
+
+
+def test_a_repair_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"repair must be one of \['none', 'rsna'\], got 'kaggle'"):
+        read(tmp_path, TWO_IMAGES).with_dicom_reading(repair="kaggle")
+
+
 def test_the_order_of_rows_makes_no_difference_to_labels(tmp_path: Path) -> None:
     expected = read(tmp_path, TWO_IMAGES)
     mixed = read(tmp_path, [TWO_IMAGES[0], *TWO_IMAGES[:0:-1]])

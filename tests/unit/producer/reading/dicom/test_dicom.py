@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pydicom
 import pytest
-from ct import HEAD, Array, units_of, windowed
+from ct import HEAD, units_of, windowed
 from dicom_files import BUNDLED, SIGNED, UNITS, UNSIGNED, dicom_bytes
 from pydicom.pixels import apply_rescale
 from pydicom.uid import (
@@ -74,28 +74,6 @@ def test_slope_and_intercept_are_applied_and_rounded_to_the_nearest(slope: Any, 
 def test_units_that_int16_does_not_hold_are_clipped() -> None:
     data = dicom_bytes(SIGNED, **SIGNED_ELEMENTS | {"RescaleSlope": 100})
     assert np.array_equal(units_of(data), np.clip(SIGNED * 100.0, -32768, 32767))
-
-
-@pytest.mark.parametrize("intercept", [0, 1, -99, "-99.5"])
-def test_unsigned_twelve_bit_files_with_a_wrong_intercept_are_repaired(intercept: Any) -> None:
-    shifted = UNSIGNED.astype(int) + 1000
-    expected = np.where(shifted >= 4096, shifted - 4096, shifted) - 1000
-
-    assert np.array_equal(units_of(dicom_bytes(UNSIGNED, RescaleIntercept=intercept)), expected)
-
-
-@pytest.mark.parametrize(
-    ("stored", "elements"),
-    [
-        (UNSIGNED, {"RescaleIntercept": -100}),
-        (UNSIGNED, {"RescaleIntercept": 0, "BitsStored": 16, "HighBit": 15}),
-        (SIGNED, {"RescaleIntercept": 0}),
-    ],
-    ids=["intercept of -100", "16 bits", "signed"],
-)
-def test_other_files_are_not_repaired(stored: Array, elements: dict[str, Any]) -> None:
-    expected = stored.astype(int) + elements["RescaleIntercept"]
-    assert np.array_equal(units_of(dicom_bytes(stored, **elements)), expected)
 
 
 def test_padding_is_air() -> None:

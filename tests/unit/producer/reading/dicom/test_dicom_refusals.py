@@ -21,6 +21,8 @@ from pydicom.uid import (
 from feedline.errors import DecodeError
 from feedline.producer.reading.decoders import decode
 
+DEPTHS = {"hounsfield": "int16", "grayscale": "uint8", "rgb": "uint8"}
+
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
 def test_missing_pixels_are_counted(syntax: str) -> None:
@@ -46,6 +48,8 @@ def test_pixels_that_the_file_itself_promises_too_few_of_are_counted() -> None:
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "'PALETTE COLOR'.*can be used"),
         ({"BitsAllocated": 32}, "BitsAllocated=32"),
         ({"HighBit": 15}, "HighBit=15"),
+        ({"RescaleSlope": 0}, "RescaleSlope=0, which makes all values one"),
+        ({"SamplesPerPixel": 3}, "SamplesPerPixel=3, which does not go with MONOCHROME2"),
     ],
 )
 def test_what_cannot_be_used_is_named(elements: dict[str, Any], text: str) -> None:
@@ -53,9 +57,69 @@ def test_what_cannot_be_used_is_named(elements: dict[str, Any], text: str) -> No
         units_of(dicom_bytes(UNSIGNED, **elements))
 
 
+@pytest.mark.parametrize("text", [b"nan", b"inf", b"1,5", b"1e9999"])
+@pytest.mark.parametrize("keyword", ["RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth"])
+def test_numbers_that_are_none_are_quoted(keyword: str, text: bytes) -> None:
+    data = dicom_bytes(UNSIGNED, **{keyword: "7.7777777"}).replace(b"7.7777777 ", text.ljust(10))
+    for color_mode, dtype in DEPTHS.items():
+        with pytest.raises(
+            DecodeError, match=f"the DICOM file has {keyword}='{text.decode()}', which is not a"
+        ):
+            decode(data, "", color_mode, dtype)
+
+
+@pytest.mark.filterwarnings("ignore:A value of '0'")
+def test_no_pictures_in_a_file_are_one() -> None:
+    """As pydicom reads it."""
+    for syntax in (ExplicitVRLittleEndian, RLELossless):
+        assert np.array_equal(units_of(dicom_bytes(UNSIGNED, syntax, NumberOfFrames=0)), UNITS)
+
+
 def test_a_picture_that_wants_an_unknown_window_is_refused() -> None:
-    with pytest.raises(DecodeError, match=r"a window that is not known here.*'CUBIC'"):
+    with pytest.raises(DecodeError, match=r"VOILUTFunction='CUBIC'; LINEAR, LINEAR_EXACT, SIGMOID are known"):
         decode(dicom_bytes(UNSIGNED, VOILUTFunction="CUBIC"), "", "rgb", "uint8")
+
+
+@pytest.mark.parametrize("width", ["0", "-1"])
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+def test_a_picture_that_wants_an_empty_window_is_refused(width: str, function: str) -> None:
+    data = dicom_bytes(UNSIGNED, WindowWidth=width, VOILUTFunction=function)
+    with pytest.raises(DecodeError, match=f"has WindowWidth={width}: a window must be wider than 0"):
+        decode(data, "", "rgb", "uint8")
+
+
+@pytest.mark.parametrize("color_mode", ["hounsfield", "grayscale", "rgb"])
+@pytest.mark.parametrize("photometric", ["MONOCHROME2", "RGB"])
+def test_pixels_in_pieces_that_are_said_to_be_uncompressed_are_refused(
+    color_mode: str, photometric: str
+) -> None:
+    """The bytes that divide the pieces would become pixels."""
+    stored = UNSIGNED if photometric == "MONOCHROME2" else np.zeros((16, 24, 3), np.uint8)
+    data = dicom_bytes(stored, RLELossless)
+    with pytest.raises(
+        DecodeError, match=r"not compressed \(TransferSyntaxUID 1.2.840.10008.1.2.1\).* in pieces"
+    ):
+        decode(said_to_be_uncompressed(data), "", color_mode, DEPTHS[color_mode])
+
+
+def said_to_be_uncompressed(data: bytes) -> bytes:
+    """An explicit little endian file under the UID of one whose pixels lie as they are."""
+    compressed, plain = RLELossless.encode(), ExplicitVRLittleEndian.encode()
+    assert data.count(compressed) == 1
+    return data.replace(compressed, plain.ljust(len(compressed), b"\0"))
+
+
+def test_pixels_that_are_twice_as_many_as_promised_are_refused() -> None:
+    with pytest.raises(DecodeError, match="has 12,288 bytes of pixels where its header speaks of 6,144"):
+        units_of(dicom_bytes(UNSIGNED, Rows=32))
+
+
+@pytest.mark.parametrize("color_mode", ["hounsfield", "grayscale"])
+def test_a_file_without_pixels_says_so(color_mode: str) -> None:
+    data = dicom_bytes(UNSIGNED)
+    without = data[: len(data) - UNSIGNED.nbytes - 12]
+    with pytest.raises(DecodeError, match="has no PixelData, or is cut off in front of it"):
+        decode(without, "", color_mode, DEPTHS[color_mode])
 
 
 def test_other_formats_have_no_hounsfield_units() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from dicom_files import UNSIGNED, dicom_bytes
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -185,7 +187,7 @@ def test_a_run_that_was_stopped_is_gone_on_with(
     assert read == ["c.dcm"]
 
 
-@pytest.mark.parametrize("content", [b"", b"else\n1,2\n", b"# feedline dicom index 1\nfilename\n\xff", None])
+@pytest.mark.parametrize("content", [b"", b"else\n1,2\n", b"# feedline dicom index 2\nfilename\n\xff", None])
 def test_an_index_that_cannot_be_used_is_made_anew(folder: Path, content: bytes | None) -> None:
     kept = folder.parent / "kept" / "index.csv"
     kept.parent.mkdir()
@@ -204,6 +206,46 @@ def test_each_folder_has_an_index_of_its_own_in_the_users_cache(
     build_index(folder)
     build_index(folder / "more")
     assert len(list((tmp_path / "xdg" / "feedline").glob("dicom-index-*.csv"))) == 2
+
+
+def test_upper_and_lower_case_of_an_ending_are_one(folder: Path) -> None:
+    (folder / "a.dcm").rename(folder / "A.DCM")
+    assert index_of(folder)["filename"].tolist() == ["A.DCM", "b.dcm", "more/c.dcm"]
+    assert len(build_index(folder, suffix=".DCM", cache=folder.parent / "index.csv")) == 3
+
+
+@pytest.mark.parametrize(("text", "number"), [(b"1.0", 1), (b"-2", -2), (b"1e1", 10)])
+def test_whole_numbers_may_be_written_as_decimals(folder: Path, text: bytes, number: int) -> None:
+    write_as_it_is(folder / "a.dcm", "InstanceNumber", text)
+    assert index_of(folder)["instance"].tolist()[0] == number
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text", "reason"),
+    [
+        ("InstanceNumber", b"1.5", "has InstanceNumber='1.5', which is not a whole number"),
+        ("InstanceNumber", b"one", "has InstanceNumber='one': expected a number"),
+        ("ImagePositionPatient", b"1\\2", r"has ImagePositionPatient='1\\\\2': expected 3 numbers"),
+        ("ImagePositionPatient", b"1\\2\\nan", r"has ImagePositionPatient=.*: expected 3 numbers"),
+        ("ImageOrientationPatient", b"1\\0\\0", "has ImageOrientationPatient=.*: expected 6 numbers"),
+    ],
+)
+def test_numbers_that_are_none_are_quoted_and_only_their_file_is_left_out(
+    folder: Path, keyword: str, text: bytes, reason: str
+) -> None:
+    write_as_it_is(folder / "a.dcm", keyword, text)
+    with pytest.warns(UserWarning, match=f"1 of 3 files.*{reason}"):
+        assert (index_of(folder)["reason"] == "").tolist() == [False, True, True]
+
+
+def write_as_it_is(path: Path, keyword: str, value: bytes) -> None:
+    """A slice with the bytes of an element, which pydicom would not write, in place of its own."""
+    data = dicom_bytes(UNSIGNED)
+    group, element = divmod(tag_for_keyword(keyword) or 0, 1 << 16)
+    at = data.index(struct.pack("<HH", group, element))
+    end = at + 8 + int.from_bytes(data[at + 6 : at + 8], "little")
+    padded = value + b" " * (len(value) % 2)
+    path.write_bytes(data[: at + 6] + len(padded).to_bytes(2, "little") + padded + data[end:])
 
 
 def test_files_of_another_name_are_taken_when_asked_for(folder: Path) -> None:

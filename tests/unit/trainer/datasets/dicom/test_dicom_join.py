@@ -11,6 +11,8 @@ import pytest
 from feedline import ImageDataset
 from feedline.errors import ConfigurationError, DatasetError
 
+AXIAL, SAGITTAL = r"1\0\0\0\1\0", r"0\1\0\0\0\-1"
+
 SLICES = [
     # name, patient, series, instance, position; not in the order of positions
     ("p1-c.dcm", "p1", "s1", 1, 20.0),
@@ -25,7 +27,8 @@ SLICES = [
 def index_of(slices: list[tuple[Any, ...]] = SLICES, **columns: Any) -> pd.DataFrame:
     """What `build_index` makes, in the order of names."""
     frame = pd.DataFrame(sorted(slices), columns=["filename", "patient", "series", "instance", "position"])
-    frame = frame.assign(sop=frame["filename"], study=frame["series"], reason="", **columns)
+    usual = {"study": frame["series"], "frame": "1.2", "orientation": AXIAL, "reason": ""}
+    frame = frame.assign(sop=frame["filename"], **usual | columns)
     return frame.astype({"instance": "Int64", "position": "float64"})
 
 
