@@ -6,6 +6,7 @@ import ctypes
 import os
 import random
 import sys
+import time
 from os import system  # noqa: F401 - to be refused: it is not defined here
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,17 @@ class OwnState(Rows):
     def on_epoch_end(self) -> None:
         """Shuffle."""
         self.rng.shuffle(self.order)
+
+
+class Slow(Rows):
+    """Takes long for each batch, as those that read from far away do."""
+
+    SECONDS = 0.3
+
+    def __getitem__(self, index: int) -> Any:
+        """Make a batch, after a while."""
+        time.sleep(self.SECONDS)
+        return super().__getitem__(index)
 
 
 class Augmenting(Rows):

@@ -20,7 +20,7 @@ from sklearn.datasets import load_sample_image
 
 from feedline.common.sample.image import ColorMode
 from feedline.producer.reading.decoders import decode
-from feedline.producer.transforms.yolo import yolo_augment
+from feedline.producer.transforms.functions.yolo import yolo_augment
 from feedline.transforms import YoloAugment
 
 sys.path.append(str(Path(__file__).parents[2] / "tests/unit/producer"))

@@ -21,9 +21,9 @@ from feedline.common.declarations.compound import Choice, Pipeline, RandomApply,
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels, as_opencv
 from feedline.producer.transforms.boxes import Move
-from feedline.producer.transforms.color import round_into
 from feedline.producer.transforms.filters import clip_to, unchanged
 from feedline.producer.transforms.forms import Action
+from feedline.producer.transforms.functions.color import round_into
 from feedline.producer.transforms.registry import BLENDS, CHOICES, SERIES, choice_of, series_of
 
 

@@ -17,10 +17,16 @@ from feedline.producer.plugins import Plugins
 from feedline.producer.transforms.boxes import Field, Motion
 from feedline.producer.transforms.calls import call
 from feedline.producer.transforms.choosing import Blending, Choosing, Nest, flat
-from feedline.producer.transforms.color import apply_line, channel_means, no_means, prepare_line
 from feedline.producer.transforms.filters import clip_to, unchanged
 from feedline.producer.transforms.forms import Action
-from feedline.producer.transforms.geometry import Sampler, look_up_classes, lookup_of, mirror, motion_of
+from feedline.producer.transforms.functions.color import apply_line, channel_means, no_means, prepare_line
+from feedline.producer.transforms.functions.geometry import (
+    Sampler,
+    look_up_classes,
+    lookup_of,
+    mirror,
+    motion_of,
+)
 from feedline.producer.transforms.registry import (
     BLENDS,
     CALLS,

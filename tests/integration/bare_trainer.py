@@ -1,7 +1,8 @@
 """A trainer without Keras, which starts in a moment: a pool, one job, and its batches.
 
-``python bare_trainer.py ENDPOINT DIRECTORY PATTERN`` takes batches of the images of a directory until it
-is ended, and says so for each. ENDPOINT may be a number of embedded producers instead.
+``python bare_trainer.py ENDPOINT DIRECTORY PATTERN [GATES]`` takes batches of the images of a directory
+until it is ended, and says so for each. ENDPOINT may be a number of embedded producers instead. With a folder
+of gates each image waits at its own, see `gates.py`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from gates import gated
 
 from feedline import ProducerPool
 from feedline.common.batch.layout import ArraySpec
+from feedline.common.declarations.base import Transform
 from feedline.common.job.images import Job
 from feedline.common.sample.image import ImageSpec
 from feedline.trainer.plan.epochs import EpochPlan, StepKey
@@ -36,15 +39,29 @@ class BareTrainer:
         The files; their labels are `first_label`, `first_label` + 1 ...
     batch_size : int
         Samples of a step.
+    transforms : tuple of Transform
+        What is done to the images.
     """
 
     def __init__(
-        self, pool: ProducerPool, directory: Path, names: list[str], batch_size: int = 2, first_label: int = 0
+        self,
+        pool: ProducerPool,
+        directory: Path,
+        names: list[str],
+        batch_size: int = 2,
+        first_label: int = 0,
+        transforms: tuple[Transform, ...] = (),
     ) -> None:
         self._pool = pool
         plan = EpochPlan(len(names), batch_size)
         self.job = Job(
-            pool.new_job_id(), 0, batch_size, ImageSpec(*SIZE), (), "uint8", (ArraySpec("y", (), "int64"),)
+            pool.new_job_id(),
+            0,
+            batch_size,
+            ImageSpec(*SIZE),
+            transforms,
+            "uint8",
+            (ArraySpec("y", (), "int64"),),
         )
         self.num_steps = plan.num_steps
         labels = np.arange(first_label, first_label + len(names))
@@ -80,11 +97,12 @@ def names_in(directory: Path, pattern: str = "*") -> list[str]:
     return sorted(str(path.relative_to(directory)) for path in directory.glob(pattern))
 
 
-def main(endpoint: str, directory: str, pattern: str) -> None:
+def main(endpoint: str, directory: str, pattern: str, gates: str = "") -> None:
     """Serve until the end."""
     pool = ProducerPool(workers=int(endpoint)) if endpoint.isdigit() else ProducerPool(endpoint)
     with pool:
-        trainer = BareTrainer(pool, Path(directory), names_in(Path(directory), pattern))
+        names, transforms = names_in(Path(directory), pattern), (gated(Path(gates)),) if gates else ()
+        trainer = BareTrainer(pool, Path(directory), names, transforms=transforms)
         for labels in trainer.epochs(1_000_000):
             sys.stdout.write(f"{labels}\n")
             sys.stdout.flush()

@@ -20,6 +20,7 @@ import psutil
 import pytest
 from bare_trainer import BareTrainer, is_waited_for, names_in
 from children import PATIENCE_S, connected, producers_elsewhere, wait_for, wait_for_producers
+from gates import gated
 from images import SIZE, numbered, write_images
 
 from feedline import BatchSequence, ImageDataset, ProducerPool
@@ -89,12 +90,12 @@ def waiting_thread(trainer: BareTrainer, pool: ProducerPool) -> Iterator[list[An
 def test_a_killed_trainer_leaves_no_producer_alive_and_nothing_the_next_one_does_not_clean(
     tmp_path: Path,
 ) -> None:
-    """One of the producers reads a file that never comes, as on a disk that hangs."""
+    """One of the producers is in code of a user that never ends."""
     write_images(tmp_path, 4)
-    os.mkfifo(tmp_path / "9.png")
-    with script("bare_trainer.py", "2", str(tmp_path), "*") as process:
+    os.mkfifo(tmp_path / "gate-3")
+    with script("bare_trainer.py", "2", str(tmp_path), "*.png", str(tmp_path)) as process:
         assert process.stdout is not None
-        end = opened_by_a_reader(tmp_path / "9.png")
+        end = opened_by_a_reader(tmp_path / "gate-3")
         children = psutil.Process(process.pid).children(recursive=True)
         assert len(children) == 2
         process.kill()
@@ -392,32 +393,28 @@ def test_a_forked_child_gets_a_closed_pool_and_does_not_disturb_its_parent(folde
 
 
 def test_sigterm_finishes_the_batch_in_hand_and_loses_nothing(tmp_path: Path) -> None:
-    """The batch in hand waits for a file that is written only when the producer was told to stop."""
+    """The batch in hand waits for gates that open only when the producer was told to stop."""
     names = write_images(tmp_path, 8)
-    image = (tmp_path / names[0]).read_bytes()
-    for name in names[:4]:
-        (tmp_path / name).unlink()
-        os.mkfifo(tmp_path / name)
+    gates = [tmp_path / f"gate-{row}" for row in range(4)]
+    for gate in gates:
+        os.mkfifo(gate)
+    allowed = ("--allow", "gates", "--import-path", str(HERE))
     with ProducerPool("tcp://127.0.0.1:*") as pool:
-        trainer = BareTrainer(pool, tmp_path, names, batch_size=2)
-        command = [sys.executable, "-m", "feedline.producer", *serving(pool, tmp_path)]
+        trainer = BareTrainer(pool, tmp_path, names, batch_size=2, transforms=(gated(tmp_path),))
+        command = [sys.executable, "-m", "feedline.producer", *serving(pool, tmp_path), *allowed]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None
-            end = opened_by_a_reader(tmp_path / names[0])
+            end = opened_by_a_reader(gates[0])
             process.terminate()
             # When it says so it has told its producers.
             wait_for("the supervisor to stop", lambda: "stopping" in process.stderr.readline())
-            os.write(end, image)
             os.close(end)
-            second = opened_by_a_reader(tmp_path / names[1])
-            os.write(second, image)
-            os.close(second)
+            os.close(opened_by_a_reader(gates[1]))
             assert trainer.fetch(0) == [0, 1]
             assert process.wait(PATIENCE_S) == 0
-            # The next batch was ordered, and not begun: nobody opened its files.
+            # The next batch was ordered, and not begun: nobody came to its gates.
             assert pool.producers == []
-        for name in names[:4]:
-            (tmp_path / name).unlink()
-            (tmp_path / name).write_bytes(image)
-        with producers_elsewhere("-m", "feedline.producer", *serving(pool, tmp_path)):
+        for gate in gates:
+            gate.unlink()
+        with producers_elsewhere("-m", "feedline.producer", *serving(pool, tmp_path), *allowed):
             assert list(trainer.epochs(1))[1:] == [[2, 3], [4, 5], [6, 7]]

@@ -15,6 +15,7 @@ from children import PATIENCE_S, connected, pool_of, producer, producers_elsewhe
 from feedline import ProducerPool, RemoteSequence
 from feedline.common.batch.packed import PackedBatch
 from feedline.errors import BatchError, ConfigurationError
+from feedline.trainer.dispatch import books, leases
 
 TESTS = str(Path(__file__).parent.parent)
 ALLOWED = ("--allow", "user_code", "--import-path", TESTS)
@@ -263,3 +264,14 @@ def test_arguments_that_cannot_work_are_refused_before_anything_starts(
 ) -> None:
     with pytest.raises(ConfigurationError, match=text):
         RemoteSequence(**arguments)
+
+
+def test_batches_that_take_long_are_built_once_and_nobody_is_given_up_for_them(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where a lease is given up early, if nothing is known of its job; a survey takes longer than a batch."""
+    monkeypatch.setattr(books, "OVERDUE_AFTER_S", 0.1)
+    monkeypatch.setattr(leases, "OVERDUE_AFTER_S", 0.1)
+    with pool_of(2) as pool, remote("Slow", pool, num_rows=16) as sequence:
+        assert sorted(row for batch in sequence for row in rows_of(batch)) == list(range(16))
+    assert "has not answered" not in caplog.text

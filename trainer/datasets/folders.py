@@ -20,9 +20,9 @@ from feedline.common.lookalikes import alike, differences
 from feedline.common.notices import warn
 from feedline.trainer.datasets.classes import ordered
 from feedline.trainer.datasets.columns import Array, Parts
-from feedline.trainer.datasets.files import entries
 from feedline.trainer.datasets.labels import class_targets
-from feedline.trainer.datasets.walk import IMAGE_SUFFIXES, Walk, is_hidden
+from feedline.trainer.datasets.listing.files import entries
+from feedline.trainer.datasets.listing.walk import IMAGE_SUFFIXES, Walk, is_hidden
 
 _CLASS_MODES = {"int": "sparse", "categorical": "categorical", "binary": "binary"}
 """What a ``label_mode`` is called where ``class_mode`` is meant."""

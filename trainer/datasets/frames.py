@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from feedline.common.errors import ConfigurationError, DatasetError
 from feedline.common.sample.companions import Role
-from feedline.trainer.datasets import files
 from feedline.trainer.datasets.classes import ordered, ordered_classes
 from feedline.trainer.datasets.columns import (
     Array,
@@ -35,7 +34,8 @@ from feedline.trainer.datasets.labels import (
     Targets,
     targets_from_columns,
 )
-from feedline.trainer.datasets.missing import present
+from feedline.trainer.datasets.listing import files
+from feedline.trainer.datasets.listing.missing import present
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,9 +16,9 @@ from feedline.trainer.datasets.columns import (
     refuse_first,
     weights_of,
 )
-from feedline.trainer.datasets.files import relative
 from feedline.trainer.datasets.further import FurtherImages
 from feedline.trainer.datasets.labels import are_names, numbered, warn_of_alike
+from feedline.trainer.datasets.listing.files import relative
 
 
 def read_lists(

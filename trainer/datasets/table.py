@@ -14,8 +14,8 @@ from feedline.common.sample.companions import Role
 from feedline.common.sample.dicom import AS_STORED, DicomReading
 from feedline.trainer.datasets.boxes import checked_boxes
 from feedline.trainer.datasets.columns import Array, Parts, check_lengths, check_targets, row_numbers
-from feedline.trainer.datasets.files import absolute
 from feedline.trainer.datasets.further import AnyFurther
+from feedline.trainer.datasets.listing.files import absolute
 from feedline.trainer.datasets.stacks import Stacks
 
 

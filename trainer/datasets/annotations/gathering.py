@@ -20,9 +20,9 @@ from feedline.trainer.datasets.annotations.outlines import Corners, Outline
 from feedline.trainer.datasets.boxes import FRACTIONS_REMEDY, are_fractions
 from feedline.trainer.datasets.classes import ordered
 from feedline.trainer.datasets.columns import Parts
-from feedline.trainer.datasets.files import relative
 from feedline.trainer.datasets.further import DrawnMasks
-from feedline.trainer.datasets.missing import present
+from feedline.trainer.datasets.listing.files import relative
+from feedline.trainer.datasets.listing.missing import present
 
 FIRST_CLASS = 1
 """The value of the first class in a mask; 0 is what belongs to none."""

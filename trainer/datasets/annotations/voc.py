@@ -19,7 +19,7 @@ from feedline.trainer.datasets.annotations.gathering import Gathering, Wanted
 from feedline.trainer.datasets.annotations.texts import lines_of, numbers_in
 from feedline.trainer.datasets.annotations.xml_files import XmlFile
 from feedline.trainer.datasets.columns import Parts
-from feedline.trainer.datasets.files import entries
+from feedline.trainer.datasets.listing.files import entries
 
 VOC_CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",

@@ -22,7 +22,7 @@ from feedline.trainer.datasets.annotations.gathering import Gathering, Wanted
 from feedline.trainer.datasets.annotations.yolo_lines import KeypointsWatch, YoloLine, yolo_lines
 from feedline.trainer.datasets.columns import Parts
 from feedline.trainer.datasets.folders import check_directory
-from feedline.trainer.datasets.walk import IMAGE_SUFFIXES, Walk
+from feedline.trainer.datasets.listing.walk import IMAGE_SUFFIXES, Walk
 
 SUFFIXES = (
     *IMAGE_SUFFIXES,

@@ -17,8 +17,8 @@ from feedline.common.sample.companions import Role
 from feedline.errors import ConfigurationError
 from feedline.producer.transforms import Pipeline
 from feedline.producer.transforms.boxes import Field
-from feedline.producer.transforms.detail import normal_noise
-from feedline.producer.transforms.elastic import elastic
+from feedline.producer.transforms.functions.detail import normal_noise
+from feedline.producer.transforms.functions.elastic import elastic
 from feedline.transforms import RandomElasticTransform, RandomRotation, Rescaling
 
 ALWAYS = (1.0, 1.0)

@@ -16,7 +16,7 @@ from skimage import data
 
 from feedline.common.declarations.yolo import Distortion
 from feedline.errors import ConfigurationError
-from feedline.producer.transforms.yolo import distort, letterbox, yolo_augment
+from feedline.producer.transforms.functions.yolo import distort, letterbox, yolo_augment
 from feedline.transforms import Letterbox, YoloAugment
 
 Array = npt.NDArray[Any]

@@ -10,7 +10,7 @@ import pytest
 
 from feedline.errors import DatasetError
 from feedline.trainer.datasets.dataset import ImageDataset
-from feedline.trainer.datasets.missing import hint_for_missing
+from feedline.trainer.datasets.listing.missing import hint_for_missing
 
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "été.png") for form in ("NFC", "NFD"))
 

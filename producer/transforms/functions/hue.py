@@ -27,10 +27,10 @@ from feedline.common.declarations.hue import (
 )
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
-from feedline.producer.transforms import color
-from feedline.producer.transforms.color import DEPTHS, channel_means, curve, round_into
 from feedline.producer.transforms.filters import beside_alpha, clip_to, strip_rows, strips, unchanged
 from feedline.producer.transforms.forms import Action, Line, Means
+from feedline.producer.transforms.functions import color
+from feedline.producer.transforms.functions.color import DEPTHS, channel_means, curve, round_into
 from feedline.producer.transforms.registry import filter_of
 
 _LUMA = np.tile(np.array([0.2989, 0.5870, 0.1140]), (3, 1))

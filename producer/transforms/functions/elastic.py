@@ -14,7 +14,7 @@ from feedline.common.declarations.geometry import RandomElasticTransform
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws
 from feedline.producer.transforms.boxes import Field
-from feedline.producer.transforms.detail import bell, normal_noise
+from feedline.producer.transforms.functions.detail import bell, normal_noise
 from feedline.producer.transforms.registry import field_of
 
 

@@ -16,10 +16,10 @@ import numpy.typing as npt
 from feedline.common.declarations.histogram import ContrastLimitedAdaptiveHistogramEqualization as Clahe
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
-from feedline.producer.transforms.color import round_into
 from feedline.producer.transforms.filters import strip_rows
 from feedline.producer.transforms.forms import Action
-from feedline.producer.transforms.histogram import Whole, levels_of
+from feedline.producer.transforms.functions.color import round_into
+from feedline.producer.transforms.functions.histogram import Whole, levels_of
 from feedline.producer.transforms.registry import filter_of
 
 Floats = npt.NDArray[np.float32]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from feedline.common.errors import DatasetError
 from feedline.common.lookalikes import differences, file_like
 from feedline.common.notices import warn
-from feedline.trainer.datasets.files import entries, existing
+from feedline.trainer.datasets.listing.files import entries, existing
 
 
 def present(

@@ -16,9 +16,9 @@ from feedline.common.arguments import Pair
 from feedline.common.declarations.histogram import AutoContrast, Equalization
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
-from feedline.producer.transforms.color import apply_line, look_up, round_into
 from feedline.producer.transforms.filters import strips
 from feedline.producer.transforms.forms import Action, Line
+from feedline.producer.transforms.functions.color import apply_line, look_up, round_into
 from feedline.producer.transforms.registry import filter_of
 
 Whole = npt.NDArray[np.int64]

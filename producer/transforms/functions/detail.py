@@ -26,10 +26,10 @@ from feedline.common.declarations.detail import (
 from feedline.common.draws import Purpose, raw
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
-from feedline.producer.transforms.color import DEPTHS, rows
 from feedline.producer.transforms.filters import clip_to, unchanged
 from feedline.producer.transforms.forms import Action
-from feedline.producer.transforms.geometry import for_four_channels
+from feedline.producer.transforms.functions.color import DEPTHS, rows
+from feedline.producer.transforms.functions.geometry import for_four_channels
 from feedline.producer.transforms.registry import filter_of
 
 Box = tuple[slice, slice]

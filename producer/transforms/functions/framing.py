@@ -11,7 +11,7 @@ from feedline.common.declarations.framing import RandomResizedCrop, Resizing, Wi
 from feedline.common.sample.image import Interpolation, Size
 from feedline.producer.arrays import Draws, Matrix, Pixels
 from feedline.producer.transforms.forms import Action
-from feedline.producer.transforms.geometry import for_four_channels
+from feedline.producer.transforms.functions.geometry import for_four_channels
 from feedline.producer.transforms.registry import framing_of
 
 
