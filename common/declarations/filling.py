@@ -18,7 +18,7 @@ from typing import Any
 
 from feedline.common.declarations.base import Transform
 from feedline.common.sample.companions import Role
-from feedline.common.sample.image import ColorMode, ImageSpec
+from feedline.common.sample.image import ImageSpec
 
 
 def settled(
@@ -38,7 +38,7 @@ def settled(
     around, result = image.background, []
     for declared in transforms:
         transform = declared if role is Role.INPUT else declared.without_colors
-        result.append(_filled(transform, around, given_counts=image.color_mode != ColorMode.CLASSES))
+        result.append(_filled(transform, around, given_counts=not image.is_mask))
         around = around and transform.fill_after(around)
     return tuple(result)
 

@@ -1,54 +1,42 @@
-"""What a file's own bytes say, without decoding it: its format, whether it is whole, how it is turned.
+"""What a file's own bytes say, without decoding it: whether it is whole, its size, how it is turned.
 
-Sources: ITU-T T.81 (JPEG markers), the PNG specification, third edition (chunks, eXIf), the WebP
-container specification (RIFF chunks), and CIPA DC-008 (Exif; its directory is that of TIFF 6.0).
+One function each, whatever the format, for all who ask: pixels, masks, boxes and sizes go by the same answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Literal
+import re
+from collections.abc import Callable
 
-from feedline.common.formats.dicom import is_dicom
-
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
-_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
-
-_MAGIC = (
-    (0, b"\xff\xd8\xff", "JPEG"),
-    (0, PNG_SIGNATURE, "PNG"),
-    (8, b"WEBP", "WebP"),
-    (0, b"GIF8", "GIF"),
-    (0, b"BM", "BMP"),
-    (0, b"II*\0", "TIFF"),
-    (0, b"MM\0*", "TIFF"),
-    (4, b"ftypavif", "AVIF"),
-    (4, b"ftypheic", "HEIC"),
-    (0, b"\0\0\0\x0cjP  ", "JPEG 2000"),
-    (0, b"%PDF", "PDF"),
-    (0, b"<", "HTML or XML"),
+from feedline.common.formats.boxes import read_avif, read_jpeg2000
+from feedline.common.formats.chunks import (
+    png_damage,
+    png_metadata,
+    png_size,
+    webp_damage,
+    webp_metadata,
+    webp_size,
 )
-"""(offset, bytes, name); also of formats that OpenCV does not decode, to be named in an error."""
+from feedline.common.formats.data import Data, little
+from feedline.common.formats.directory import Tag, read_directory
+from feedline.common.formats.jpeg import metadata, stored_size
+from feedline.common.formats.names import format_of
+from feedline.common.formats.pnm import read_pnm
 
-_ORIENTATION_TAG = 0x0112
+Size = tuple[int, int]
+"""(height, width) in pixels."""
 
-_APP1 = 0xE1
-_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-"""JPEG's start-of-frame markers; the three in between are tables and an extension."""
+MOST_PIXELS = 1 << 28
+"""No image with more is decoded: 268 million, 0.8 GB of ``uint8`` colours."""
 
+_XMP_ORIENTATION = re.compile(rb"""tiff:Orientation(?:\s*=\s*["']|\s*>)\s*([0-9])""")
+"""As an attribute or an element (Adobe's XMP specification, part 2, 3.2)."""
 
-def format_of(data: bytes) -> str | None:
-    """Name the format of `data` by its first bytes, or None if they are not known here."""
-    if is_dicom(data):  # first: what lies in front of its mark may look like any other
-        return "DICOM"
-    for offset, magic, name in _MAGIC:
-        if data.startswith(magic, offset):
-            return name
-    return None
+_EXIF_PREFIX = b"Exif\0\0"
+"""What JPEG puts in front of Exif; some writers of WebP and PNG do so, too."""
 
 
-def damage(data: bytes) -> str | None:
+def damage(data: Data) -> str | None:
     """Say what is missing from a file that is not whole, or None if nothing is known to be.
 
     Only what costs microseconds: an end mark, or a length, that the format promises.
@@ -57,99 +45,99 @@ def damage(data: bytes) -> str | None:
     return check(data) if check else None
 
 
-def orientation(data: bytes) -> int:
-    """How a PNG or WebP file is turned: Exif's 1 to 8, 1 where nothing is said."""
-    for name, start, end in chunks(data):
-        if name in {b"eXIf", b"EXIF"}:
-            return _exif_orientation(data[start:end])
-    return 1
+_CHECKS: dict[str | None, Callable[[Data], str | None]] = {"PNG": png_damage, "WebP": webp_damage}
 
 
-def jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """(height, width) in pixels of a JPEG as it is seen, after its Exif orientation; None if it has none."""
-    turned = 1
-    for marker, start, end in _segments(data):
-        if marker == _APP1 and data.startswith(b"Exif\0\0", start):
-            turned = _exif_orientation(data[start + 6 : end])
-        elif marker in _FRAMES and end - start >= 5:
-            height, width = (int.from_bytes(data[at : at + 2], "big") for at in (start + 1, start + 3))
-            return (width, height) if turned >= 5 else (height, width)
-    return None
+def size_of(data: Data) -> Size | None:
+    """(height, width) of a picture as it is seen, turned upright; None if the header is not there."""
+    size = stored_size_of(data)
+    return None if size is None else turned_size(size, orientation(data))
 
 
-def _jpeg_damage(data: bytes) -> str | None:
-    # Thumbnails have end marks of their own, but lie in front of the scan: a file that ends in one has no
-    # scan, and is refused by the decoder.
-    if not data.endswith(b"\xff\xd9") and data.rfind(b"\xff\xd9", _start_of_scan(data)) < 0:
-        return f"the JPEG is cut off: no end-of-image mark in its {len(data)} bytes"
-    return None
+def turned_size(size: Size, turned: int) -> Size:
+    """(height, width) of a picture of `size` once it is turned upright."""
+    return (size[1], size[0]) if turned >= 5 else size
 
 
-def _start_of_scan(data: bytes) -> int:
-    return max((end for _, _, end in _segments(data)), default=2)
+def stored_size_of(data: Data) -> Size | None:
+    """(height, width) of a picture as its pixels are stored; None if the header is not there."""
+    read = _SIZES.get(format_of(data))
+    size = read(data) if read else None
+    return size if size is not None and min(size) > 0 else None
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and end of each segment's content in front of the scan of a JPEG."""
-    position = 2
-    while (
-        data[position : position + 1] == b"\xff" and (marker := data[position + 1 : position + 2]) != b"\xda"
-    ):
-        end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-        yield ord(marker or b"\0"), position + 4, end
-        position = end
+def orientation(data: Data) -> int:
+    """How a file is turned: Exif's 1 to 8, 1 where nothing is said.
+
+    By its Exif, or by its XMP where there is no orientation in that; an AVIF by the properties of its
+    picture, as its standard wants it. GIF, BMP, PNM and JPEG 2000 say nothing.
+    """
+    name = format_of(data)
+    if name == "AVIF":
+        return read_avif(data).orientation
+    if name not in _METADATA:
+        return 1
+    exif, xmp = _METADATA[name](data)
+    turned = _exif_orientation(exif)
+    if turned is None:
+        found = _XMP_ORIENTATION.search(xmp)
+        turned = int(found[1]) if found else 1
+    return turned if 1 <= turned <= 8 else 1
 
 
-def _png_damage(data: bytes) -> str | None:
-    # A file that was cut off inside a chunk which ends like this is refused by the decoder.
-    if data.endswith(_PNG_END) or any(name == b"IEND" for name, _, _ in chunks(data)):
+def _exif_orientation(exif: Data) -> int | None:
+    """The number that stands there, which may be none of 1 to 8; None if nothing does."""
+    directory = read_directory(exif[len(_EXIF_PREFIX) :] if exif[:6] == _EXIF_PREFIX else exif)
+    if directory is None or Tag.ORIENTATION not in directory.fields:
         return None
-    return f"the PNG is cut off: no IEND chunk in its {len(data)} bytes"
+    return directory.value(Tag.ORIENTATION, 0)
 
 
-def _webp_damage(data: bytes) -> str | None:
-    promised = 8 + int.from_bytes(data[4:8], "little")
-    if len(data) < promised:
-        return f"the WebP is cut off: {len(data)} bytes, and its header promises {promised}"
-    return None
+def _tiff_metadata(data: Data) -> tuple[Data, bytes]:
+    """The file itself, which is a directory such as Exif's, and its XMP."""
+    directory = read_directory(data)
+    xmp = None if directory is None else directory.fields.get(Tag.XMP)
+    return data, b"" if xmp is None else data[xmp.at : xmp.end]
 
 
-_CHECKS: dict[str | None, Callable[[bytes], str | None]] = {
-    "JPEG": _jpeg_damage,
-    "PNG": _png_damage,
-    "WebP": _webp_damage,
+_METADATA: dict[str | None, Callable[[Data], tuple[Data, bytes]]] = {
+    "JPEG": metadata,
+    "PNG": png_metadata,
+    "WebP": webp_metadata,
+    "TIFF": _tiff_metadata,
 }
 
 
-def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of each chunk's content that is there whole, in a PNG or a WebP."""
-    is_png = format_of(data) == "PNG"
-    position = 8 if is_png else 12
-    while position + 8 <= len(data):
-        first, second = data[position : position + 4], data[position + 4 : position + 8]
-        name = second if is_png else first
-        length = int.from_bytes(first, "big") if is_png else int.from_bytes(second, "little")
-        start = position + 8
-        if start + length > len(data):
-            return
-        yield name, start, start + length
-        # PNG adds a checksum, WebP fills up to an even length.
-        position = start + length + (4 if is_png else length % 2)
+def _bmp_size(data: Data) -> Size:
+    if little(data, 14, 4) == 12:
+        return little(data, 20, 2), little(data, 18, 2)
+    # A height below 0 means that the highest row comes first.
+    return abs(int.from_bytes(data[22:26], "little", signed=True)), little(data, 18, 4)
 
 
-def _exif_orientation(exif: bytes) -> int:
-    # Some WebP writers put "Exif\0\0" first. OpenCV does not read those, and neither does this: all
-    # modes show a file the same way up.
-    if exif[:2] not in {b"II", b"MM"}:
-        return 1
-    order: Literal["little", "big"] = "little" if exif[:2] == b"II" else "big"
+def _tiff_size(data: Data) -> Size | None:
+    directory = read_directory(data)
+    return None if directory is None else (directory.value(Tag.HEIGHT, 0), directory.value(Tag.WIDTH, 0))
 
-    def number(position: int, size: int) -> int:
-        return int.from_bytes(exif[position : position + size], order)
 
-    directory = number(4, 4)
-    for entry in range(directory + 2, directory + 2 + 12 * number(directory, 2), 12):
-        if number(entry, 2) == _ORIENTATION_TAG:
-            turned = number(entry + 8, 2)
-            return turned if 1 <= turned <= 8 else 1
-    return 1
+def _jpeg2000_size(data: Data) -> Size | None:
+    header = read_jpeg2000(data)
+    return None if header is None else header.size
+
+
+def _pnm_size(data: Data) -> Size | None:
+    header = read_pnm(data)
+    return None if header is None else header.size
+
+
+_SIZES: dict[str | None, Callable[[Data], Size | None]] = {
+    "JPEG": stored_size,
+    "PNG": png_size,
+    "WebP": webp_size,
+    "GIF": lambda data: (little(data, 8, 2), little(data, 6, 2)),
+    "BMP": _bmp_size,
+    "TIFF": _tiff_size,
+    "AVIF": lambda data: read_avif(data).size,
+    "JPEG 2000": _jpeg2000_size,
+    "PNM": _pnm_size,
+}

@@ -12,8 +12,16 @@ from typing import Any, Self
 
 from feedline.common.arguments import dtype_name, one_of
 from feedline.common.errors import ConfigurationError
-from feedline.common.sample.ct import CTWindows
-from feedline.common.sample.image import ColorMode, ImageSpec, Interpolation, Size, decoded_dtype, size_of
+from feedline.common.sample.image import (
+    ColorMode,
+    ImageSpec,
+    Interpolation,
+    Mode,
+    Size,
+    decoded_dtype,
+    size_of,
+)
+from feedline.common.sample.mask_values import MaskValues
 
 
 class Role(StrEnum):
@@ -114,6 +122,8 @@ class Companion:
         One of `ROLES`.
     own : ImageOptions
         In what it differs from ``x``.
+    values : MaskValues or None
+        Of a mask: the classes of its values, if those are not the values themselves.
     fill : int
         Of a mask: the class of what lies beyond its edges.
 
@@ -126,11 +136,14 @@ class Companion:
     name: str
     role: str
     own: ImageOptions = AS_X
+    values: MaskValues | None = None
     fill: int = 0
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
         object.__setattr__(self, "role", one_of(Role, "role", self.role, *ROLES))
+        if self.values is not None and self.role != Role.MASK:
+            raise ConfigurationError(f"mask_values are for masks, and {self.name} is for {self.role}")
         own = self.own
         if self.role == Role.MASK and (own.color_mode or own.interpolation or own.dtype == "float32"):
             raise ConfigurationError(
@@ -149,9 +162,8 @@ class Companion:
         height, width = self.own.image_size or x.size
         if self.role == Role.MASK:
             dtype = self.own.dtype or ("uint16" if x.dtype == "uint16" else "uint8")
-            return ImageSpec(
-                height, width, ColorMode.CLASSES, Interpolation.NEAREST, x.fit, dtype, fill=self.fill
-            )
+            mode = self.values or ColorMode.CLASSES
+            return ImageSpec(height, width, mode, Interpolation.NEAREST, x.fit, dtype, fill=self.fill)
         color_mode = self.own.color_mode or x.color_mode
         return replace(
             x,
@@ -163,7 +175,7 @@ class Companion:
             slices=1,
         )
 
-    def _decoded_dtype(self, x: ImageSpec, color_mode: str | CTWindows) -> str:
+    def _decoded_dtype(self, x: ImageSpec, color_mode: Mode) -> str:
         if self.own.dtype is not None:
             return decoded_dtype(color_mode, self.own.dtype)
         # Of Hounsfield units alone are colours another depth.
@@ -171,10 +183,12 @@ class Companion:
 
     def to_wire(self) -> list[Any]:
         """Plain values for msgpack."""
-        return [self.name, str(self.role), self.own.to_wire(), self.fill]
+        values = None if self.values is None else self.values.to_wire()
+        return [self.name, str(self.role), self.own.to_wire(), values, self.fill]
 
     @classmethod
     def from_wire(cls, wire: list[Any]) -> Companion:
         """Undo `to_wire`."""
-        name, role, own, fill = wire
-        return cls(str(name), role, ImageOptions.from_wire(own), fill)
+        name, role, own, values, fill = wire
+        known = None if values is None else MaskValues.from_wire(values)
+        return cls(str(name), role, ImageOptions.from_wire(own), known, fill)

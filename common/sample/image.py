@@ -13,9 +13,14 @@ from feedline.common.arguments import one_of, pixels, whole
 from feedline.common.errors import ConfigurationError, RemoteProtocolError
 from feedline.common.sample.ct import AIR, CTWindows
 from feedline.common.sample.dicom import AS_STORED, DicomReading
+from feedline.common.sample.mask_values import MaskValues
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
+
+
+Mode = str | CTWindows | MaskValues
+"""A `ColorMode`, or what the values of a file are to become."""
 
 
 class ColorMode(StrEnum):
@@ -89,6 +94,10 @@ def size_of(argument: str, value: Any) -> Size:
     return pixels(f"height of {argument}", height), pixels(f"width of {argument}", width)
 
 
+PIXELS_VERSION = 2
+"""Raised whenever some file becomes other pixels than before: caches on disks then begin anew."""
+
+
 DECODED_DTYPES = ("uint8", "uint16", "int16")
 """What a decoder can leave in an array; ``float32`` is made later, by the transforms."""
 
@@ -101,7 +110,16 @@ _CHANNELS = {
 }
 
 
-def decoded_dtype(color_mode: str | CTWindows, dtype: str) -> str:
+def channels_of(color_mode: Mode) -> int:
+    """How many channels an image has: 1 to 4."""
+    if isinstance(color_mode, MaskValues):
+        return 1
+    if isinstance(color_mode, CTWindows):
+        return len(color_mode.windows)
+    return _CHANNELS[ColorMode(color_mode)]
+
+
+def decoded_dtype(color_mode: Mode, dtype: str) -> str:
     """Name what a job of `dtype` decodes to: Hounsfield units to int16, deep files to uint16, else uint8.
 
     Raises
@@ -136,9 +154,9 @@ class ImageSpec:
     ----------
     height, width : int
         Pixels, at least 1.
-    color_mode : str or CTWindows
+    color_mode : str, CTWindows or MaskValues
         A `ColorMode`: ``"grayscale"``, ``"rgb"``, ``"rgba"`` or ``"hounsfield"``; or windows of a CT. Masks
-        alone have ``"classes"``.
+        alone have ``"classes"``, or the classes of their values.
     interpolation : str
         An `Interpolation`, for the resize.
     fit : str
@@ -165,7 +183,7 @@ class ImageSpec:
 
     height: int
     width: int
-    color_mode: str | CTWindows = ColorMode.RGB
+    color_mode: Mode = ColorMode.RGB
     interpolation: str = Interpolation.BILINEAR
     fit: str = Fit.STRETCH
     dtype: str = "uint8"
@@ -180,7 +198,7 @@ class ImageSpec:
             object.__setattr__(self, side, pixels(side, getattr(self, side)))
         for argument, names in (("interpolation", Interpolation), ("fit", Fit)):
             object.__setattr__(self, argument, one_of(names, argument, getattr(self, argument)))
-        if not isinstance(self.color_mode, CTWindows):
+        if not isinstance(self.color_mode, CTWindows | MaskValues):
             object.__setattr__(self, "color_mode", one_of(ColorMode, "color_mode", self.color_mode))
         self._check_dtype()
         if not isinstance(self.jpeg_scaling, bool):
@@ -206,7 +224,14 @@ class ImageSpec:
         """What lies around an image, one number for each channel: air, a class; None is said of pictures."""
         if isinstance(self.color_mode, CTWindows):
             return self.color_mode.air
-        return {ColorMode.HOUNSFIELD: (AIR,), ColorMode.CLASSES: (self.fill,)}.get(ColorMode(self.color_mode))
+        if self.is_mask:
+            return (self.fill,)
+        return (AIR,) if self.color_mode == ColorMode.HOUNSFIELD else None
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether its values are classes."""
+        return self.color_mode == ColorMode.CLASSES or isinstance(self.color_mode, MaskValues)
 
     @property
     def has_colors(self) -> bool:
@@ -221,9 +246,7 @@ class ImageSpec:
     @property
     def channels(self) -> int:
         """Of all slices: 1 to 4 times `slices`."""
-        if isinstance(self.color_mode, CTWindows):
-            return len(self.color_mode.windows) * self.slices
-        return _CHANNELS[ColorMode(self.color_mode)] * self.slices
+        return channels_of(self.color_mode) * self.slices
 
     @property
     def size(self) -> tuple[int, int]:
@@ -244,7 +267,7 @@ class ImageSpec:
         return [
             self.height,
             self.width,
-            self.color_mode.to_wire() if isinstance(self.color_mode, CTWindows) else str(self.color_mode),
+            str(self.color_mode) if isinstance(self.color_mode, str) else self.color_mode.to_wire(),
             str(self.interpolation),
             str(self.fit),
             self.dtype,
@@ -265,10 +288,17 @@ class ImageSpec:
         """
         try:
             height, width, color_mode, interpolation, fit, dtype, jpeg_scaling, slices, dicom, fill = wire
-            windows = CTWindows(color_mode) if isinstance(color_mode, list | tuple) else color_mode
+            mode = _mode_from_wire(color_mode)
             reading = DicomReading.from_wire(dicom)
-            return cls(height, width, windows, interpolation, fit, dtype, jpeg_scaling, slices, reading, fill)
+            return cls(height, width, mode, interpolation, fit, dtype, jpeg_scaling, slices, reading, fill)
         except (TypeError, ValueError) as error:
             raise RemoteProtocolError(
                 f"expected the ten values of an image, got {wire!r}: {error}"
             ) from error
+
+
+def _mode_from_wire(wire: Any) -> Mode:
+    if isinstance(wire, dict):
+        return MaskValues.from_wire(wire)
+    mode: str | CTWindows = CTWindows(wire) if isinstance(wire, list | tuple) else wire
+    return mode

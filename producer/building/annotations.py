@@ -13,7 +13,7 @@ from feedline.common.sample.boxes import Boxes, BoxSpec, unpack
 from feedline.common.sample.image import Size
 from feedline.common.wire.protocol import Ticket
 from feedline.producer.arrays import Draws
-from feedline.producer.reading.decoders import matrix_of_fit
+from feedline.producer.reading.fitting import matrix_of_fit
 from feedline.producer.transforms import Composition
 from feedline.producer.transforms.boxes import dropped_below, moved_into
 from feedline.producer.transforms.composition import Annotated

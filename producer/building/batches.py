@@ -13,11 +13,13 @@ import numpy.typing as npt
 from feedline.common.draws import Purpose, UniformStream
 from feedline.common.errors import DecodeError, ReadError, SampleError, UserCodeError
 from feedline.common.job.images import Job
+from feedline.common.sample.companions import Role
 from feedline.common.sample.image import Size
 from feedline.common.stages import Stage
 from feedline.common.wire.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
 from feedline.producer.building.annotations import Annotations
 from feedline.producer.building.items import image_makers
+from feedline.producer.building.mask_watch import MaskWatch
 from feedline.producer.building.slots import OwnSlots
 from feedline.producer.building.stage_clock import StageClock
 from feedline.producer.cache.folder import DEFAULTS, CacheSettings
@@ -84,6 +86,7 @@ class BatchBuilder:
         self._annotations = Annotations(job, self._makers[0].composition)
         self._num_read_ahead = max(1, NUM_READ_AHEAD // job.num_sources)
         self._slots = OwnSlots(job.slot_bytes)
+        self._masks_fit = MaskWatch()
 
     def build(
         self,
@@ -168,6 +171,9 @@ class BatchBuilder:
             maker.make(own, samples, arrays[maker.name][index])
             for maker, own in zip(self._makers, recipe.of_images, strict=True)
         ]
+        for place, companion in enumerate(self.job.companions, 1):
+            if companion.role is Role.MASK:
+                self._masks_fit.look_at(self._makers[0], self._makers[place], samples, sizes[0], sizes[place])
         return sizes[0]
 
 

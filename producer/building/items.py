@@ -88,6 +88,10 @@ class ImageMaker:
         self._clock.lap(Stage.TRANSFORM)
         return sizes
 
+    def path_of(self, sample: Sample) -> str:
+        """Its file; of a stack the last."""
+        return self.slices[-1].path_of(sample)
+
     def expect(self, samples: Iterable[Sample]) -> None:
         """Have files fetched that will soon be asked for."""
         for one in self.slices:

@@ -31,7 +31,7 @@ import numpy.typing as npt
 from feedline.common.batch.layout import aligned
 from feedline.common.job.caching import CacheKind, CacheSpec
 from feedline.common.memory.arena import CACHE_PREFIX
-from feedline.common.sample.image import ImageSpec, Size
+from feedline.common.sample.image import PIXELS_VERSION, ImageSpec, Size
 from feedline.producer.arrays import Pixels
 from feedline.producer.cache.file import IDENTITY_BYTES, CacheFile, record
 from feedline.producer.cache.folder import CacheFolder, CacheSettings
@@ -86,7 +86,7 @@ def sample_key(file: str, status: os.stat_result) -> Key:
 
 def identity_of(image: ImageSpec) -> bytes:
     """Name whatever else the pixels of a sample depend on."""
-    facts = (image.to_wire(), cv2.__version__, os.uname().machine)
+    facts = (image.to_wire(), PIXELS_VERSION, cv2.__version__, os.uname().machine)
     return hashlib.blake2b(repr(facts).encode(), digest_size=IDENTITY_BYTES).digest()
 
 

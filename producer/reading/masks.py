@@ -1,16 +1,26 @@
-"""Bytes of a mask -> class numbers, as the file stores them: nothing is scaled, blended or made grey."""
+"""Bytes of a mask -> class numbers: as the file stores them, or as the job's `MaskValues` say.
+
+Nothing is scaled, blended or made grey. Of a palette the numbers of its colours are meant, as Pascal VOC has
+them; of one bit a pixel black is 0 and white is 1, whatever the format.
+"""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.errors import DecodeError
-from feedline.common.formats.images import PNG_SIGNATURE, chunks, format_of
+from feedline.common.formats.chunks import chunks
+from feedline.common.formats.data import little
+from feedline.common.formats.directory import Directory, Tag, read_directory
+from feedline.common.formats.names import PNG_SIGNATURE, format_of
+from feedline.common.formats.pnm import read_pnm
+from feedline.common.sample.mask_values import MaskValues
+from feedline.producer.reading.opencv import UndecodableError, as_stored
+from feedline.producer.reading.tiff import Photometric, Tiff
 
 Mask = npt.NDArray[Any]
 
@@ -20,41 +30,70 @@ _BITS_AT, _COLOUR_TYPE_AT, _END_OF_HEADER = 24, 25, 29
 _GREY, _PALETTE = 0, 3
 
 
-def decode_mask(data: bytes, path: str, dtype: str) -> Mask | None:
+def decode_mask(data: bytes, dtype: str, values: MaskValues | None = None) -> Mask | None:
     """Decode a whole mask.
 
     Parameters
     ----------
     data : bytes
-        Of the file. Of a palette PNG, as Pascal VOC has them, the numbers of the colours are the classes.
-    path : str
-        The file as the dataset names it, for the message.
+        Of the file.
     dtype : str
         ``"uint8"`` or ``"uint16"``; the classes must fit.
+    values : MaskValues, optional
+        Which class each number of the file is; without, they are the classes.
 
     Returns
     -------
     ndarray or None
-        Shape (height, width), of `dtype`; None if OpenCV cannot decode it.
+        Shape (height, width), of `dtype`, not turned; None if OpenCV cannot decode it.
 
     Raises
     ------
-    DecodeError
-        Its pixels are colours, or a number is too large.
+    UndecodableError
+        Its pixels are colours, a number is no class, or `values` does not name it.
     """
-    is_png = format_of(data) == "PNG" and len(data) > _END_OF_HEADER
-    pixels = cv2.imdecode(
-        np.frombuffer(_without_palette(data) if is_png else data, np.uint8),
-        cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR,
-    )
+    name = format_of(data)
+    pixels = _READERS.get(name, as_stored)(data)
     if pixels is None:
         return None
-    if pixels.ndim == 3:
-        pixels = _one_channel(pixels, path)
-    if is_png and data[_COLOUR_TYPE_AT] in {_GREY, _PALETTE} and data[_BITS_AT] < 8:
-        # OpenCV spreads few bits over 0..255.
-        pixels //= 255 // ((1 << data[_BITS_AT]) - 1)
-    return _fitting(pixels, path, dtype)
+    numbers = _one_channel(pixels) if pixels.ndim == 3 else pixels
+    return _fitting(numbers if values is None else _looked_up(numbers, values), dtype)
+
+
+def classes_of(colours: Mask, values: MaskValues, dtype: str) -> Mask:
+    """Turn colours, shape (height, width, 3), uint8, into classes, shape (height, width), of `dtype`."""
+    packed = colours.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
+    return _fitting(_looked_up(packed, values), dtype)
+
+
+def _looked_up(numbers: Mask, values: MaskValues) -> Mask:
+    known = np.array([_packed(value) for value, _ in values.classes])
+    places = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
+    unknown = known[places] != numbers
+    if unknown.any():
+        first = numbers[unknown][0]
+        raise UndecodableError(
+            f"is a mask with {_named(first, values)}, which mask_values={values} does not name"
+        )
+    return np.array([number for _, number in values.classes])[places]
+
+
+def _packed(value: int | tuple[int, int, int]) -> int:
+    return value if isinstance(value, int) else value[0] << 16 | value[1] << 8 | value[2]
+
+
+def _named(number: Any, values: MaskValues) -> str:
+    if not values.are_colours:
+        return f"the value {number}"
+    return f"the colour {tuple(int(number) >> shift & 255 for shift in (16, 8, 0))}"
+
+
+def _read_png(data: bytes) -> Mask | None:
+    if len(data) <= _END_OF_HEADER:
+        return None
+    pixels = as_stored(_without_palette(data))
+    few = data[_COLOUR_TYPE_AT] in {_GREY, _PALETTE} and data[_BITS_AT] < 8
+    return _as_numbers(pixels, data[_BITS_AT]) if few else pixels
 
 
 def _without_palette(data: bytes) -> bytes:
@@ -68,23 +107,89 @@ def _without_palette(data: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _one_channel(pixels: Mask, path: str) -> Mask:
+def _as_numbers(pixels: Mask | None, bits: int) -> Mask | None:
+    """Undo that OpenCV spreads few bits over 0..255."""
+    return None if pixels is None else pixels // np.uint8(255 // ((1 << bits) - 1))
+
+
+def _read_tiff(data: bytes) -> Mask | None:
+    directory = read_directory(data)
+    if directory is None:
+        return None
+    tiff = Tiff.of(directory)
+    tiff.check_as_mask()
+    if Tag.ORIENTATION in directory.fields:
+        data = directory.edited(data, {Tag.ORIENTATION: 1})
+    if tiff.photometric == Photometric.PALETTE:
+        return as_stored(_with_shades(data, directory))
+    pixels = as_stored(data)
+    return _as_numbers(pixels, 1) if tiff.bits[0] == 1 else pixels
+
+
+def _with_shades(data: bytes, directory: Directory) -> bytes:
+    """The same TIFF, each of whose colours, of 16 bits a channel, is as bright as its number."""
+    colours = directory.fields[Tag.COLOUR_MAP]
+    shades = np.arange((colours.end - colours.at) // 6) * 257
+    kind = "<u2" if directory.order == "little" else ">u2"
+    return data[: colours.at] + np.tile(shades, 3).astype(kind).tobytes() + data[colours.end :]
+
+
+def _read_bmp(data: bytes) -> Mask | None:
+    """A BMP of at most 8 bits has a palette, of which shades of grey are made here."""
+    header = little(data, 14, 4)
+    bits = little(data, 24 if header == 12 else 28, 2)
+    if bits > 8:
+        return as_stored(data)
+    entry = 3 if header == 12 else 4
+    start, end = 14 + header, min(little(data, 10, 4), 14 + header + entry * (1 << bits))
+    shades = b"".join(bytes([nth] * 3 + [0] * (entry - 3)) for nth in range((end - start) // entry))
+    return as_stored(data[:start] + shades + data[start + len(shades) :])
+
+
+def _read_pnm(data: bytes) -> Mask | None:
+    header, pixels = read_pnm(data), as_stored(data)
+    return _as_numbers(pixels, 1) if header is not None and header.kind in {1, 4} else pixels
+
+
+def _read_gif(_: bytes) -> Mask | None:
+    raise UndecodableError(
+        "is a GIF file, whose writers number colours as they like: save masks as PNG, or name colours in"
+        " mask_values"
+    )
+
+
+_READERS: dict[str | None, Callable[[bytes], Mask | None]] = {
+    "PNG": _read_png,
+    "TIFF": _read_tiff,
+    "BMP": _read_bmp,
+    "PNM": _read_pnm,
+    "GIF": _read_gif,
+}
+"""Who reads the numbers of a format's pixels; of others they are as OpenCV has them."""
+
+
+def _one_channel(pixels: Mask) -> Mask:
     first = pixels[:, :, 0]
     if not (pixels[:, :, 1:3] == first[:, :, np.newaxis]).all():
-        raise DecodeError(
-            path,
+        raise UndecodableError(
             "is a mask of colours: expected one class number a pixel, in a grey or a palette PNG. Turn"
-            " colours into class numbers first",
+            " colours into class numbers first, or name them: mask_values={(128, 0, 0): 1}"
         )
     return np.ascontiguousarray(first)
 
 
-def _fitting(pixels: Mask, path: str, dtype: str) -> Mask:
+def _fitting(pixels: Mask, dtype: str) -> Mask:
+    """Class numbers of `dtype`, or a refusal that says which is none."""
+    wrong = ~(pixels >= 0) if pixels.dtype.kind != "f" else ~((pixels >= 0) & (pixels == np.floor(pixels)))
+    if wrong.any():
+        raise UndecodableError(
+            f"is a mask with the value {pixels[wrong][0]!s}: classes are whole numbers from 0 on. Name the"
+            " class of each value: mask_values={255: 1}"
+        )
     highest, most = pixels.max(), np.iinfo(dtype).max
     if highest > most:
-        raise DecodeError(
-            path,
+        raise UndecodableError(
             f"is a mask with class {highest}, and {dtype} ends at {most}: number classes from 0 on without"
-            ' gaps, or pass dtype="uint16"',
+            ' gaps, or pass dtype="uint16"'
         )
     return pixels.astype(dtype, copy=False)

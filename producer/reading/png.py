@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.formats.images import PNG_SIGNATURE, chunks
+from feedline.common.formats.chunks import chunks
+from feedline.common.formats.names import PNG_SIGNATURE
 from feedline.common.sample.image import ColorMode
 from feedline.producer.reading import inflate
 

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from children import pool_of
+from children import pool_of, wait_for
 
 from feedline import BatchSequence, ImageDataset, ImageOptions, ProducerPool
-from feedline.errors import ConfigurationError
+from feedline.errors import BatchError, ConfigurationError
 from feedline.transforms import (
     Albumentations,
     CutMix,
@@ -89,6 +89,36 @@ def test_a_mask_moves_with_its_image_and_keeps_its_classes(folder: Path, pool: P
                 assert len(np.unique(mask)) <= 2, "no class was made between two"
                 bright = image > 140
                 assert (bright != (mask > 0)).mean() < 0.02
+
+
+def test_masks_of_255_become_the_classes_that_are_named(
+    folder: Path, tmp_path: Path, pool: ProducerPool, caplog: pytest.LogCaptureFixture
+) -> None:
+    for row in range(NUM_ROWS):
+        mask = cv2.imread(str(folder / f"{row}-mask.png"), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(tmp_path / f"{row}-mask.png"), np.where(mask > 0, 255, 0).astype(np.uint8))
+        cv2.imwrite(str(tmp_path / f"{row}-wide.png"), np.zeros((10, 90), np.uint8))
+    images = [str(folder / name) for name in names()]
+    masks = [str(tmp_path / name) for name in names("-mask")]
+    data = ImageDataset.from_lists(images, masks=masks, mask_values={255: 3})
+    with sequence_of(data, pool, [], shuffle=False) as sequence:
+        for x, y in sequence:
+            np.testing.assert_array_equal(y, np.where(x[..., :1] > 140, 3, 0))
+    named = ImageDataset.from_lists(images, masks=masks, mask_values={254: 1})
+    with (
+        sequence_of(named, pool, []) as sequence,
+        pytest.raises(BatchError, match=r"-mask.png.*the value 255"),
+    ):
+        sequence[0]
+    with pytest.raises(ConfigurationError, match="there are no masks"):
+        ImageDataset.from_lists(images, mask_values={255: 1})
+    wide = ImageDataset.from_lists(images, masks=[str(tmp_path / name) for name in names("-wide")])
+    with sequence_of(wide, pool, []) as sequence:
+        list(sequence)
+        wait_for(
+            "the warning",
+            lambda: any(r.levelname == "WARNING" and "stretched" in r.getMessage() for r in caplog.records),
+        )
 
 
 def test_further_inputs_get_the_same_draws_and_an_image_to_predict_the_same_places(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -15,6 +15,7 @@ from feedline.trainer.datasets import folders, frames, rsna_csv, splits
 from feedline.trainer.datasets.annotations import coco, voc, yolo3, yolo_txt
 from feedline.trainer.datasets.annotations.voc import VOC_CLASSES
 from feedline.trainer.datasets.dicom import neighbours, reading
+from feedline.trainer.datasets.further import with_mask_values
 from feedline.trainer.datasets.keras_split import KerasSplit
 from feedline.trainer.datasets.lists import read_lists
 from feedline.trainer.datasets.table import SampleTable
@@ -64,6 +65,7 @@ class ImageDataset(SampleTable):
         weight_col: Any = None,
         classes: Sequence[Any] | None = None,
         validate_filenames: bool = True,
+        mask_values: Mapping[Any, int] | None = None,
     ) -> Self:
         """Make a dataset of a frame's rows, with the arguments of Keras' ``flow_from_dataframe``.
 
@@ -88,6 +90,9 @@ class ImageDataset(SampleTable):
             Classes in the order of their indices; rows of others are left out. Default: those found, sorted.
         validate_filenames : bool
             Leave out rows without a file, with one warning. False: only producers see the images.
+        mask_values : dict, optional
+            The class of each value, or of each colour, that the files of masks hold: ``{255: 1}`` or
+            ``{(128, 0, 0): 1}``. 0 and black are class 0. Default: values are classes.
 
         Raises
         ------
@@ -104,6 +109,7 @@ class ImageDataset(SampleTable):
         directory = None if directory is None else os.fspath(directory)
         request = frames.FrameRequest(directory, x_col, y_col, weight_col, class_mode, classes)
         table = frames.read_frame(frame, request, validate_filenames=validate_filenames)
+        table = replace(table, further=with_mask_values(table.further, mask_values))
         return replace(cls.of_parts(table), target_is_input=class_mode == "input")
 
     @classmethod
@@ -120,6 +126,7 @@ class ImageDataset(SampleTable):
         boxes: Sequence[Any] | None = None,
         directory: Path | None = None,
         class_names: Sequence[str] | None = None,
+        mask_values: Mapping[Any, int] | None = None,
     ) -> Self:
         """Make a dataset of file names, labels and boxes as they are.
 
@@ -141,6 +148,8 @@ class ImageDataset(SampleTable):
             What the file names are relative to.
         class_names : sequence of str, optional
             In the order of their indices. Default: those that labels have, sorted, if labels are names.
+        mask_values : dict, optional
+            As in `from_dataframe`.
 
         Raises
         ------
@@ -157,7 +166,8 @@ class ImageDataset(SampleTable):
             raise DatasetError(f"inputs must be a list of lists of file names, got {inputs!r}")
         given = [*((Role.INPUT, names) for names in inputs), (Role.TARGET, target_images), (Role.MASK, masks)]
         table = read_lists(paths, labels, weights, given, directory, class_names)
-        return cls.of_parts(replace(table, boxes=boxes))
+        further = with_mask_values(table.further, mask_values)
+        return cls.of_parts(replace(table, boxes=boxes, further=further))
 
     @classmethod
     @suggests(**_OF_SEQUENCES_ALONE)

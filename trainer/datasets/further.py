@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from feedline.common.errors import ConfigurationError
 from feedline.common.sample.companions import AS_X, ROLES, Companion, ImageOptions, Role
+from feedline.common.sample.mask_values import MaskValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,29 @@ class FurtherImages:
         What they are for.
     paths : sequence of str
         One file per sample, named as those of the dataset are.
+    values : MaskValues or None
+        Of masks: the classes of their values, if those are not the values themselves.
     """
 
     role: Role
     paths: Sequence[str]
+    values: MaskValues | None = None
 
     def subset(self, rows: Any) -> Self:
         """Those of some samples."""
         return replace(self, paths=[self.paths[row] for row in rows.tolist()])
+
+
+def with_mask_values(
+    further: Sequence[FurtherImages], mask_values: Mapping[Any, int] | None
+) -> tuple[FurtherImages, ...]:
+    """The same images, of whose masks it is said what they hold; ConfigurationError if there are none."""
+    if mask_values is None:
+        return tuple(further)
+    if not any(images.role is Role.MASK for images in further):
+        raise ConfigurationError("mask_values says what masks hold, and there are no masks: leave it out")
+    values = MaskValues.of(mask_values)
+    return tuple(replace(one, values=values) if one.role is Role.MASK else one for one in further)
 
 
 OwnOptions = Mapping[Role, ImageOptions | Sequence[ImageOptions] | None]
@@ -53,9 +69,9 @@ def companions_of(
     for images in further:
         name = "x" if images.role is Role.INPUT else images.role
         number = seen[images.role]
+        array = f"{name}{first[images.role] + number}"
         fill = mask_fill if images.role is Role.MASK else 0
-        own_options = options[images.role][number]
-        companions.append(Companion(f"{name}{first[images.role] + number}", images.role, own_options, fill))
+        companions.append(Companion(array, images.role, options[images.role][number], images.values, fill))
         seen[images.role] += 1
     return tuple(companions)
 

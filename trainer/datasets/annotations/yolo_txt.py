@@ -7,20 +7,20 @@ them need not ask which kind they are. It costs one open of each labelled image.
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from feedline.common.errors import DatasetError
+from feedline.common.formats.images import size_of as size_of_image
+from feedline.common.formats.names import format_of
 from feedline.trainer.datasets.annotations.gathering import Corners, Gathering, class_in, numbers_in, text_of
 from feedline.trainer.datasets.columns import Parts
 from feedline.trainer.datasets.folders import FolderRequest, read_folder
 
 MOST = 1.01
 """Exporters round: a fraction may be so much."""
-
-_ORIENTATION_TAG = 0x0112
-"""Exif's; from 5 on rows are columns (CIPA DC-008-2019, 4.6.4)."""
 
 
 def read_yolo_txt(
@@ -79,12 +79,13 @@ def _boxes(file: Path) -> Iterator[tuple[str, int, Corners]]:
 
 def size_of(image: Path) -> tuple[int, int]:
     """(height, width) in pixels of an image as it is seen, from its header; DatasetError if it has none."""
-    from PIL import Image  # noqa: PLC0415 - other datasets need none
-
     try:
-        with Image.open(image) as opened:
-            width, height = opened.size
-            turned = opened.getexif().get(_ORIENTATION_TAG, 1)
-    except OSError as error:
+        with image.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            size = size_of_image(data)
+            name = format_of(data)
+    except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
         raise DatasetError(f"cannot read the size of {str(image)!r}: {error}") from error
-    return (width, height) if turned >= 5 else (height, width)
+    if size is None:
+        kind = "no image that is known" if name is None else f"no {name} file with a size"
+        raise DatasetError(f"cannot read the size of {str(image)!r}: it is {kind}")
+    return size

@@ -16,9 +16,10 @@ from feedline.common.sample.image import ImageSpec
 from feedline.common.wire.protocol import Sample
 from feedline.producer.building.samples import Samples
 from feedline.producer.building.stage_clock import StageClock
+from feedline.producer.cache import store
 from feedline.producer.cache.folder import CacheSettings
 from feedline.producer.cache.index import MAX_RECENT, Key, KeyIndex
-from feedline.producer.cache.store import Decoded, SampleCache, open_cache
+from feedline.producer.cache.store import Decoded, SampleCache, identity_of, open_cache
 from feedline.producer.reading.roots import DataRoots
 
 SIZE = (480, 640)
@@ -194,3 +195,10 @@ def test_the_index_finds_every_key_after_many_were_merged() -> None:
     assert index.find(Key(1 << 63, 0)) is None
     index.extend(*(np.array([n], np.uint64) for n in keys[0]), np.array([77], np.int32))
     assert index.find(keys[0]) == 77, "of two slots the later one counts"
+
+
+def test_what_was_kept_before_files_became_other_pixels_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = identity_of(IMAGE)
+    assert now == identity_of(IMAGE)
+    monkeypatch.setattr(store, "PIXELS_VERSION", store.PIXELS_VERSION + 1)
+    assert identity_of(IMAGE) != now

@@ -12,10 +12,11 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from feedline.common.formats.images import format_of
+from feedline.common.formats.names import format_of
 from feedline.common.sample.image import ImageSpec
 from feedline.errors import DecodeError
-from feedline.producer.reading.decoders import decode, fit, load
+from feedline.producer.reading.decoders import decode, load
+from feedline.producer.reading.fitting import fit
 
 Array = npt.NDArray[Any]
 
@@ -57,7 +58,9 @@ FILES = {
 def test_a_file_that_is_cut_off_anywhere_is_refused_and_named(name: str, color_mode: str) -> None:
     data = FILES[name]
     assert decode(data, "whole", color_mode, "uint8").shape[:2] == (40, 64)
-    for length in [*range(1, len(data) - 20, max(1, len(data) // 40)), *range(len(data) - 20, len(data))]:
+    # A JPEG without its end mark, two bytes, has all its pixels.
+    needed = len(data) - 2 if "JPEG" in name else len(data)
+    for length in [*range(1, needed - 20, max(1, needed // 40)), *range(needed - 20, needed)]:
         with pytest.raises(DecodeError, match="slice_7"):
             decode(data[:length], "slice_7", color_mode, "uint8")
 
@@ -83,13 +86,13 @@ def test_a_thumbnail_does_not_hide_that_its_jpeg_is_cut_off() -> None:
     whole = FILES["JPEG"][:2] + segment + FILES["JPEG"][2:]
     assert decode(whole, "a", "rgb", "uint8").shape == RGB.shape
     with pytest.raises(DecodeError, match="no end-of-image mark"):
-        decode(whole[:-2] + b"\0\0", "a", "rgb", "uint8")
+        decode(whole[:-5] + b"\0\0", "a", "rgb", "uint8")
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"\xff\xd8\xff", "JPEG is cut off"),
+        (b"\xff\xd8\xff", "JPEG file.*cut off"),
         (FILES["PNG"][:-5], "PNG is cut off"),
         (FILES["WebP"][:-5], "WebP is cut off.*promises"),
         (FILES["GIF"][:-300], "GIF file that OpenCV cannot decode"),

@@ -11,7 +11,7 @@ import pytest
 import skimage.data
 
 from feedline.common.sample.image import ImageSpec
-from feedline.producer.reading.decoders import fit
+from feedline.producer.reading.fitting import fit
 
 Array = npt.NDArray[Any]
 

@@ -12,7 +12,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from feedline.common.formats.images import jpeg_size
+from feedline.common.formats.images import size_of
 from feedline.common.sample.image import ImageSpec
 from feedline.errors import DecodeError
 from feedline.producer.reading.decoders import decode, jpeg_reduction, load
@@ -34,13 +34,13 @@ def jpeg(pixels: npt.NDArray[Any] = PHOTO, turned: int = 1, **options: Any) -> b
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
 def test_the_size_of_a_jpeg_is_the_one_it_is_seen_in(turned: int, options: dict[str, Any]) -> None:
     data = jpeg(turned=turned, **options)
-    assert jpeg_size(data) == decode(data, "a", "grayscale", "uint8").shape[:2]
+    assert size_of(data) == decode(data, "a", "grayscale", "uint8").shape[:2]
 
 
 def test_bytes_without_a_frame_have_no_size() -> None:
     data = jpeg()
     for length in [*range(40), data.index(b"\xff\xc0")]:
-        assert jpeg_size(data[:length]) is None
+        assert size_of(data[:length]) is None
     assert jpeg_reduction(b"\xff\xd8\xff", ImageSpec(8, 8, jpeg_scaling=True)) == 1
 
 

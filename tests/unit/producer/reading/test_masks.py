@@ -9,11 +9,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tifffile
 from PIL import Image
 
 from feedline.common.sample.companions import Companion, Role
 from feedline.common.sample.image import ImageSpec
-from feedline.errors import DecodeError
+from feedline.common.sample.mask_values import MaskValues
+from feedline.errors import ConfigurationError, DecodeError
 from feedline.producer.reading.decoders import decode, load
 
 Array = npt.NDArray[Any]
@@ -63,10 +65,120 @@ def test_few_bits_a_pixel_are_no_shades_of_grey(bits: int) -> None:
     np.testing.assert_array_equal(decode(with_palette(few, bits), "a", "classes", "uint8")[..., 0], few)
 
 
-def test_black_and_white_is_0_and_1() -> None:
+def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(CLASSES % 2 == 1).save(buffer, "PNG")
-    np.testing.assert_array_equal(decode(buffer.getvalue(), "a", "classes", "uint8")[..., 0], CLASSES % 2)
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def tiff(pixels: Array, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, pixels, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("file_format", "options"),
+    [("PNG", {}), ("BMP", {}), ("PPM", {}), ("TIFF", {}), ("TIFF", {"compression": "group4"})],
+)
+def test_black_and_white_is_0_and_1_in_every_format(file_format: str, options: dict[str, Any]) -> None:
+    data = saved(Image.fromarray(CLASSES % 2 == 1), file_format, **options)
+    np.testing.assert_array_equal(decode(data, "a", "classes", "uint8")[..., 0], CLASSES % 2)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF"])
+def test_of_a_palette_the_numbers_of_its_colours_are_meant(file_format: str) -> None:
+    image = Image.fromarray(CLASSES.astype(np.uint8))
+    image.putpalette(COLOURS)
+    data = saved(image, file_format)
+    np.testing.assert_array_equal(decode(data, "a", "classes", "uint8")[..., 0], CLASSES)
+
+
+@pytest.mark.parametrize("kind", ["i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8"])
+def test_whole_numbers_are_classes_in_whatever_type_they_are_stored(kind: str) -> None:
+    mask = decode(tiff(CLASSES.astype(kind)), "a", "classes", "uint8")
+    np.testing.assert_array_equal(mask[..., 0], CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("f4", 0.7),
+        ("f8", 1.5),
+        ("f4", np.nan),
+        ("f4", np.inf),
+        ("f4", -1),
+        ("i1", -1),
+        ("i2", -1),
+        ("i4", -7),
+    ],
+)
+def test_what_is_no_class_is_refused_with_its_value(kind: str, value: float) -> None:
+    pixels = CLASSES.astype(kind)
+    pixels[3, 4] = value
+    said = r"inf" if value == np.inf else str(np.dtype(kind).type(value))
+    with pytest.raises(DecodeError, match=rf"street: is a mask with (the value|class) {said}"):
+        decode(tiff(pixels), "street", "classes", "uint8")
+
+
+FILES_OF_255 = {
+    "PNG": png((CLASSES % 2 * 255).astype(np.uint8)),
+    "TIFF": tiff((CLASSES % 2 * 255).astype(np.uint8)),
+    "three channels": png(np.dstack([(CLASSES % 2 * 255).astype(np.uint8)] * 3)),
+}
+
+
+@pytest.mark.parametrize("name", FILES_OF_255)
+def test_values_become_the_classes_that_were_named(name: str) -> None:
+    mask = decode(FILES_OF_255[name], "a", MaskValues.of({255: 1}), "uint8")
+    np.testing.assert_array_equal(mask[..., 0], CLASSES % 2)
+    both = decode(FILES_OF_255[name], "a", MaskValues.of({0: 4, 255: 2}), "uint8")
+    np.testing.assert_array_equal(both[..., 0], np.where(CLASSES % 2, 2, 4))
+
+
+def test_a_value_below_0_can_be_named() -> None:
+    mask = decode(
+        tiff(CLASSES.astype(np.int16) - 1),
+        "a",
+        MaskValues.of({-1: 255, **{n: n for n in range(24)}}),
+        "uint8",
+    )
+    np.testing.assert_array_equal(mask[..., 0], np.where(CLASSES == 0, 255, CLASSES.astype(int) - 1))
+
+
+def test_colours_become_the_classes_that_were_named_in_pixels_and_palettes() -> None:
+    colours = np.array([[0, 0, 0], [128, 0, 0], [0, 0, 128]], np.uint8)[CLASSES % 3]
+    values = MaskValues.of({(128, 0, 0): 1, (0, 0, 128): 2})
+    for data in (saved(Image.fromarray(colours), "PNG"), saved(Image.fromarray(colours).quantize(8), "PNG")):
+        np.testing.assert_array_equal(decode(data, "a", values, "uint8")[..., 0], CLASSES % 3)
+
+
+def test_what_was_not_named_is_refused_with_file_and_value() -> None:
+    with pytest.raises(
+        DecodeError, match=r"street: is a mask with the value 1, which mask_values=.0: 0, 2: 1"
+    ):
+        decode(png((CLASSES % 2).astype(np.uint8)), "street", MaskValues.of({2: 1, 255: 1}), "uint8")
+    one = np.full((4, 4, 3), (9, 8, 7), np.uint8)
+    with pytest.raises(DecodeError, match=r"street: is a mask with the colour \(9, 8, 7\)"):
+        decode(saved(Image.fromarray(one), "PNG"), "street", MaskValues.of({(1, 1, 1): 1}), "uint8")
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [{}, [255], {255: -1}, {255: 1.5}, {"255": 1}, {(1, 2): 1}, {(1, 2, 300): 1}, {1: 1, (1, 2, 3): 1}],
+)
+def test_values_that_cannot_be_are_refused_where_they_are_declared(declared: Any) -> None:
+    with pytest.raises(ConfigurationError, match="mask_values"):
+        MaskValues.of(declared)
+
+
+@pytest.mark.parametrize("declared", [{255: 1}, {-1: 255}, {(128, 0, 0): 1, (0, 1, 2): 3}])
+def test_values_travel_with_the_job(declared: Any) -> None:
+    companion = Companion("mask0", Role.MASK, values=MaskValues.of(declared))
+    assert Companion.from_wire(companion.to_wire()) == companion
+    spec = companion.image(ImageSpec(8, 8))
+    assert ImageSpec.from_wire(spec.to_wire()) == spec
+    assert spec.channels == 1
 
 
 def test_a_mask_of_colours_is_refused() -> None:

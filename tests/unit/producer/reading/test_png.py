@@ -13,9 +13,10 @@ import numpy.typing as npt
 import pytest
 import skimage.data
 
-from feedline.common.formats.images import PNG_SIGNATURE
+from feedline.common.formats.names import PNG_SIGNATURE
 from feedline.errors import DecodeError
-from feedline.producer.reading.decoders import DECODERS, decode, decode_png, decode_with_opencv
+from feedline.producer.reading.decoders import DECODERS, decode, decode_png
+from feedline.producer.reading.opencv import decode_with_opencv
 
 pytest.importorskip("pywuffs", reason="Wuffs comes with the extra `fast`")
 pytest.importorskip("deflate", reason="libdeflate, too")

@@ -17,7 +17,7 @@ from feedline.common.sample.boxes import NO_BOX, BoxSpec, pack, unpack
 from feedline.common.sample.companions import Role
 from feedline.common.sample.image import ImageSpec
 from feedline.errors import ConfigurationError, RemoteProtocolError
-from feedline.producer.reading.decoders import fit, matrix_of_fit
+from feedline.producer.reading.fitting import fit, matrix_of_fit
 from feedline.producer.transforms import Pipeline
 from feedline.producer.transforms.boxes import dropped_below, moved_into
 from feedline.transforms import (

@@ -76,6 +76,16 @@ def test_what_cannot_be_used_is_named_with_file_and_line(tmp_path: Path, line: s
         ImageDataset.from_yolo_txt(tmp_path / "images", class_names=["dog"])
 
 
+def test_images_without_a_size_are_named_with_what_they_are(tmp_path: Path) -> None:
+    label(tmp_path / "labels/a.txt", "0 0.5 0.5 0.1 0.1")
+    (tmp_path / "images").mkdir()
+    image = tmp_path / "images/a.jpg"
+    for content, said in ((b"", "empty"), (b"\xff\xd8\xff", "no JPEG file with a size"), (b"<x>", "no HTML")):
+        image.write_bytes(content)
+        with pytest.raises(DatasetError, match=rf"cannot read the size of '.*a.jpg': .*{said}"):
+            ImageDataset.from_yolo_txt(tmp_path / "images")
+
+
 def test_folders_and_headers_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     label(tmp_path / "images/a.jpg", "no image")
     with pytest.raises(DatasetError, match=r"there is no folder '.*/labels'"):
