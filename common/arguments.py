@@ -53,8 +53,10 @@ def pixels(argument: str, value: Any) -> int:
     return whole(argument, value, at_least=1, unit=" of pixels")
 
 
-def whole(argument: str, value: Any, *, at_least: int | None = None, unit: str = "") -> int:
-    """Read a whole number; ConfigurationError if it is none, or too small.
+def whole(
+    argument: str, value: Any, *, at_least: int | None = None, at_most: int | None = None, unit: str = ""
+) -> int:
+    """Read a whole number; ConfigurationError if it is none, too small or too large.
 
     Parameters
     ----------
@@ -62,8 +64,8 @@ def whole(argument: str, value: Any, *, at_least: int | None = None, unit: str =
         What the user calls the value, for the message.
     value : object
         What came; NumPy's are fine, True and False are not.
-    at_least : int, optional
-        The smallest that will do.
+    at_least, at_most : int, optional
+        The smallest and the largest that will do.
     unit : str
         What it counts, for the message, such as ``" of bytes"``.
     """
@@ -71,6 +73,8 @@ def whole(argument: str, value: Any, *, at_least: int | None = None, unit: str =
     if known is None or (at_least is not None and known < at_least):
         lowest = "" if at_least is None else f", at least {at_least}"
         raise ConfigurationError(f"{argument} must be a whole number{unit}{lowest}, got {value!r}")
+    if at_most is not None and known > at_most:
+        raise ConfigurationError(f"{argument} must be at most {at_most:,}, got {value!r}")
     return known
 
 
@@ -82,9 +86,16 @@ def check_seed(value: Any) -> int:
     return seed
 
 
+def yes_or_no(argument: str, value: Any) -> bool:
+    """Read True or False, NumPy's as well; ConfigurationError for all else, which `if` would take for one."""
+    if not isinstance(value, bool | np.bool_):
+        raise ConfigurationError(f"{argument} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def number(argument: str, value: Any) -> float:
     """Read a finite number; ConfigurationError if it is none."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not math.isfinite(value):
         raise ConfigurationError(f"{argument} must be a finite number, got {value!r}")
     return float(value)
 

@@ -9,6 +9,7 @@ OpenCV.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     __version__: str
     from feedline.common.sample.companions import ImageOptions
     from feedline.common.sample.ct import CTWindows
+    from feedline.trainer.console.log import log_to_stderr
     from feedline.trainer.datasets.dataset import ImageDataset
     from feedline.trainer.datasets.dicom.index import build_index
     from feedline.trainer.keras_layers import from_keras_layers
@@ -35,6 +37,7 @@ __all__ = [
     "__version__",
     "build_index",
     "from_keras_layers",
+    "log_to_stderr",
 ]
 
 _HOMES = {
@@ -46,6 +49,7 @@ _HOMES = {
     "RemoteSequence": "feedline.trainer.sequences.remote_sequence",
     "build_index": "feedline.trainer.datasets.dicom.index",
     "from_keras_layers": "feedline.trainer.keras_layers",
+    "log_to_stderr": "feedline.trainer.console.log",
 }
 
 
@@ -67,3 +71,9 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+if os.environ.get("FEEDLINE_LOG"):
+    from feedline.trainer.console.log import log_as_environment_says
+
+    log_as_environment_says()

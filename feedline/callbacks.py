@@ -1,1 +1,5 @@
-"""Keras callbacks of Feedline's own: see docs/architecture.md."""
+"""Keras callbacks of Feedline's own: see docs/resuming.md."""
+
+from feedline.trainer.callbacks import SetEpoch
+
+__all__ = ["SetEpoch"]

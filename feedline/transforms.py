@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from feedline.common.declarations.detail import *
     from feedline.common.declarations.framing import *
     from feedline.common.declarations.geometry import *
+    from feedline.common.declarations.histogram import *
     from feedline.common.declarations.hue import *
     from feedline.common.declarations.mixing import *
     from feedline.common.declarations.plugins import *

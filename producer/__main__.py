@@ -15,6 +15,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
+logger = logging.getLogger("feedline.producer")
+
 EXAMPLE = """\
 example:
   feedline-producer --connect tcp://127.0.0.1:5555 --workers 4 --data-root /data/images
@@ -36,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     _add_files(result.add_argument_group("what it may read, keep and import"))
     # What a supervisor tells its producers, and a trainer those that it starts itself.
     result.add_argument("--unsupervised", action="store_true", help=argparse.SUPPRESS)
+    result.add_argument("--tells-waits", action="store_true", help=argparse.SUPPRESS)
     result.add_argument("--parent-pid", type=int, help=argparse.SUPPRESS)
     result.add_argument("--allow-any", action="store_true", help=argparse.SUPPRESS)
     return result
@@ -128,7 +131,11 @@ def _supervise(settings: argparse.Namespace) -> int:
 
     name = settings.name or platform.node()
     names = [f"{name}/{i}" for i in range(settings.workers or usable_cores())]
-    supervisor = Supervisor([_child_arguments(settings, name) for name in names])
+    children = [_child_arguments(settings, name) for name in names]
+    # One speaks for all of them, who wait for the same.
+    children[0].append("--tells-waits")
+    logger.info(f"{len(names)} producers read under {', '.join(settings.data_root)}")
+    supervisor = Supervisor(children)
     _on_stop(supervisor.stop)
     return supervisor.run()
 
@@ -146,6 +153,7 @@ def _produce(settings: argparse.Namespace) -> int:
             data_roots=tuple(settings.data_root),
             name=settings.name or f"{platform.node()}/{os.getpid()}",
             exit_with_trainer=settings.exit_with_trainer,
+            tells_waits=settings.tells_waits,
             parent_pid=settings.parent_pid,
             cache=CacheSettings(settings.cache_dir, settings.cache_bytes),
             plugins=Plugins(tuple(settings.allow), settings.allow_any),
@@ -202,11 +210,13 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(log_format: str) -> None:
-    """Log to stderr from INFO on."""
+    """Log to stderr, from ``FEEDLINE_LOG`` on, or INFO."""
+    # What importing feedline has set up for scripts that configure nothing.
+    logging.getLogger("feedline").handlers.clear()
     handler = logging.StreamHandler()
     text = logging.Formatter("%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s")
     handler.setFormatter(JsonFormatter() if log_format == "json" else text)
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.basicConfig(level=os.environ.get("FEEDLINE_LOG", "info").upper() or "INFO", handlers=[handler])
 
 
 if __name__ == "__main__":

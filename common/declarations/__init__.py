@@ -20,7 +20,28 @@ Each class that is a `declaration` enters itself into `DECLARATIONS`; all files 
 here, and named in `feedline.transforms` for type checkers.
 """
 
-from feedline.common.declarations import color, detail, framing, geometry, hue, mixing, plugins, yolo
+from feedline.common.declarations import (
+    color,
+    detail,
+    framing,
+    geometry,
+    histogram,
+    hue,
+    mixing,
+    plugins,
+    yolo,
+)
 from feedline.common.declarations.base import DECLARATIONS
 
-__all__ = ["DECLARATIONS", "color", "detail", "framing", "geometry", "hue", "mixing", "plugins", "yolo"]
+__all__ = [
+    "DECLARATIONS",
+    "color",
+    "detail",
+    "framing",
+    "geometry",
+    "histogram",
+    "hue",
+    "mixing",
+    "plugins",
+    "yolo",
+]

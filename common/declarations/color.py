@@ -14,10 +14,12 @@ from feedline.common.declarations.base import (
     Draws,
     Transform,
     between,
+    bounds_from_zero,
     bounds_of,
     check_one_each,
     declaration,
     factor_from,
+    is_chosen,
 )
 from feedline.common.errors import ConfigurationError
 
@@ -110,6 +112,82 @@ class RandomPosterization(Transform):
         """How many bits are kept, 1 to 8."""
         lower, upper = self.factor if isinstance(self.factor, tuple) else (self.factor, self.factor)
         return lower + int(draws[0] * (upper - lower + 1))
+
+
+@declaration
+class Solarization(Transform):
+    """Add, then invert what is not below a threshold, as ``keras.layers.Solarization`` is documented.
+
+    Parameters
+    ----------
+    addition_factor, threshold_factor : float or (float, float)
+        Fractions of the value range, in [0, 1]; ``f`` means ``(0, f)``. The code of Keras 3.15 reads
+        ``(lower, upper)`` as ``(lower / 255, upper)``.
+    value_range : (float, float)
+        See the top of the file.
+    """
+
+    addition_factor: float | Pair = 0.0
+    threshold_factor: float | Pair = 0.0
+    value_range: Pair = (0.0, 255.0)
+
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"threshold_factor": (0.0, 0.8)}
+    _NUM_DRAWS: ClassVar[int] = 2
+    _CHECKS: ClassVar[Mapping[str, Check]] = {
+        "addition_factor": factor_from(0.0),
+        "threshold_factor": factor_from(0.0),
+    }
+
+    @classmethod
+    def from_keras(cls, config: Mapping[str, Any], _: Pair) -> Solarization:
+        """See `Transform`; the ranges are those that the code of Keras 3.15 draws from."""
+        factors = {name: config[name] for name in cls._CHECKS}
+        drawn = {name: (lower / 255.0, upper) for name, (lower, upper) in factors.items()}
+        return cls(**drawn, value_range=config["value_range"])
+
+    def addition(self, draws: Draws) -> float:
+        """Draw what is added first, in pixel values."""
+        lowest, highest = self.value_range
+        return between(bounds_from_zero(self.addition_factor), draws[0]) * (highest - lowest)
+
+    def threshold(self, draws: Draws) -> float:
+        """Draw the value from which on values are inverted."""
+        return between(self.value_range, between(bounds_from_zero(self.threshold_factor), draws[1]))
+
+
+@declaration
+class RandomInvert(Transform):
+    """Make a negative of some images, as ``keras.layers.RandomInvert`` is documented.
+
+    Parameters
+    ----------
+    factor : float or (float, float)
+        The probability of being inverted, in [0, 1], is drawn from this range; ``f`` means ``(0, f)``, so
+        that 1, the default, inverts one image in two, and ``(1, 1)`` all.
+    value_range : (float, float)
+        Its ends change places. The code of Keras 3.15 subtracts from the upper one alone.
+    """
+
+    factor: float | Pair = 1.0
+    value_range: Pair = (0.0, 255.0)
+
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": 1.0}
+    _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": factor_from(0.0)}
+
+    @classmethod
+    def from_keras(cls, config: Mapping[str, Any], _: Pair) -> RandomInvert:
+        """See `Transform`; the range must begin at 0, where Keras inverts it."""
+        if config["value_range"][0] != 0:
+            factor, ends = tuple(config["factor"]), tuple(config["value_range"])
+            raise ConfigurationError(
+                f"value_range={ends} cannot be carried over: Keras subtracts from its upper end, so that "
+                f"pixels leave it. For a negative within it, declare RandomInvert({factor}, {ends})"
+            )
+        return cls(config["factor"], config["value_range"])
+
+    def applies(self, draws: Draws) -> bool:
+        """Whether this sample is inverted."""
+        return is_chosen(self.factor, draws[0])
 
 
 @declaration

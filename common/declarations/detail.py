@@ -1,4 +1,4 @@
-"""Declarations that take detail away: blur, noise, erasing."""
+"""Declarations that take detail away, or bring it out: blur, sharpness, noise, erasing."""
 
 from __future__ import annotations
 
@@ -85,6 +85,29 @@ class RandomGaussianBlur(Transform):
         """Standard deviations along x and along y, in pixels; Keras adds 1e-6 to divide by."""
         bounds = bounds_from_zero(self.sigma)
         return between(bounds, draws[1]) + 1e-6, between(bounds, draws[2]) + 1e-6
+
+
+@declaration
+class RandomSharpness(Transform):
+    """Blur or sharpen, as ``keras.layers.RandomSharpness``.
+
+    Parameters
+    ----------
+    factor : float or (float, float)
+        In [0, 1]: 0 is smooth, 0.5 changes nothing, 1 is sharp; ``f`` means ``(0, f)``.
+    value_range : (float, float)
+        See the top of the file.
+    """
+
+    factor: float | Pair
+    value_range: Pair = (0.0, 255.0)
+
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": 1.0}
+    _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": factor_from(0.0)}
+
+    def smoothness(self, draws: Draws) -> float:
+        """How much of the way to the smoothed image pixels go, in [-1, 1]: below 0, away from it."""
+        return 1.0 - 2.0 * between(bounds_from_zero(self.factor), draws[0])
 
 
 @declaration

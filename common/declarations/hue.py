@@ -85,6 +85,31 @@ class RandomSaturation(_OfColors):
 
 
 @declaration
+class RandomColorDegeneration(_OfColors):
+    """Make colours paler, as ``keras.layers.RandomColorDegeneration`` is documented.
+
+    Parameters
+    ----------
+    factor : float or (float, float)
+        How much of the way to grey a pixel goes: 0 changes nothing, 1 is grey; ``f`` means ``(0, f)``. A
+        pair may begin at -1: below 0 colours become stronger. The code of Keras 3.15 reads ``f`` as
+        ``(-f, f)``.
+    value_range : (float, float)
+        See the top of the file.
+    """
+
+    factor: float | Pair
+    value_range: Pair = (0.0, 255.0)
+
+    _EXAMPLE: ClassVar[Mapping[str, Any]] = {"factor": 1.0}
+    _CHECKS: ClassVar[Mapping[str, Check]] = {"factor": SATURATION}
+
+    def share(self, draws: Draws) -> float:
+        """How much grey there is in what comes out, in [-1, 1]."""
+        return between(bounds_from_zero(self.factor), draws[0])
+
+
+@declaration
 class RandomHue(_OfColors):
     """Turn the circle of colours, as ``keras.layers.RandomHue``.
 

@@ -50,6 +50,7 @@ class CacheSpec:
             object.__setattr__(
                 self, "num_bytes", whole("cache_bytes", self.num_bytes, at_least=1, unit=" of bytes")
             )
+        object.__setattr__(self, "num_rows", whole("num_rows", self.num_rows))
 
     @classmethod
     def of(cls, cache: str | None, cache_bytes: int | None, num_rows: int) -> Self | None:

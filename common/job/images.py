@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from feedline.common.arguments import check_seed, whole
+from feedline.common.arguments import check_seed, dtype_name, whole
 from feedline.common.batch.layout import ArraySpec, BatchLayout
 from feedline.common.declarations.base import Transform
 from feedline.common.declarations.catalogue import (
@@ -24,8 +24,26 @@ from feedline.common.declarations.plugins import Foreign
 from feedline.common.errors import ConfigurationError, FeedlineError, RemoteProtocolError
 from feedline.common.job.caching import CacheSpec
 from feedline.common.sample.boxes import BoxSpec
-from feedline.common.sample.companions import Companion, Role
+from feedline.common.sample.companions import Companion, Origin, Role
 from feedline.common.sample.image import Fit, ImageSpec, Interpolation, Size
+
+
+class TicketParts(NamedTuple):
+    """The buffers of a ticket.
+
+    Attributes
+    ----------
+    targets : sequence of buffer
+        One for each `Job.targets`.
+    boxes : sequence of buffer
+        Two, if the job has boxes.
+    regions : dict of str to sequence of buffer
+        Two for each companion that is drawn, by its name.
+    """
+
+    targets: Sequence[Any]
+    boxes: Sequence[Any]
+    regions: dict[str, Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +70,8 @@ class Job:
     cache : CacheSpec or None
         Whether, and where, decoded samples are kept for the next epoch.
     companions : tuple of Companion
-        Further images of each sample; in a ticket their paths come after that of ``x``, in this order.
+        Further images of each sample; in a ticket the paths of those in files come after that of ``x``, in
+        this order.
     boxes : BoxSpec or None
         What is done with the boxes that tickets carry, if they do.
 
@@ -76,9 +95,11 @@ class Job:
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
         object.__setattr__(self, "job_id", whole("job_id", self.job_id))
-        object.__setattr__(self, "seed", whole("seed", self.seed))
+        object.__setattr__(self, "seed", check_seed(self.seed))
         object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, at_least=1))
-        check_seed(self.seed)
+        object.__setattr__(self, "dtype", dtype_name(self.dtype))
+        # Floats made of 16-bit pixels have their range, and are refused what those are.
+        output_dtype(self.transforms, self.image.dtype)
         names = [spec.name for spec in self.arrays]
         if len(set(names)) < len(names):
             raise ConfigurationError(f"the arrays of a batch need names of their own, got {names}")
@@ -186,6 +207,14 @@ class Job:
     @property
     def _dtype(self) -> str:
         return output_dtype(self.transforms, self.dtype)
+
+    def parted(self, buffers: Sequence[Any]) -> TicketParts:
+        """Say which of a ticket's buffers are what."""
+        with_boxes = len(self.targets)
+        with_regions = with_boxes + (0 if self.boxes is None else 2)
+        drawn = [one.name for one in self.companions if one.origin == Origin.REGIONS]
+        regions = {name: buffers[with_regions + 2 * nth :][:2] for nth, name in enumerate(drawn)}
+        return TicketParts(buffers[:with_boxes], buffers[with_boxes:with_regions], regions)
 
     @property
     def num_sources(self) -> int:

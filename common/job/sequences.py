@@ -8,16 +8,16 @@ batches are. A `SurveyJob` has one step, and the batch of that step is the answe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import msgpack
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.arguments import check_seed
+from feedline.common.arguments import check_seed, whole
 from feedline.common.batch.layout import ArraySpec, BatchLayout, aligned
-from feedline.common.errors import ConfigurationError, RemoteProtocolError
+from feedline.common.errors import RemoteProtocolError
 from feedline.common.user_code import Arguments, check_reference
 
 SURVEY_BYTES = 1 << 16
@@ -70,12 +70,15 @@ class Survey:
         Structure, dtypes and shapes of its first batch, for people.
     digest : str
         SHA-256 of the first batch of epoch 0: every producer makes the same.
+    batch_s : float
+        Seconds that the slowest batch took that was looked at.
     """
 
     num_steps: int
     batch_bytes: int
     outline: str
     digest: str
+    batch_s: float = field(default=0.0, compare=False)
 
     def write(self, memory: npt.NDArray[np.uint8]) -> None:
         """Leave it in a slot."""
@@ -176,9 +179,7 @@ class SequenceJob:
     def __post_init__(self) -> None:
         """Refuse what no job can have."""
         for name in ("num_steps", "batch_bytes"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ConfigurationError(f"{name} must be a whole number, at least 1, got {value!r}")
+            object.__setattr__(self, name, whole(name, getattr(self, name), at_least=1))
 
     @property
     def seed(self) -> int:

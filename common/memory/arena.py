@@ -20,6 +20,7 @@ import mmap
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ from feedline.common.errors import LocalProtocolError, RemoteProtocolError
 
 logger = logging.getLogger(__name__)
 
-HEADER_BYTES = 4096
+PAGE_BYTES = mmap.PAGESIZE
+HEADER_BYTES = PAGE_BYTES
 NONCE_BYTES = 16
 PREFIX = "feedline-"
 CACHE_PREFIX = f"{PREFIX}cache-"
@@ -40,6 +42,11 @@ CACHE_PREFIX = f"{PREFIX}cache-"
 
 _NAME = re.compile(PREFIX + r"[0-9a-f]{1,64}-[0-9a-f]{1,64}-\d{1,20}")
 _CACHE_NAME = re.compile(CACHE_PREFIX + r"\d{1,20}-[0-9a-f]{1,64}")
+
+
+def whole_pages(num_bytes: int) -> int:
+    """What `num_bytes` take: memory comes in pages, and is given back in pages."""
+    return -(-num_bytes // PAGE_BYTES) * PAGE_BYTES
 
 
 def folders() -> list[Path]:
@@ -64,7 +71,7 @@ class Arena:
     slot_bytes : int
         Bytes of a slot, a multiple of `ALIGNMENT_BYTES`.
     num_slots : int
-        Slots at most. Memory is reserved for a slot when it is first used.
+        Slots at most. Memory is reserved for a slot when it is first used, and again after it was forgotten.
 
     Raises
     ------
@@ -87,24 +94,30 @@ class Arena:
         self._fd = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(self._fd, HEADER_BYTES + slot_bytes * num_slots)
+            size = _offset(slot_bytes, num_slots)
+            os.ftruncate(self._fd, size)
             # Writing to a page that a full tmpfs cannot give is a SIGBUS; this is an error instead.
             os.posix_fallocate(self._fd, 0, HEADER_BYTES)
-            self._map = mmap.mmap(self._fd, HEADER_BYTES + slot_bytes * num_slots)
+            self._map = mmap.mmap(self._fd, size)
             self._map[:NONCE_BYTES] = self.nonce
-        except OSError:
+        except (OSError, OverflowError, ValueError) as error:
             self.unlink()
             os.close(self._fd)
-            raise
+            raise OSError(errno.ENOMEM, f"{num_slots:,} slots of {slot_bytes:,} bytes: {error}") from error
 
     def slot(self, index: int) -> npt.NDArray[np.uint8] | None:
         """A slot's bytes, shape (slot_bytes,), or None when there is no memory for it."""
-        start = HEADER_BYTES + index * self.slot_bytes
+        start = _offset(self.slot_bytes, index)
         if index not in self._reserved:
             if self._full or index >= self.num_slots or not self._reserve(start):
                 return None
             self._reserved.add(index)
         return np.frombuffer(self._map, np.uint8, self.slot_bytes, start)
+
+    def forget(self, indices: Iterable[int]) -> None:
+        """The other side has given the memory of these slots back. Nobody writes to them meanwhile."""
+        self._reserved.difference_update(indices)
+        self._full = False
 
     def unlink(self) -> None:
         """Take the name away: the trainer has mapped it, or never will."""
@@ -156,7 +169,7 @@ class ArenaView:
         if not _NAME.fullmatch(name) or slot_bytes % ALIGNMENT_BYTES:
             raise RemoteProtocolError(f"no arena of ours: {name!r:.100}")
         self.slot_bytes, self._num_slots = slot_bytes, num_slots
-        size = HEADER_BYTES + slot_bytes * num_slots
+        size = _offset(slot_bytes, num_slots)
         fd = _open(name)
         try:
             if os.fstat(fd).st_size != size:
@@ -166,12 +179,33 @@ class ArenaView:
             os.close(fd)
         if self._map[:NONCE_BYTES] != nonce:
             raise RemoteProtocolError(f"arena {name} is not the one that was offered")
+        # Nobody reads the nonce again: what is left are slots, which the budget counts.
+        self._give_back(0, HEADER_BYTES)
 
     def owner(self, index: int, num_bytes: int) -> Any:
         """A ctypes array over the first bytes of a slot; keeps the memory mapped while it lives."""
         if not 0 <= index < self._num_slots or num_bytes > self.slot_bytes:
             raise RemoteProtocolError(f"slot {index} of {num_bytes} bytes is outside the arena")
-        return (ctypes.c_uint8 * num_bytes).from_buffer(self._map, HEADER_BYTES + index * self.slot_bytes)
+        return (ctypes.c_uint8 * num_bytes).from_buffer(self._map, _offset(self.slot_bytes, index))
+
+    def give_back(self, indices: Iterable[int]) -> None:
+        """Let the memory of slots go that nobody reads or writes; they are zero when they are used again.
+
+        Their maker is to be told (`Arena.forget`) before it is asked to use them.
+        """
+        for index in indices:
+            if 0 <= index < self._num_slots:
+                self._give_back(_offset(self.slot_bytes, index), whole_pages(self.slot_bytes))
+
+    def _give_back(self, start: int, num_bytes: int) -> None:
+        # A folder on a disk of a kind that knows no holes keeps them.
+        with suppress(OSError):
+            self._map.madvise(mmap.MADV_REMOVE, start, num_bytes)
+
+
+def _offset(slot_bytes: int, index: int) -> int:
+    """Where a slot begins: each has pages of its own, so that it can be given back."""
+    return HEADER_BYTES + index * whole_pages(slot_bytes)
 
 
 def sweep() -> None:

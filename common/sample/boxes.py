@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.arguments import number
+from feedline.common.arguments import number, whole
 from feedline.common.batch.layout import ArraySpec
 from feedline.common.errors import ConfigurationError, RemoteProtocolError
 
@@ -42,9 +42,8 @@ class BoxSpec:
     min_side: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work."""
-        if not isinstance(self.max_boxes, int) or isinstance(self.max_boxes, bool) or self.max_boxes < 1:
-            raise ConfigurationError(f"max_boxes must be a whole number, at least 1, got {self.max_boxes!r}")
+        """Bring every value into one form, or refuse it."""
+        object.__setattr__(self, "max_boxes", whole("max_boxes", self.max_boxes, at_least=1))
         object.__setattr__(self, "min_side", number("min_box_side", self.min_side))
         if self.min_side < 0:
             raise ConfigurationError(f"min_box_side must be at least 0 pixels, got {self.min_side}")

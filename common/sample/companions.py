@@ -1,7 +1,7 @@
 """Further images of each sample: a second input, an image to predict, a mask.
 
-They lie in files of their own. Whatever moves the pixels of ``x`` moves theirs the same way, so that
-they stay where they belong.
+They lie in files of their own; masks may be drawn instead. Whatever moves the pixels of ``x`` moves theirs
+the same way, so that they stay where they belong.
 """
 
 from __future__ import annotations
@@ -42,6 +42,16 @@ class Role(StrEnum):
 
 ROLES = (Role.INPUT, Role.TARGET, Role.MASK)
 """What a companion may be for."""
+
+
+class Origin(StrEnum):
+    """Where the pixels of a companion come from."""
+
+    FILES = "files"
+    """Each image has one of its own."""
+
+    REGIONS = "regions"
+    """They are drawn of what is in the ticket: see `feedline.common.sample.regions`."""
 
 
 COLORS = (ColorMode.GRAYSCALE, ColorMode.RGB, ColorMode.RGBA)
@@ -126,6 +136,8 @@ class Companion:
         Of a mask: the classes of its values, if those are not the values themselves.
     fill : int
         Of a mask: the class of what lies beyond its edges.
+    origin : str
+        An `Origin`; only masks are drawn.
 
     Raises
     ------
@@ -138,10 +150,14 @@ class Companion:
     own: ImageOptions = AS_X
     values: MaskValues | None = None
     fill: int = 0
+    origin: str = Origin.FILES
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
         object.__setattr__(self, "role", one_of(Role, "role", self.role, *ROLES))
+        object.__setattr__(self, "origin", one_of(Origin, "origin", self.origin))
+        if self.origin == Origin.REGIONS and self.role != Role.MASK:
+            raise ConfigurationError(f"only masks are drawn, got role={str(self.role)!r}")
         if self.values is not None and self.role != Role.MASK:
             raise ConfigurationError(f"mask_values are for masks, and {self.name} is for {self.role}")
         own = self.own
@@ -184,11 +200,11 @@ class Companion:
     def to_wire(self) -> list[Any]:
         """Plain values for msgpack."""
         values = None if self.values is None else self.values.to_wire()
-        return [self.name, str(self.role), self.own.to_wire(), values, self.fill]
+        return [self.name, str(self.role), self.own.to_wire(), values, self.fill, str(self.origin)]
 
     @classmethod
     def from_wire(cls, wire: list[Any]) -> Companion:
         """Undo `to_wire`."""
-        name, role, own, values, fill = wire
+        name, role, own, values, fill, origin = wire
         known = None if values is None else MaskValues.from_wire(values)
-        return cls(str(name), role, ImageOptions.from_wire(own), known, fill)
+        return cls(str(name), role, ImageOptions.from_wire(own), known, fill, origin)

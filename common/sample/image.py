@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from feedline.common.arguments import one_of, pixels, whole
+from feedline.common.arguments import dtype_name, one_of, pixels, whole, yes_or_no
 from feedline.common.errors import ConfigurationError, RemoteProtocolError
 from feedline.common.sample.ct import AIR, CTWindows
 from feedline.common.sample.dicom import AS_STORED, DicomReading
@@ -200,9 +200,9 @@ class ImageSpec:
             object.__setattr__(self, argument, one_of(names, argument, getattr(self, argument)))
         if not isinstance(self.color_mode, CTWindows | MaskValues):
             object.__setattr__(self, "color_mode", one_of(ColorMode, "color_mode", self.color_mode))
+        object.__setattr__(self, "dtype", dtype_name(self.dtype))
         self._check_dtype()
-        if not isinstance(self.jpeg_scaling, bool):
-            raise ConfigurationError(f"jpeg_scaling must be True or False, got {self.jpeg_scaling!r}")
+        object.__setattr__(self, "jpeg_scaling", yes_or_no("jpeg_scaling", self.jpeg_scaling))
         object.__setattr__(self, "fill", class_number("mask_fill", self.fill, self.dtype))
 
     def _check_dtype(self) -> None:

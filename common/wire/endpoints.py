@@ -100,6 +100,19 @@ def leaves_machine(endpoint: str) -> bool:
         return host != "localhost"
 
 
+def unknown_host(endpoint: str) -> str:
+    """What is wrong with the name of the host; empty if it is known, or there is none. May take seconds."""
+    match = _TCP.fullmatch(endpoint)
+    if match is None:
+        return ""
+    host = match["host"].strip("[]")
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        return f"the host {host!r} is not known here ({error.strerror or error}); check --connect"
+    return ""
+
+
 def is_ipv6(endpoint: str) -> bool:
     """Whether the host is an IPv6 address, which sockets have to be prepared for."""
     return endpoint.startswith("tcp://[")

@@ -11,6 +11,7 @@ The trainer binds a ROUTER, each producer connects a DEALER to it. A conversatio
                           <-  ArenaAnswer             we do | we do not
     Batch | Failure | Cancelled | JobUnknown ->       exactly one answer to each ticket
                           <-  Cancel                  never mind that ticket
+                          <-  ForgetSlots             their memory is gone: reserve it anew
                           <-  CloseJob                forget the job
     Heartbeat            <->  Heartbeat               every second; a producer's lists its leases
     Goodbye              <->  Goodbye                 I leave; my leases are void
@@ -33,7 +34,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-VERSION = 3
+VERSION = 4
 """Raised whenever a message changes; both sides must have the same."""
 
 HEARTBEAT_S = 1.0
@@ -208,10 +209,14 @@ class OpenJob:
 
 @dataclass(frozen=True, slots=True)
 class ArenaAnswer:
-    """Whether the arena of a job is memory that both see: then batches may be left in it."""
+    """Whether the arena of a job is memory that both see: then batches may be left in it.
+
+    `nonce` says which: a job that was forgotten and told again has another one.
+    """
 
     tag: ClassVar[str] = "arena-answer"
     job_id: int
+    nonce: bytes
     attached: bool
 
 
@@ -224,11 +229,21 @@ class CloseJob:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetSlots:
+    """The memory of these slots of a job was given back; a ticket may name them again."""
+
+    tag: ClassVar[str] = "slots-gone"
+    job_id: int
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """Build the batch (epoch, step) of a job into a slot.
 
     `targets` has one buffer for each `Job.targets`: the values for all samples, C order; then, if the job has
-    boxes, the two of `feedline.common.sample.boxes.pack`. `samples` are those of the batch, `Job.num_sources`
+    boxes, the two of `feedline.common.sample.boxes.pack`; then, for each companion that is drawn, the two of
+    `feedline.common.sample.regions.pack`. `samples` are those of the batch, `Job.num_sources`
     for each.
     """
 
@@ -255,10 +270,11 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """I live. A producer lists the leases it holds, a trainer lists none."""
+    """I live. A producer lists the leases it holds, and says what it is at; a trainer lists none."""
 
     tag: ClassVar[str] = "heartbeat"
     leases: tuple[int, ...] = ()
+    doing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +289,7 @@ FromProducer: TypeAlias = (
     Hello | ArenaOffer | Batch | Failure | Cancelled | Notice | JobUnknown | Heartbeat | Goodbye
 )
 FromTrainer: TypeAlias = (
-    Welcome | Refuse | OpenJob | ArenaAnswer | CloseJob | Ticket | Cancel | Heartbeat | Goodbye
+    Welcome | Refuse | OpenJob | ArenaAnswer | ForgetSlots | CloseJob | Ticket | Cancel | Heartbeat | Goodbye
 )
 Message: TypeAlias = FromProducer | FromTrainer
 

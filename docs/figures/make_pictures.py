@@ -57,6 +57,8 @@ DRAWS: dict[str, list[list[float]]] = {
         *([draw] * 5 for draw in (0.1, 0.6, 0.9)),
     ],
     "RandomGrayscale": CHANCES,
+    "RandomInvert": CHANCES,
+    "Solarization": [[0.5, threshold] for threshold in SPREAD],
     "RandomGaussianBlur": [
         [0.9, 0.0, 0.0],
         [0.1, 0.2, 0.2],

@@ -54,7 +54,7 @@ class Annotations:
         arrays : mapping
             The arrays of the batch, by name.
         """
-        targets, boxes = ticket.targets[: len(self._job.targets)], ticket.targets[len(self._job.targets) :]
+        targets, boxes, _ = self._job.parted(ticket.targets)
         for spec, buffer in zip(self._job.targets, targets, strict=True):
             values = np.frombuffer(buffer, spec.dtype).reshape(-1, *spec.shape)
             arrays[spec.name][...] = values if self._job.num_sources == 1 else self._mixed(values, draws)

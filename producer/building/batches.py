@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,10 @@ import numpy.typing as npt
 from feedline.common.draws import Purpose, UniformStream
 from feedline.common.errors import DecodeError, ReadError, SampleError, UserCodeError
 from feedline.common.job.images import Job
-from feedline.common.sample.companions import Role
+from feedline.common.sample.companions import Origin, Role
 from feedline.common.sample.image import Size
 from feedline.common.stages import Stage
+from feedline.common.wire.names import printable
 from feedline.common.wire.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
 from feedline.producer.building.annotations import Annotations
 from feedline.producer.building.items import image_makers
@@ -129,12 +130,18 @@ class BatchBuilder:
         self._clock.lap(Stage.TRANSFORM)
         return buffer
 
+    def forget(self, slots: Sequence[int]) -> None:
+        """See `TicketBuilder`."""
+        self._slots.forget(slots)
+
     def close(self) -> None:
         """Leave the cache, if there is one."""
         for maker in self._makers:
             maker.close()
 
     def _build_items(self, ticket: Ticket, is_cancelled: Callable[[], bool], arrays: Arrays) -> None:
+        for maker in self._makers:
+            maker.begin(ticket)
         sources = self._sources(ticket)
         recipes = [self._prepare(ticket.epoch, samples[0]) for samples in sources]
         self._clock.lap(Stage.TRANSFORM)
@@ -171,10 +178,16 @@ class BatchBuilder:
             maker.make(own, samples, arrays[maker.name][index])
             for maker, own in zip(self._makers, recipe.of_images, strict=True)
         ]
-        for place, companion in enumerate(self.job.companions, 1):
-            if companion.role is Role.MASK:
-                self._masks_fit.look_at(self._makers[0], self._makers[place], samples, sizes[0], sizes[place])
+        self._check_masks(samples, sizes)
         return sizes[0]
+
+    def _check_masks(self, samples: tuple[Sample, ...], sizes: list[list[Size]]) -> None:
+        """Masks must lie on what they show."""
+        for place, companion in enumerate(self.job.companions, 1):
+            if companion.origin is Origin.REGIONS:
+                self._makers[place].check_sizes(sizes[place], sizes[0], samples)
+            elif companion.role is Role.MASK:
+                self._masks_fit.look_at(self._makers[0], self._makers[place], samples, sizes[0], sizes[place])
 
 
 def failure_of(ticket: Ticket, error: BaseException) -> Failure:
@@ -194,7 +207,7 @@ def failure_of(ticket: Ticket, error: BaseException) -> Failure:
     says_all = isinstance(error, UserCodeError) and error.__cause__ is None
     trace = "" if says_all else "".join(traceback.format_exception(error))[-MAX_TEXT_CHARS:]
     # A failure that is too long to be sent would be no answer at all.
-    path, text = path[:MAX_TEXT_CHARS], text[:MAX_TEXT_CHARS]
+    path, text, trace = (printable(part)[:MAX_TEXT_CHARS] for part in (path, text, trace))
     return Failure(ticket.job_id, ticket.lease_id, kind, path, text, trace)
 
 

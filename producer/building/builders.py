@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,6 +33,9 @@ class TicketBuilder(Protocol):
         memory: npt.NDArray[np.uint8] | None = None,
     ) -> npt.NDArray[np.uint8]:
         """Build the batch of a ticket into `memory`, or into memory of its own; see `BatchBuilder.build`."""
+
+    def forget(self, slots: Sequence[int]) -> None:
+        """Let memory of its own go that is for these slots. Called by the talking thread."""
 
     def close(self) -> None:
         """Give back whatever others could miss."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from feedline.common.batch.layout import ArraySpec
 from feedline.common.declarations.filling import settled
-from feedline.common.errors import TransformError, UserCodeError
+from feedline.common.errors import DecodeError, TransformError, UserCodeError
 from feedline.common.job.images import Job
-from feedline.common.sample.companions import Role
+from feedline.common.sample.companions import Origin, Role
 from feedline.common.sample.image import ImageSpec, Size
 from feedline.common.stages import Stage
-from feedline.common.wire.protocol import Sample
+from feedline.common.wire.protocol import Sample, Ticket
 from feedline.producer.arrays import Pixels
+from feedline.producer.building.drawn import DrawnMasks
 from feedline.producer.building.samples import Samples
 from feedline.producer.building.stacks import Stack
 from feedline.producer.building.stage_clock import StageClock
@@ -23,6 +24,9 @@ from feedline.producer.plugins import Plugins
 from feedline.producer.reading.roots import DataRoots
 from feedline.producer.transforms import Composition, compose
 
+Source: TypeAlias = Samples | DrawnMasks
+"""Who has the pixels that an image begins with."""
+
 
 class ImageMaker:
     """Makes one image of every item: ``x``, or that of a companion. Used by the building thread alone.
@@ -31,8 +35,8 @@ class ImageMaker:
     ----------
     array : ArraySpec
         What the images of a batch are.
-    slices : sequence of Samples
-        The files, decoded: one for each slice of an image, usually one.
+    slices : sequence of Source
+        The files, decoded: one for each slice of an image, usually one; or what is drawn.
     composition : Composition
         What is done to each of them.
     keeps_dtype : bool
@@ -44,7 +48,7 @@ class ImageMaker:
     def __init__(
         self,
         array: ArraySpec,
-        slices: Sequence[Samples],
+        slices: Sequence[Source],
         composition: Composition,
         clock: StageClock,
         *,
@@ -88,6 +92,21 @@ class ImageMaker:
         self._clock.lap(Stage.TRANSFORM)
         return sizes
 
+    def begin(self, ticket: Ticket) -> None:
+        """Samples that come from now on are those of this ticket."""
+        for one in self.slices:
+            one.begin(ticket)
+
+    def check_sizes(self, sizes: Sequence[Size], of_x: Sequence[Size], sources: Sequence[Sample]) -> None:
+        """Raise a DecodeError if what was drawn was not drawn for the image in the file of ``x``."""
+        for own, size, sample in zip(sizes, of_x, sources, strict=True):
+            if own != size:
+                raise DecodeError(
+                    self.path_of(sample),
+                    f"has an image of {size[1]} x {size[0]} pixels, and its annotations are of one of"
+                    f" {own[1]} x {own[0]}: the mask would lie elsewhere. Annotate the file as it is",
+                )
+
     def path_of(self, sample: Sample) -> str:
         """Its file; of a stack the last."""
         return self.slices[-1].path_of(sample)
@@ -107,9 +126,7 @@ class ImageMaker:
         for one in self.slices:
             one.close()
 
-    def _make_slice(
-        self, samples: Samples, recipe: Any, sources: Sequence[Sample], out: Pixels
-    ) -> list[Size]:
+    def _make_slice(self, samples: Source, recipe: Any, sources: Sequence[Sample], out: Pixels) -> list[Size]:
         if not recipe and self._keeps_dtype:
             return [samples.write(sources[0], out)]
         sizes: list[Size] = []
@@ -120,7 +137,7 @@ class ImageMaker:
         self._clock.lap(Stage.TRANSFORM)
         return sizes
 
-    def _decoded(self, samples: Samples, sources: Iterable[Sample], sizes: list[Size]) -> Iterator[Pixels]:
+    def _decoded(self, samples: Source, sources: Iterable[Sample], sizes: list[Size]) -> Iterator[Pixels]:
         for sample in sources:
             decoded = samples.decoded(sample)
             sizes.append(decoded.size)
@@ -133,18 +150,26 @@ def image_makers(
 ) -> list[ImageMaker]:
     """Make the makers of a job's images: ``x`` first, then its companions."""
 
-    def maker(image: ImageSpec, array: ArraySpec, role: Role, place: int) -> ImageMaker:
+    def files(image: ImageSpec, place: int) -> list[Source]:
         one = image.one_slice
-        slices = [
+        return [
             Samples(one, roots, clock, open_cache(job.cache, one, cache) if job.cache else None, place + nth)
             for nth in range(image.slices)
         ]
+
+    def maker(image: ImageSpec, array: ArraySpec, role: Role, slices: list[Source]) -> ImageMaker:
+        one = image.one_slice
         transforms = settled(job.transforms, one, role)
         composition = compose(transforms, one.size, one.channels, one.dtype, array.dtype, role, plugins)
         return ImageMaker(array, slices, composition, clock, keeps_dtype=array.dtype == one.dtype)
 
-    makers = [maker(job.image, job.x, Role.INPUT, 0)]
-    for place, companion in enumerate(job.companions, job.image.slices):
+    makers = [maker(job.image, job.x, Role.INPUT, files(job.image, 0))]
+    place = job.image.slices
+    for companion in job.companions:
         image, array = companion.image(job.image), job.companion_array(companion)
-        makers.append(maker(image, array, companion.treated_as, place))
+        slices: list[Source] = [DrawnMasks(job, companion.name, image, clock)]
+        if companion.origin == Origin.FILES:
+            slices = files(image, place)
+            place += 1
+        makers.append(maker(image, array, companion.treated_as, slices))
     return makers

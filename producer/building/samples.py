@@ -11,7 +11,7 @@ import numpy as np
 
 from feedline.common.sample.image import ImageSpec, Size
 from feedline.common.stages import Stage
-from feedline.common.wire.protocol import Sample
+from feedline.common.wire.protocol import Sample, Ticket
 from feedline.producer.arrays import Pixels
 from feedline.producer.building.stage_clock import StageClock
 from feedline.producer.cache.store import Decoded, SampleCache
@@ -55,6 +55,9 @@ class Samples:
         self._files = FileReader(roots)
         self._scratch = np.empty(image.shape, image.dtype)
 
+    def begin(self, _: Ticket) -> None:
+        """Samples that come from now on are those of this ticket; each names its file itself."""
+
     def expect(self, samples: Iterable[Sample]) -> None:
         """Have the files of samples fetched that will soon be asked for, unless they are in the cache."""
         for sample in samples:
@@ -80,11 +83,13 @@ class Samples:
         path = self.path_of(sample)
         if self._cache is None:
             return self._load(path)[0]
+        self._clock.begin(Stage.READ, path)
         status = self._roots.status(path)
         known = None if status is None else self._cache.recall(sample.row, status)
         if known is None:
             return self._find_or_keep(self._cache, sample)
         self._clock.lap(Stage.READ)
+        self._clock.begin(Stage.TRANSFORM, path)
         return known
 
     def write(self, sample: Sample, out: Pixels) -> Size:
@@ -132,8 +137,11 @@ class Samples:
             self._cache = None
 
     def _load(self, path: str, out: Pixels | None = None) -> tuple[Decoded, os.stat_result]:
+        self._clock.begin(Stage.READ, path)
         data, status = self._files.read(path)
         self._clock.lap(Stage.READ)
+        self._clock.begin(Stage.DECODE, path)
         decoded = Decoded(*load_sized(data, path, self._image, out, self._scratch))
         self._clock.lap(Stage.DECODE)
+        self._clock.begin(Stage.TRANSFORM, path)
         return decoded, status

@@ -10,7 +10,8 @@ instances are compared, before the first batch is delivered.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -58,11 +59,14 @@ class Sighting:
         Of the batch.
     outline : str
         `PackedBatch.outline`.
+    seconds : float
+        What it took to make.
     """
 
     digest: str
     num_bytes: int
     outline: str
+    seconds: float
 
 
 class Replica:
@@ -126,8 +130,10 @@ class Replica:
 
     def see(self, index: int) -> Sighting:
         """Look at batch `index`. Raises whatever the Sequence does."""
+        began = time.monotonic()
         batch = self.batch(index)
-        return Sighting(batch.digest, batch.num_bytes, batch.outline)
+        seconds = time.monotonic() - began
+        return Sighting(batch.digest, batch.num_bytes, batch.outline, seconds)
 
     def batch(self, index: int) -> PackedBatch:
         """Batch `index` of its epoch, good until the next call. Raises whatever the Sequence does."""
@@ -168,7 +174,8 @@ def survey(subject: Subject, plugins: Plugins) -> Survey:
         for index, batch in reversed(list(zip(indices, batches, strict=True))):
             _compare(subject, epoch, index, batch, twin.see(index))
         seen += batches
-    return Survey(num_steps, max(batch.num_bytes for batch in seen), seen[0].outline, seen[0].digest)
+    largest, slowest = max(batch.num_bytes for batch in seen), max(batch.seconds for batch in seen)
+    return Survey(num_steps, largest, seen[0].outline, seen[0].digest, slowest)
 
 
 def _compare(subject: Subject, epoch: int, index: int, batch: Sighting, other: Sighting) -> None:
@@ -208,11 +215,14 @@ class Surveyor:
         if is_cancelled():
             raise CancelledBuildError
         slot = self._slots[ticket.slot] if memory is None else memory
-        # What is prefetched of later epochs would say nothing new, and nobody takes it.
-        if ticket.epoch == 0:
-            survey(self._job.subject, self._plugins).write(slot)
+        self._clock.begin(Stage.TRANSFORM, f"{self._job.subject.reference}, which is looked at first,")
+        survey(self._job.subject, self._plugins).write(slot)
         self._clock.lap(Stage.TRANSFORM)
         return slot
+
+    def forget(self, slots: Sequence[int]) -> None:
+        """See `TicketBuilder`."""
+        self._slots.forget(slots)
 
     def close(self) -> None:
         """There is nothing to give back."""
@@ -251,7 +261,9 @@ class SequenceBuilder:
         if is_cancelled():
             raise CancelledBuildError
         slot = self._slots[ticket.slot] if memory is None else memory
-        batch = self._replica_in(ticket.epoch).batch(ticket.samples[0].row)
+        row = ticket.samples[0].row
+        self._clock.begin(Stage.TRANSFORM, f"{self._job.subject.reference}[{row}]")
+        batch = self._replica_in(ticket.epoch).batch(row)
         if batch.num_bytes > len(slot):
             raise UserCodeError(
                 f"a batch of {batch.num_bytes:,} bytes, {batch.outline}, where the largest was thought to"
@@ -261,6 +273,10 @@ class SequenceBuilder:
         batch.write(slot)
         self._clock.lap(Stage.TRANSFORM)
         return slot
+
+    def forget(self, slots: Sequence[int]) -> None:
+        """See `TicketBuilder`."""
+        self._slots.forget(slots)
 
     def close(self) -> None:
         """There is nothing to give back."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,10 @@ class SizesBuilder:
             self._builders[size] = self._builder_of(self._job.of_size(size))
         slot = self._slots[ticket.slot] if memory is None else memory
         return self._builders[size].build(ticket, is_cancelled, slot)
+
+    def forget(self, slots: Sequence[int]) -> None:
+        """See `TicketBuilder`."""
+        self._slots.forget(slots)
 
     def close(self) -> None:
         """See `BatchBuilder.close`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,3 +29,8 @@ class OwnSlots:
             self._slots[index] = empty_buffer(self._slot_bytes)
             self._slots[index][:] = 0
         return self._slots[index]
+
+    def forget(self, indices: Iterable[int]) -> None:
+        """Let buffers go; those that are still being sent live until they are. From any thread."""
+        for index in indices:
+            self._slots.pop(index, None)

@@ -74,7 +74,7 @@ class FileReader:
 
 
 PART_BYTES = 1 << 16
-"""What has no size of its own, such as a pipe, is read in such parts."""
+"""What has no size of its own, as in /proc, is read in such parts."""
 
 
 def _read_all(file: int, size: int) -> bytes:

@@ -1,17 +1,19 @@
-"""Where a producer may read, and nowhere else."""
+"""Where a producer may read, and nowhere else.
+
+Names of files are bytes. They travel as UTF-8, with what is not UTF-8 escaped, and become bytes here: what
+the locale of a producer thinks of them does not matter.
+"""
 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 
 from feedline.common.errors import ConfigurationError, ReadError
 from feedline.common.lookalikes import differences, file_like
-
-# Whatever it has become since it was looked at must not stop a producer.
-_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+from feedline.common.regular import open_regular
+from feedline.common.wire.names import as_bytes
 
 
 class DataRoots:
@@ -29,12 +31,17 @@ class DataRoots:
     """
 
     def __init__(self, folders: Iterable[str]) -> None:
-        self._folders = [os.path.realpath(folder) for folder in folders]
+        self._folders = [os.path.realpath(os.fsencode(folder)) for folder in folders]
         if not self._folders:
             raise ConfigurationError("a producer reads only under its --data-root: give at least one")
-        for folder in self._folders:
+        for folder in map(os.fsdecode, self._folders):
             if Path(folder).is_file():
                 raise ConfigurationError(f"--data-root must be a folder, {folder!r} is a file")
+
+    @property
+    def missing(self) -> list[str]:
+        """The folders that do not exist, or not yet."""
+        return [folder for folder in map(os.fsdecode, self._folders) if not Path(folder).is_dir()]
 
     def open(self, path: str) -> int:
         """Open a file that a ticket names for reading, and return its descriptor.
@@ -42,13 +49,13 @@ class DataRoots:
         Raises
         ------
         ReadError
-            As `find`, or it cannot be opened.
+            As `find`, or it cannot be opened, or is no file.
         """
         file = self.open_at_once(path)
         if file is not None:
             return file
         try:
-            return os.open(self.find(path), os.O_RDONLY | os.O_CLOEXEC)
+            return open_regular(self._find(path))
         except OSError as error:
             raise ReadError(path, f"cannot be read: {error.strerror or error}") from error
 
@@ -58,32 +65,32 @@ class DataRoots:
         None if there is anything unusual about it.
         """
         for folder in self._folders:
-            name = os.path.join(folder, path)  # noqa: PTH118 - ten times as fast as Path
-            if ".." in name or not self._is_under(folder, name):
+            name = os.path.join(folder, as_bytes(path))  # noqa: PTH118 - ten times as fast as Path
+            if b".." in name or not self._is_under(folder, name):
                 return None
             try:
-                # To open a pipe and close it again would be an end to whoever writes into it.
-                if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 - a str, as everywhere here
-                    return None
-                file = os.open(name, _FLAGS)
+                file = open_regular(name)
             except FileNotFoundError:
                 continue
             except (OSError, ValueError):
                 return None
-            if folder == os.sep or self._is_under(folder, _real_name(file)):
+            if folder == b"/" or self._is_under(folder, _real_name(file)):
                 return file
             os.close(file)
             return None
         return None
 
     def find(self, path: str) -> str:
-        """The absolute, real path of a file that a ticket names.
+        """The absolute, real path of a file that a ticket names, as Python calls it here.
 
         Raises
         ------
         ReadError
             The file is under no root, or leads out of the one it is under.
         """
+        return os.fsdecode(self._find(path))
+
+    def _find(self, path: str) -> bytes:
         outside = False
         for folder in self._folders:
             real = self._real(folder, path)
@@ -91,7 +98,7 @@ class DataRoots:
                 outside = True
             elif os.path.lexists(real):
                 return real
-        tried = ", ".join(self._folders)
+        tried = ", ".join(map(os.fsdecode, self._folders))
         if outside:
             raise ReadError(path, f"leads out of the data roots ({tried})")
         raise ReadError(path, f"not found under the data roots ({tried}){self._hint(path)}")
@@ -103,34 +110,34 @@ class DataRoots:
         """
         for folder in self._folders:
             try:
-                return os.stat(os.path.join(folder, path))  # noqa: PTH116, PTH118 - ten times as fast as Path
+                return os.stat(os.path.join(folder, as_bytes(path)))  # noqa: PTH116, PTH118 - as above
             except (OSError, ValueError):
                 continue
         return None
 
     def _hint(self, path: str) -> str:
         """A file whose name looks the same, for an error."""
-        for folder in self._folders:
+        for folder in map(os.fsdecode, self._folders):
             like = None if ".." in path else file_like(path, folder)
             if like is not None:
                 return f"; {like!r} is there, and differs in {differences(path, like)}"
         return ""
 
     @staticmethod
-    def _real(folder: str, path: str) -> str:
+    def _real(folder: bytes, path: str) -> bytes:
         try:
-            return os.path.realpath(os.path.join(folder, path))  # noqa: PTH118 - ten times as fast as Path
+            return os.path.realpath(os.path.join(folder, as_bytes(path)))  # noqa: PTH118 - as above
         except ValueError as error:
             raise ReadError(path, f"is not a file name ({error})") from error
 
     @staticmethod
-    def _is_under(folder: str, real: str) -> bool:
-        return real.startswith(folder if folder.endswith(os.sep) else folder + os.sep)
+    def _is_under(folder: bytes, real: bytes) -> bool:
+        return real.startswith(folder if folder.endswith(b"/") else folder + b"/")
 
 
-def _real_name(file: int) -> str:
-    """Where an open file is, all links followed; an empty string if the kernel does not tell."""
+def _real_name(file: int) -> bytes:
+    """Where an open file is, all links followed; nothing if the kernel does not tell."""
     try:
-        return os.readlink(f"/proc/self/fd/{file}")  # noqa: PTH115 - three times as fast as Path
+        return os.readlink(b"/proc/self/fd/%d" % file)  # noqa: PTH115 - three times as fast as Path
     except OSError:
-        return ""
+        return b""

@@ -96,6 +96,7 @@ class Builder:
             self._clock.lap(Stage.IDLE)
             self._clock.add(Stage.QUEUED, time.monotonic() - task.came_at)
             self._desk.answers.append((task, self._answer(task)))
+            self._clock.rest()
             self._desk.waker.wake()
             # While there is nothing to do, a job that was closed must not be kept, nor its cache.
             del task

@@ -20,15 +20,18 @@ from typing import Any, TypeAlias
 from feedline.common.errors import RemoteProtocolError
 from feedline.common.job.kinds import AnyJob, job_from_wire
 from feedline.common.memory.arena import Arena
+from feedline.common.wire.names import printable
 from feedline.common.wire.protocol import (
     HEARTBEAT_S,
     LOST_AFTER_S,
+    MAX_TEXT_CHARS,
     ArenaAnswer,
     Cancel,
     Cancelled,
     CloseJob,
     Failure,
     FailureKind,
+    ForgetSlots,
     FromProducer,
     Goodbye,
     Heartbeat,
@@ -76,6 +79,13 @@ class KnownJob:
     builder: Any = None
     arena: Arena | None = None
     shared: bool = False
+
+    def forget(self, slots: Sequence[int]) -> None:
+        """Memory of slots was given back, or is not needed now. No ticket in hand names one of them."""
+        if self.arena is not None:
+            self.arena.forget(slots)
+        if self.builder is not None:
+            self.builder.forget(slots)
 
 
 @dataclass(slots=True, eq=False)
@@ -170,8 +180,8 @@ class TrainerSession:
         self.ids, self.phase, self.said_hello_at = Session(new_id()), Phase.GREETING, None
         self.jobs, self.tasks = {}, {}
 
-    def tick(self, now: float) -> list[Action]:
-        """Time passed."""
+    def tick(self, now: float, doing: str = "") -> list[Action]:
+        """Time passed; `doing` is what is in work."""
         match self.phase:
             case Phase.GREETING:
                 return self._greet(now)
@@ -179,7 +189,7 @@ class TrainerSession:
                 return [Restart(f"the trainer was silent for {LOST_AFTER_S:g} s")]
             case Phase.SERVING if now - self.beat_at >= HEARTBEAT_S:
                 self.beat_at = now
-                return [Say(Heartbeat(tuple(self.tasks)))]
+                return [Say(Heartbeat(tuple(self.tasks), printable(doing)[:MAX_TEXT_CHARS]))]
             case _:
                 return []
 
@@ -226,8 +236,12 @@ class TrainerSession:
         match message:
             case OpenJob(wire, num_slots):
                 return self._open_job(wire, num_slots)
-            case ArenaAnswer(job_id, attached):
-                self._settle_arena(job_id, attached=attached)
+            case ArenaAnswer(job_id, nonce, attached):
+                self._settle_arena(job_id, nonce, attached=attached)
+                return []
+            case ForgetSlots(job_id, slots):
+                if job_id in self.jobs:
+                    self.jobs[job_id].forget(slots)
                 return []
             case CloseJob(job_id):
                 self.jobs.pop(job_id, None)
@@ -254,10 +268,10 @@ class TrainerSession:
             return []
         return [MakeArena(self.jobs[job_id], num_slots)]
 
-    def _settle_arena(self, job_id: int, *, attached: bool) -> None:
+    def _settle_arena(self, job_id: int, nonce: bytes, *, attached: bool) -> None:
         """The trainer has mapped the arena, or cannot: either way its name is not needed any more."""
         known = self.jobs.get(job_id)
-        if known is None or known.arena is None:
+        if known is None or known.arena is None or known.arena.nonce != nonce:
             return
         known.arena.unlink()
         known.shared = attached

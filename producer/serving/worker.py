@@ -27,6 +27,7 @@ from feedline.common.wire.encoding import decode, encode
 from feedline.common.wire.endpoints import is_ipv6
 from feedline.common.wire.protocol import VERSION, ArenaOffer, FromProducer, Goodbye, Hello
 from feedline.producer.building.builders import Workshop
+from feedline.producer.building.stage_clock import StageClock
 from feedline.producer.cache.folder import DEFAULTS, CacheSettings
 from feedline.producer.plugins import NO_PLUGINS, Plugins
 from feedline.producer.reading.roots import DataRoots
@@ -41,6 +42,7 @@ from feedline.producer.serving.session import (
     Say,
     TrainerSession,
 )
+from feedline.producer.serving.waits import Turn, Waits, note_wait
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +76,8 @@ class WorkerSettings:
         For log lines and errors.
     exit_with_trainer : bool
         End when the last trainer says goodbye.
+    tells_waits : bool
+        Log that a trainer is waited for: of several producers of a host, one does.
     parent_pid : int or None
         End when this process is not the parent any more.
     cache : CacheSettings
@@ -86,6 +90,7 @@ class WorkerSettings:
     data_roots: tuple[str, ...]
     name: str
     exit_with_trainer: bool = False
+    tells_waits: bool = False
     parent_pid: int | None = None
     cache: CacheSettings = DEFAULTS
     plugins: Plugins = NO_PLUGINS
@@ -119,6 +124,7 @@ class Link:
         self.endpoint = endpoint
         self.refusal = ""
         self.rejoin_at = 0.0
+        self.waits = Waits()
         self.session = TrainerSession(Hello(VERSION, name, platform.node(), os.getpid(), libraries()))
         self._context = context
         self.socket = self._connect()
@@ -176,14 +182,17 @@ class Talker(threading.Thread):
         Whom to talk to.
     desk : Desk
         Shared with the builder.
+    clock : StageClock
+        Says what the builder is at.
     """
 
-    def __init__(self, settings: WorkerSettings, desk: Desk) -> None:
+    def __init__(self, settings: WorkerSettings, desk: Desk, clock: StageClock) -> None:
         super().__init__(name="feedline-talker")
         self.error = ""
         self._is_orphan = False
         self._settings = settings
         self._desk = desk
+        self._stages = clock
         self._clock = AwakeClock()
 
     def run(self) -> None:
@@ -211,7 +220,7 @@ class Talker(threading.Thread):
         poller.register(self._desk.waker.fileno(), zmq.POLLIN)
         now = self._clock()
         for link in links:
-            self._act(link, link.session.tick(now))
+            self._act(link, link.session.tick(now, self._stages.doing))
             poller.register(link.socket, zmq.POLLIN)
         poller.poll(POLL_MS)
         self._desk.waker.clear()
@@ -219,8 +228,22 @@ class Talker(threading.Thread):
         self._send_notices(links)
         for link in links:
             self._hear(link)
+            self._tell_wait(link)
         if self._is_over(links):
             self._desk.tasks.put(None)
+
+    def _tell_wait(self, link: Link) -> None:
+        """Say that a trainer is waited for, or that it is there."""
+        if link.session.phase is Phase.ENDED:
+            return
+        is_served = link.session.phase is Phase.SERVING
+        turn = link.waits.review(self._clock(), is_served=is_served)
+        if turn is Turn.ENDED:
+            logger.info(f"connected to the trainer at {link.endpoint}")
+        elif turn is not Turn.NOTHING and self._settings.tells_waits:
+            # The name is looked up, which may take long where there is no answer.
+            note = threading.Thread(target=note_wait, args=(link.endpoint, turn), daemon=True)
+            note.start()
 
     def _hear(self, link: Link) -> None:
         """Take in all there is from one trainer."""
@@ -296,9 +319,11 @@ def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]
     faulthandler.enable(all_threads=False)
     sweep()
     desk = Desk()
+    for folder in DataRoots(settings.data_roots).missing if settings.tells_waits else ():
+        logger.warning(f"--data-root {folder} does not exist: nothing can be read there until it does")
     logging.getLogger("feedline").addHandler(desk.notices)
-    builder = Builder(desk, Workshop(DataRoots(settings.data_roots), settings.cache, settings.plugins))
-    talker = Talker(settings, desk)
+    workshop = Workshop(DataRoots(settings.data_roots), settings.cache, settings.plugins)
+    builder, talker = Builder(desk, workshop), Talker(settings, desk, workshop.clock)
     on_start(desk.stop)
     talker.start()
     # Linux means this thread alone: whoever waits for batches goes first, and so does the talking thread.

@@ -11,8 +11,10 @@ from feedline.producer.transforms import (
     elastic,
     framing,
     geometry,
+    histogram,
     hue,
     mixing,
+    tiles,
     yolo,
 )
 from feedline.producer.transforms.composition import Composition, compose
@@ -31,7 +33,9 @@ __all__ = [
     "elastic",
     "framing",
     "geometry",
+    "histogram",
     "hue",
     "mixing",
+    "tiles",
     "yolo",
 ]

@@ -19,8 +19,10 @@ from feedline.common.declarations.color import (
     Normalization,
     RandomBrightness,
     RandomContrast,
+    RandomInvert,
     RandomPosterization,
     Rescaling,
+    Solarization,
 )
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
@@ -67,6 +69,27 @@ def posterization(declaration: RandomPosterization, draws: Draws, _: Size) -> Ac
         return kept * (highest - lowest) / 255.0 + lowest
 
     return partial(value_by_value, keep)
+
+
+@filter_of(Solarization)
+def solarization(declaration: Solarization, draws: Draws, _: Size) -> Action:
+    """Add, clip, and invert what is not below the threshold."""
+    lowest, highest = declaration.value_range
+    addition, threshold = declaration.addition(draws), declaration.threshold(draws)
+
+    def solarize(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        brighter = np.clip(values + np.float32(addition), np.float32(lowest), np.float32(highest))
+        negative = np.float32(lowest + highest) - brighter
+        return np.asarray(np.where(brighter < threshold, brighter, negative), np.float32)
+
+    return partial(value_by_value, solarize)
+
+
+@line_of(RandomInvert)
+def invert(declaration: RandomInvert, draws: Draws, _: Means) -> Line:
+    """Let the ends of the range change places, in some images."""
+    lowest, highest = declaration.value_range
+    return Line(-1.0, lowest + highest, lowest, highest) if declaration.applies(draws) else Line(1.0, 0.0)
 
 
 def channel_means(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -132,7 +155,7 @@ def curve(lines: tuple[Line, ...], in_dtype: npt.DTypeLike, out_dtype: npt.DType
     num_channels = max(np.size(values) for line in lines for values in (line.scale, line.offset))
     # Floats in float64, which costs nothing for so few: Rescaling(1 / 255) is then rounded only once.
     table = np.empty((256, num_channels), np.float64 if out_dtype == np.float32 else out_dtype)
-    return partial(_look_up, _apply_to_values(lines, _ALL_UINT8, table).astype(out_dtype, copy=False))
+    return partial(look_up, _apply_to_values(lines, _ALL_UINT8, table).astype(out_dtype, copy=False))
 
 
 def value_by_value(
@@ -141,10 +164,11 @@ def value_by_value(
     """Write what `function`, of floats of any shape, makes of each value to `out`, rounded to its dtype."""
     if pixels.dtype != np.uint8:
         return round_into(out, function(pixels.astype(np.float32)))
-    return _look_up(round_into(np.empty((256, 1), out.dtype), function(_ALL_UINT8)), pixels, out)
+    return look_up(round_into(np.empty((256, 1), out.dtype), function(_ALL_UINT8)), pixels, out)
 
 
-def _look_up(table: Pixels, pixels: npt.NDArray[np.uint8], out: Pixels) -> Pixels:
+def look_up(table: Pixels, pixels: npt.NDArray[np.uint8], out: Pixels) -> Pixels:
+    """Write to `out` what a table, shape (256, 1 or channels), has for each value of `pixels`."""
     if table.shape[1] == 1:
         cv2.LUT(rows(pixels), table, dst=rows(out))
     else:

@@ -1,4 +1,4 @@
-"""Gaussian blur, Gaussian noise, erasing.
+"""Gaussian blur, sharpness, Gaussian noise, erasing.
 
 Noise is a pure function of one draw: the draw is the key of a counter-based generator (see
 `feedline.common.draws`), and 16 bits of its output, as a rank among 65,536, are one normally distributed
@@ -17,7 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.arguments import Pair
-from feedline.common.declarations.detail import GaussianNoise, RandomErasing, RandomGaussianBlur
+from feedline.common.declarations.detail import (
+    GaussianNoise,
+    RandomErasing,
+    RandomGaussianBlur,
+    RandomSharpness,
+)
 from feedline.common.draws import Purpose, raw
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
@@ -59,6 +64,24 @@ def _blur(
         np.copyto(out, cv2.sepFilter2D(around, DEPTHS[out.dtype], across, down)[inside, inside])
     else:
         cv2.sepFilter2D(pixels, DEPTHS[out.dtype], across, down, dst=out, borderType=cv2.BORDER_CONSTANT)
+    return clip_to(value_range, out)
+
+
+@filter_of(RandomSharpness)
+def sharpness(declaration: RandomSharpness, draws: Draws, _: Size) -> Action:
+    """Go to the smoothed image, or away from it; beyond the edge is black, as it is for Keras."""
+    smoothness = declaration.smoothness(draws)
+    kernel = smoothness * _SMOOTH
+    kernel[1, 1] += 1.0 - smoothness
+    return partial(_convolve, kernel, declaration.value_range)
+
+
+_SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13.0
+"""What PIL calls SMOOTH."""
+
+
+def _convolve(kernel: Kernel, value_range: Pair, pixels: Pixels, out: Pixels) -> Pixels:
+    cv2.filter2D(pixels, DEPTHS[out.dtype], kernel, dst=out, borderType=cv2.BORDER_CONSTANT)
     return clip_to(value_range, out)
 
 

@@ -18,12 +18,18 @@ import numpy.typing as npt
 
 from feedline.common.arguments import Pair
 from feedline.common.declarations.color import RandomBrightness, RandomContrast
-from feedline.common.declarations.hue import RandomColorJitter, RandomGrayscale, RandomHue, RandomSaturation
+from feedline.common.declarations.hue import (
+    RandomColorDegeneration,
+    RandomColorJitter,
+    RandomGrayscale,
+    RandomHue,
+    RandomSaturation,
+)
 from feedline.common.sample.image import Size
 from feedline.producer.arrays import Draws, Pixels
 from feedline.producer.transforms import color
-from feedline.producer.transforms.color import DEPTHS, channel_means, curve
-from feedline.producer.transforms.filters import beside_alpha, strip_rows, strips, unchanged
+from feedline.producer.transforms.color import DEPTHS, channel_means, curve, round_into
+from feedline.producer.transforms.filters import beside_alpha, clip_to, strip_rows, strips, unchanged
 from feedline.producer.transforms.forms import Action, Line, Means
 from feedline.producer.transforms.registry import filter_of
 
@@ -99,6 +105,25 @@ def _gray(pixels: Pixels, out: Pixels) -> Pixels:
     if pixels.ndim == 2:
         return unchanged(pixels, out)
     return cv2.transform(pixels.astype(out.dtype, copy=False), _LUMA, dst=out)
+
+
+@filter_of(RandomColorDegeneration)
+def color_degeneration(declaration: RandomColorDegeneration, draws: Draws, _: Size) -> Action:
+    """Go part of the way to the luma."""
+    share = declaration.share(draws)
+    weights = (1.0 - share) * np.eye(3) + share * _LUMA
+    return beside_alpha(partial(_weigh, weights, declaration.value_range))
+
+
+def _weigh(weights: npt.NDArray[np.float64], value_range: Pair, pixels: Pixels, out: Pixels) -> Pixels:
+    """Make each channel of all three, by weights of shape (3, 3)."""
+    # In floats: of whole numbers OpenCV would round the weights.
+    floats, result = np.empty((2, strip_rows(pixels), *pixels.shape[1:]), np.float32)
+    for strip, place in strips(pixels, out):
+        np.copyto(floats[: len(strip)], strip)
+        mixed = cv2.transform(floats[: len(strip)], weights, dst=result[: len(strip)])
+        round_into(place, np.asarray(mixed, np.float32))
+    return clip_to(value_range, out)
 
 
 @filter_of(RandomColorJitter)

@@ -7,7 +7,7 @@ label is seen by comparing bytes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,17 @@ def detection(folder: Path) -> ImageDataset:
     return ImageDataset.from_lists(names, range(NUM_ROWS), boxes=boxes, directory=folder)
 
 
+def segmentation(folder: Path) -> ImageDataset:
+    """Photographs with a label, a box and a polygon each, of which the mask is drawn."""
+    names = write_photos(folder, NUM_ROWS)
+    (folder / "labels").mkdir()
+    for row, name in enumerate(names):
+        text = f"{row} 0.1 0.2 0.9 {0.1 + row / 200} 0.5 0.95\n"
+        (folder / "labels" / name).with_suffix(".txt").write_text(text)
+    data = ImageDataset.from_yolo_txt(folder, folder / "labels", masks=True)
+    return replace(data, targets=(np.arange(NUM_ROWS),))
+
+
 def depths(folder: Path) -> ImageDataset:
     """Photographs with a label, and a depth map of 16 bits and half the size each."""
     names, rng = write_photos(folder, NUM_ROWS), np.random.default_rng(1)
@@ -163,6 +174,7 @@ JOB_KINDS = {
     "dicom-stacks": JobKind(stacks, _HEADS),
     "hounsfield": JobKind(slices, _UNITS),
     "boxes": JobKind(detection, _PHOTOS),
+    "drawn-masks": JobKind(segmentation, _PHOTOS),
     "depths": JobKind(depths, _DEPTHS),
     "yolo-targets": JobKind(detection, {**_YOLO, "image_size": (64, 96), "targets": YoloTargets(NUM_ROWS)}),
     "several-sizes": JobKind(detection, {**_YOLO, "image_sizes": [(64, 64), (64, 96), (96, 128)]}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -182,7 +183,7 @@ def test_inputs_may_differ_one_by_one(depths: Path, pool: ProducerPool) -> None:
     data = ImageDataset.from_lists(names(), inputs=[names("-depth"), names()], directory=depths)
     own = [ImageOptions(dtype="uint16"), ImageOptions(color_mode="rgb")]
     with sequence_of(data, pool, [RandomBrightness((0.1, 0.1))], inputs=own) as sequence:
-        x, depth, colours = sequence[0]
+        ((x, depth, colours),) = sequence[0]
         assert [a.shape[-1] for a in (x, depth, colours)] == [1, 1, 3]
         assert depth.max() >= 40_000
         assert (colours[..., :1] == x).all(), "the same draws"
@@ -320,6 +321,88 @@ def test_masks_are_not_blended(folder: Path, pool: ProducerPool) -> None:
     with sequence_of(data, pool, [CutMix()], cache="memory") as sequence:
         for x, y in sequence:
             assert ((x > 140) == (y > 0)).all()
+
+
+@pytest.fixture(scope="module")
+def drawn(folder: Path) -> ImageDataset:
+    """The pictures with the outlines of their rectangles, whose class is 0."""
+    (folder / "labels").mkdir()
+    for row in range(NUM_ROWS):
+        x1, y1, x2, y2 = np.divide(box_of(row), [*SIZE[::-1], *SIZE[::-1]])
+        (folder / f"labels/{row}.txt").write_text(f"0 {x1} {y1} {x2} {y1} {x2} {y2} {x1} {y2}\n")
+    images = folder / "pictures"
+    images.mkdir()
+    for name in names():
+        (images / name).write_bytes((folder / name).read_bytes())
+    return ImageDataset.from_yolo_txt(images, folder / "labels", boxes=False, masks=True)
+
+
+@pytest.mark.parametrize(
+    ("transforms", "options"),
+    [
+        ([], {}),
+        (MOVING, {}),
+        (MOVING, {"cache": "memory"}),
+        (MOVING, {"image_size": (40, 80), "pad_to_aspect_ratio": True}),
+        (MOVING, {"image_size": (40, 80), "crop_to_aspect_ratio": True}),
+        ([RandomResizedCrop(), RandomFlip()], {}),
+        ([RandomFlip(), CutMix()], {}),
+        ([Mosaic()], {"dtype": "uint16"}),
+    ],
+)
+def test_a_drawn_mask_is_what_a_file_of_it_would_be(
+    folder: Path,
+    drawn: ImageDataset,
+    pool: ProducerPool,
+    transforms: list[Transform],
+    options: dict[str, Any],
+) -> None:
+    numbered = [drawn.paths.index(name) for name in names()]
+    for name in names("-mask"):
+        mask = cv2.imread(str(folder / name), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(folder / f"plain-{name}"), (mask > 0).astype(np.uint8))
+    files = [f"plain-{name}" for name in names("-mask")]
+    of_files = ImageDataset.from_lists(names(), masks=files, directory=folder)
+    with (
+        sequence_of(drawn.subset(numbered), pool, transforms, **options) as ours,
+        sequence_of(of_files, pool, transforms, **options) as theirs,
+    ):
+        for _ in range(2):
+            for (x, y), (other_x, other_y) in zip(ours, theirs, strict=True):
+                assert (y.dtype, y.shape) == (other_y.dtype, other_y.shape)
+                assert (x == other_x).all()
+                assert (y == other_y).all()
+
+
+def test_a_mask_that_was_drawn_for_another_size_is_refused(
+    folder: Path, tmp_path: Path, pool: ProducerPool
+) -> None:
+    """Such as an image that was turned, or made smaller, since it was annotated."""
+    file = {
+        "images": [{"id": 1, "file_name": "0.png", "width": SIZE[0], "height": SIZE[1]}],
+        "annotations": [],
+        "categories": [{"id": 1, "name": "thing"}],
+    }
+    (tmp_path / "instances.json").write_text(json.dumps(file))
+    data = ImageDataset.from_coco(tmp_path / "instances.json", folder, boxes=False, masks=True)
+    with (
+        sequence_of(data, pool, []) as sequence,
+        pytest.raises(BatchError, match=r"0.png.* 64 x 48 pixels, and its annotations are of one of 48 x 64"),
+    ):
+        sequence[0]
+
+
+def test_more_classes_than_a_mask_can_hold_are_refused_when_it_is_declared(
+    folder: Path, tmp_path: Path, pool: ProducerPool
+) -> None:
+    (tmp_path / "0.txt").write_text("255 0 0 1 0 1 1\n")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/0.png").write_bytes((folder / "0.png").read_bytes())
+    data = ImageDataset.from_yolo_txt(tmp_path / "images", tmp_path, boxes=False, masks=True)
+    with pytest.raises(ConfigurationError, match=r'up to 256, .* masks=ImageOptions\(dtype="uint16"\)'):
+        sequence_of(data, pool, [])
+    with sequence_of(data, pool, [], masks=ImageOptions(dtype="uint16")) as sequence:
+        assert sequence[0][1].max() == 256
 
 
 def test_a_sample_without_one_of_its_files_is_left_out(folder: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,10 @@ from images import SIZE, write_images
 
 from feedline import BatchSequence, ImageDataset, ProducerPool
 from feedline.common.processes import children
+from feedline.common.processes.children import usable_cores
 from feedline.errors import BatchError, ClosedError, FeedlineError, ProducerCrashError, StarvedError
+from feedline.trainer.dispatch.answers import NO_GRACE
+from feedline.trainer.pool.embedded import EmbeddedProducers
 
 PRODUCER = ("-m", "feedline.producer", "--workers", "1")
 
@@ -35,6 +40,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "empty.jpg").touch()
     (folder / "folder.jpg").mkdir()
     return folder
+
+
+@pytest.fixture
+def pipe(folder: Path) -> Iterator[str]:
+    """What is named like an image and would be waited for by whoever opens it."""
+    os.mkfifo(folder / "pipe.png")
+    yield "pipe.png"
+    (folder / "pipe.png").unlink()
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +112,18 @@ def test_a_file_that_cannot_be_used_is_named_in_one_line_and_the_log_has_the_tra
     caplog.clear()
 
 
+def test_a_pipe_that_is_named_like_an_image_is_an_error_at_once(
+    folder: Path, pool: ProducerPool, pipe: str
+) -> None:
+    for further in ({}, {"masks": [pipe]}, {"inputs": [[pipe]]}):
+        data = ImageDataset.from_lists(["0000.png" if further else pipe], directory=folder, **further)
+        with (
+            BatchSequence(data, image_size=SIZE, pool=pool) as sequence,
+            pytest.raises(BatchError, match=r"pipe\.png: cannot be read: it is a pipe, not a file"),
+        ):
+            sequence[0]
+
+
 def test_a_repaired_file_gets_a_new_chance(tmp_path: Path, pool: ProducerPool) -> None:
     data = ImageDataset.from_lists(["0000.png", "0001.png"], [0, 1], directory=tmp_path)
     with BatchSequence(data, batch_size=1, image_size=SIZE, shuffle=False, pool=pool) as sequence:
@@ -136,7 +161,7 @@ def test_in_fit_the_text_alone_names_file_reason_and_producer(folder: Path, pool
 def test_producers_elsewhere_read_nothing_outside_their_roots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("feedline.trainer.pool.hub.READ_GRACE_S", 0.0)
+    monkeypatch.setattr("feedline.trainer.pool.hub.GRACE", NO_GRACE)
     (tmp_path / "root").mkdir()
     write_images(tmp_path, 2)
     (tmp_path / "root/link.png").symlink_to("../0000.png")
@@ -151,6 +176,25 @@ def test_producers_elsewhere_read_nothing_outside_their_roots(
             with pytest.raises(BatchError, match="leads out of the data roots") as caught:
                 trainer.fetch(step)
             assert name in str(caught.value)
+
+
+def test_the_first_batch_waits_for_a_producer_that_has_its_files(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One with the wrong folder is there first; the right one comes when the log says what is missing."""
+    with ProducerPool("tcp://127.0.0.1:*") as pool, ExitStack() as started, ThreadPoolExecutor(1) as waiting:
+        started.enter_context(
+            producers_elsewhere(*PRODUCER, "--connect", pool.endpoint, "--data-root", str(tmp_path))
+        )
+        wait_for_producers(pool, 1)
+        trainer = BareTrainer(pool, folder, ["0000.png", "0001.png"])
+        batch = waiting.submit(trainer.fetch, 0)
+        wait_for("the log line", lambda: "One that can is waited for" in caplog.text)
+        assert "0000.png: not found under the data roots" in caplog.text
+        started.enter_context(
+            producers_elsewhere(*PRODUCER, "--connect", pool.endpoint, "--data-root", str(folder))
+        )
+        assert batch.result() == [0, 1]
 
 
 # --- producers that die -------------------------------------------------------------------------
@@ -232,6 +276,64 @@ def kill_as_they_come(pool: ProducerPool, times: int) -> None:
         for victim in victims.values():
             victim.kill()
         wait_for("the victims to be missed", lambda v=victims: not set(v) & set(pool.producers))
+
+
+def test_a_producer_that_is_lost_is_told_of_without_any_configuration(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As it costs time, and is no error: at the level that Python shows by itself."""
+    with ProducerPool(workers=1) as pool:
+        wait_for_producers(pool, 1)
+        caplog.clear()
+        (victim,) = connected(pool).values()
+        victim.kill()
+        wait_for("the next one", lambda: pool.producers == ["embedded/2"])
+        assert BareTrainer(pool, folder, ["0000.png"]).fetch(0) == [0]
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert any("was ended by SIGKILL (status -9)" in text for text in told)
+    assert any(text.startswith("producer embedded/1 left: process") for text in told)
+
+
+def test_a_pool_whose_thread_is_busy_says_so_and_not_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+    with ProducerPool("tcp://127.0.0.1:*") as pool:
+        trainer = BareTrainer(pool, folder, ["0000.png"])
+        with monkeypatch.context() as patch:
+            patch.setattr("feedline.trainer.pool.producer_pool.SAFETY_S", 0.0)
+            pool._thread.post(lambda _: goes_on.wait(60))
+            with pytest.raises(StarvedError, match=r"for 0 s, and the pool's thread is at something else"):
+                _ = pool.producers
+            with pytest.raises(StarvedError, match=r"batch 0 of epoch 0 was waited for .* something else"):
+                trainer.fetch(0, timeout_s=0.1)
+            goes_on.set()
+        assert pool.producers == []
+
+
+def test_a_thousand_producers_are_started_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, none of them would say hello in time, and whoever asked for them would wait for all."""
+    at_a_time = []
+    start = EmbeddedProducers._start
+
+    def counted(self: EmbeddedProducers) -> object:
+        at_a_time.append(sum(not child.welcomed for child in self.children))
+        return start(self)
+
+    monkeypatch.setattr(EmbeddedProducers, "_start", counted)
+    with ProducerPool(workers=1000) as pool:
+        wait_for("some of them", lambda: len(pool.producers) > 2)
+        pool.resize(2)
+        wait_for_producers(pool, 2)
+    assert max(at_a_time) < 2 * usable_cores() + 8
+
+
+def test_a_queue_of_thousands_of_batches_is_served(folder: Path) -> None:
+    data = ImageDataset.from_lists(["0000.png"] * 300, directory=folder)
+    with BatchSequence(
+        data, batch_size=1, image_size=(8, 8), workers=1, max_queue_size=10_000, timeout_s=60
+    ) as sequence:
+        assert sum(len(batch) for batch in sequence) == 300
 
 
 def test_a_failure_of_the_pool_itself_ends_all_waits_at_once_and_for_good(

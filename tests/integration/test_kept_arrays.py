@@ -15,13 +15,14 @@ from images import SIZE, numbered, rows_in
 
 from feedline import BatchSequence, ImageDataset, ProducerPool
 from feedline.common.batch.layout import ALIGNMENT_BYTES
+from feedline.common.memory.arena import whole_pages
 from feedline.trainer.dispatch.slots import SlotState
 from feedline.trainer.pool.handover.delivery import WORD_BYTES
 from feedline.trainer.pool.handover.shelf import MIN_STREAK
 
 NUM_ROWS = 400
 BATCH_SIZE = 4
-BATCH_BYTES = BATCH_SIZE * (SIZE[0] * SIZE[1] * 3 + ALIGNMENT_BYTES)
+BATCH_BYTES = whole_pages(BATCH_SIZE * (SIZE[0] * SIZE[1] * 3 + ALIGNMENT_BYTES))
 
 
 @pytest.fixture(scope="module")

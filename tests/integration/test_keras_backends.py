@@ -13,7 +13,13 @@ import pytest
 pytestmark = pytest.mark.all_backends
 
 HERE = Path(__file__).parent
-FILES = ("test_keras_fit.py", "test_keras_shuffle.py", "test_samplers_and_views.py")
+FILES = (
+    "test_keras_fit.py",
+    "test_keras_shuffle.py",
+    "test_loops.py",
+    "test_named_models.py",
+    "test_samplers_and_views.py",
+)
 
 
 @pytest.mark.parametrize("backend", ["torch", "jax"])

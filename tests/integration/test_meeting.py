@@ -91,6 +91,38 @@ def test_a_producer_that_came_before_the_trainer_and_one_that_came_later_both_se
                 assert_whole(trainer_of(pool, images / "new"))
 
 
+def test_a_producer_says_at_once_what_is_missing_and_what_it_waits_for(tmp_path: Path, address: str) -> None:
+    command = (sys.executable, "-m", "feedline.producer", "--workers", "2", "--insecure")
+    where = ("--connect", "tcp://no-such-host.invalid:5555", "--connect", address)
+    lines = []
+    with subprocess.Popen(
+        [*command, *where, "--data-root", str(tmp_path / "none")], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        try:
+            while sum("waiting for a trainer at" in line for line in lines) < 2:
+                lines.append(process.stderr.readline())
+            with ProducerPool(address) as pool:
+                wait_for_producers(pool, 2)
+                while sum("connected to the trainer at" in line for line in lines) < 2:
+                    lines.append(process.stderr.readline())
+        finally:
+            process.terminate()
+            lines += process.stderr.readlines()
+    text = "".join(lines)
+    for part in (
+        f"2 producers read under {tmp_path / 'none'}",
+        "WARNING feedline.producer.serving.worker[",
+        f"--data-root {tmp_path / 'none'} does not exist",
+        "waiting for a trainer at tcp://no-such-host.invalid:5555: the host",
+        "'no-such-host.invalid' is not known here",
+        f"waiting for a trainer at {address}: nobody answers there yet",
+    ):
+        assert part in text
+    assert text.count("does not exist") == 1
+    assert "Traceback" not in text
+
+
 def test_a_machine_that_was_suspended_has_lost_no_producer(images: Path, address: str) -> None:
     with producer(images / "new", "--connect", address), ProducerPool(address) as pool:
         trainer = trainer_of(pool, images / "new")

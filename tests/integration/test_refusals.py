@@ -9,10 +9,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from bare_trainer import BareTrainer
 from children import producers_elsewhere, wait_for_producers
@@ -22,6 +24,7 @@ from feedline import BatchSequence, ImageDataset, ProducerPool
 from feedline.common.sample.ct import CTWindows
 from feedline.errors import ConfigurationError, DatasetError
 from feedline.samplers import BalancedSampler
+from feedline.trainer.pool.interrupts import WATCH
 from feedline.trainer.pool.shared import SHARED
 from feedline.transforms import Letterbox, RandomFlip, RandomHue, YoloAugment
 from feedline.yolo import YoloTargets
@@ -77,12 +80,19 @@ SEQUENCES = [
         {"workers": 1, "transforms": [RandomHue(0.1)], "color_mode": CTWindows([(40, 80), (80, 200)])},
         "are windows of a CT",
     ),
+    ({"workers": 1, "shuffle": "no"}, "shuffle must be True or False, got 'no'"),
+    ({"workers": 1, "drop_remainder": "yes"}, "drop_remainder must be True or False, got 'yes'"),
+    ({"crop_to_aspect_ratio": 1}, "crop_to_aspect_ratio must be True or False, got 1"),
+    ({"workers": 1, "shard_count": 2.0}, "shard_count must be a whole number, got 2.0"),
+    ({"workers": 10_000}, "workers must be at most 4,096, got 10000"),
+    ({"max_queue_size": 10**9}, "max_queue_size must be at most 16,384, got 1000000000"),
     ({"max_queue_size": 2.5}, "max_queue_size must be a whole number, at least 2, got 2.5"),
 ]
 
 POOLS = [
     ({"workers": 0}, "workers must be a whole number, at least 1"),
     ({"memory_budget": 0}, "memory_budget must be"),
+    ({"insecure": "no"}, "insecure must be True or False, got 'no'"),
     ({"endpoint": "tcp://127.0.0.1:*", "workers": 1}, "pass one of them"),
     ({"endpoint": "127.0.0.1:5555"}, "tcp://HOST:PORT or ipc://PATH"),
     ({"endpoint": "tcp://0.0.0.0:*"}, "insecure=True"),
@@ -117,6 +127,58 @@ def test_a_sequence_that_cannot_work_is_refused_and_leaves_nothing_behind(data: 
             BatchSequence(data, **{"image_size": SIZE, **arguments})
         # What it asked for is not in the books either, where it would make the next one's pool larger.
         assert SHARED._requests == {}, arguments
+
+
+def test_numpys_numbers_and_names_serve_as_pythons_do(data: ImageDataset) -> None:
+    """What `rng.integers` and pandas give; other sequences of the process live on such a pool, too."""
+    numpys: dict[str, object] = {
+        "batch_size": np.int64(1),
+        "image_size": (np.int32(24), np.int64(32)),
+        "dtype": np.dtype("uint8"),
+        "shuffle": np.True_,
+        "drop_remainder": np.False_,
+        "seed": np.int64(3),
+        "workers": np.int64(1),
+        "max_queue_size": np.int64(4),
+        "memory_budget": np.int64(1 << 24),
+        "timeout_s": np.float32(60),
+        "shard_index": np.uint8(0),
+        "shard_count": np.int64(1),
+    }
+    with BatchSequence(data, **numpys) as sequence, BatchSequence(data, workers=1, image_size=SIZE) as other:
+        assert (sequence[0] == other[0]).all()
+        sequence.resize(np.int64(1), np.int64(5))  # type: ignore[arg-type]  # a number of NumPy's
+        assert len(sequence[0]) == 1
+
+
+def test_no_budget_is_too_large(data: ImageDataset) -> None:
+    with ProducerPool("tcp://127.0.0.1:*", memory_budget=2**63) as pool:
+        assert pool.producers == []
+    with BatchSequence(data, image_size=SIZE, workers=1, memory_budget=2**70) as sequence:
+        assert len(sequence[0]) == 1
+
+
+def test_a_pool_whose_thread_cannot_start_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            ProducerPool(workers=1)
+
+
+@pytest.mark.parametrize("fails", ["resize", "subscribe"])
+def test_a_pool_that_fails_after_its_start_leaves_nothing_behind(
+    fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError(fails)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((ProducerPool, fails) if fails == "resize" else (WATCH, fails)), fail)
+        with pytest.raises(MemoryError, match=fails):
+            ProducerPool(workers=1)
 
 
 def test_a_sequence_with_a_pool_brings_no_producers_or_budget_of_its_own(data: ImageDataset) -> None:

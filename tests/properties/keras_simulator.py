@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -40,24 +40,28 @@ class Backend(Enum):
 
 
 class Sequence:
-    """The part of `BatchSequence` that matters here: it passes on what it is told."""
+    """The part of `BatchSequence` that matters here: it passes on what it is told, and by which generator."""
 
     def __init__(self, length: int, *, in_plan_order: bool = True) -> None:
         self.length = length
         self.binding = IndexBinding(length, in_plan_order=in_plan_order)
 
-    @property
-    def num_batches(self) -> int:
-        """Keras reads this when an iterator begins, and now and then for nothing."""
-        self.binding.iterator_may_begin()
+    def num_batches(self, *generators: object) -> int:
+        """Keras reads this when it turns to a sequence, and in each of its generators."""
+        self.binding.iterator_may_begin(generators)
         return self.length
 
+    def ask(self, index: int, *generators: object) -> StepKey:
+        """`sequence[index]`."""
+        return self.binding.request(index, generators)
+
     def __getitem__(self, index: int) -> StepKey:
-        return self.binding.request(index)
+        return self.ask(index)
 
     def __iter__(self) -> Iterator[StepKey]:
-        self.binding.iteration_begins()
-        return (self[index] for index in range(self.length))
+        generator = object()
+        for index in range(self.num_batches(generator)):
+            yield self.ask(index, generator)
 
 
 @dataclass(slots=True)
@@ -89,8 +93,9 @@ class Keras:
         validation_steps: int | None = None,
         validation_freq: int = 1,
         stop_after: int | None = None,
+        callback: Callable[[], object] = lambda: None,
     ) -> None:
-        """`model.fit`; after `stop_after` batches a callback sets `stop_training`."""
+        """`model.fit`; `callback` runs after each batch, and training stops after `stop_after`."""
         iterator = EpochIterator(self, sequence, steps_per_epoch, shuffle=shuffle)
         self._build(iterator)
         iterator.reset()
@@ -98,6 +103,7 @@ class Keras:
         for epoch in range(epochs):
             for batches in iterator:
                 next(batches)
+                callback()
                 left = left - 1 if left is not None else None
                 if left == 0:
                     break
@@ -134,6 +140,11 @@ class Keras:
         """`for i in range(len(sequence))` with `sequence[i]`."""
         self.sweeps.append([sequence[index] for index in range(sequence.length)])
 
+    def old_loop(self, sequence: Sequence) -> None:
+        """The same, with `sequence.on_epoch_end()` after it."""
+        self.index_loop(sequence)
+        sequence.binding.epoch_ends()
+
     def _build(self, iterator: EpochIterator) -> None:
         """Begin an epoch to see what a batch looks like, and never go on with it."""
         if self.backend is Backend.MIRRORED or not (self.built or self.backend.is_tensorflow):
@@ -151,13 +162,14 @@ class EpochIterator:
         self._keras, self._sequence, self._steps, self._shuffle = keras, sequence, steps, shuffle
         self._iterator: ReadingAhead | None = None
         self._seen = 0
-        for index in range(min(2, sequence.num_batches)) if keras.backend.is_tensorflow else ():
+        sequence.num_batches()
+        for index in range(min(2, sequence.num_batches())) if keras.backend.is_tensorflow else ():
             sequence[index]
 
     def reset(self) -> None:
         """Before each use; ends an epoch that was never begun."""
         self._iterator, self._seen = None, 0
-        assert self._sequence.num_batches
+        self._sequence.num_batches()
         self._sequence.binding.epoch_ends()
 
     def __iter__(self) -> Iterator[ReadingAhead]:
@@ -180,6 +192,9 @@ class EpochIterator:
         self._iterator.run_on()
 
     def _new_iterator(self) -> None:
+        """Keras asks whether the sequence has an end; TensorFlow, when the first batch is wanted."""
+        if not self._keras.backend.is_tensorflow:
+            self._sequence.num_batches()
         self._iterator, self._seen = ReadingAhead(self._keras, self._sequence, shuffle=self._shuffle), 0
 
 
@@ -208,14 +223,16 @@ class ReadingAhead:
             self._ask(self._keras.rng.randint(0, READ_AHEAD - min(READ_AHEAD, len(self._ready))))
 
     def _order(self) -> Iterator[int]:
-        indices = list(range(self._sequence.num_batches))
+        if self._keras.backend.is_tensorflow:
+            self._sequence.num_batches()
+        indices = list(range(self._sequence.num_batches(self)))
         if self._shuffle:
             self._keras.rng.shuffle(indices)
         return iter(indices)
 
     def _ask(self, num: int) -> None:
         for _, index in zip(range(num), self._indices or (), strict=False):
-            self._ready.append(self._sequence[index])
+            self._ready.append(self._sequence.ask(index, self))
 
 
 def complete_epochs(keras: Keras, length: int) -> list[int]:

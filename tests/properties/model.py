@@ -13,14 +13,18 @@ from enum import Enum
 
 from feedline.common.wire.protocol import Failure, FailureKind
 from feedline.errors import BatchError, ConfigurationError, StarvedError
+from feedline.trainer.dispatch.books import OVERDUE_AFTER_S
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.dispatch.instructions import (
     Deliver,
     Discard,
+    DropSlots,
+    ForgetJob,
     Instruction,
     Keep,
     Note,
     Reject,
+    RestJob,
     SendCancel,
     SendCloseJob,
     SendJob,
@@ -134,7 +138,7 @@ class World:
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = self.ceiling_bytes = budget_bytes
-        self.dispatcher = Dispatcher(budget_bytes, "start one")
+        self.dispatcher = Dispatcher(budget_bytes, "start one", unproven_s=OVERDUE_AFTER_S)
         self.now = 100.0
         self.producers: dict[bytes, Producer] = {}
         self.jobs: dict[int, tuple[int, SlotNeed]] = {}
@@ -154,7 +158,7 @@ class World:
 
     def change_budget(self, budget_bytes: int) -> None:
         """Make it another, but never so small that open jobs have no room."""
-        least = MIN_SLOTS * sum(need.slot_bytes for _, need in self.jobs.values())
+        least = MIN_SLOTS * max((need.slot_bytes for _, need in self.jobs.values()), default=0)
         self.budget_bytes = max(budget_bytes, least)
         self.ceiling_bytes = max(self.ceiling_bytes, self.budget_bytes)
         self.obey(self.dispatcher.budget_changed(budget_bytes, self.now))
@@ -162,10 +166,10 @@ class World:
     # --- jobs and consumers ---------------------------------------------------------------------
 
     def open_job(self, num_steps: int, slot_bytes: int, max_slots: int = 10) -> int | None:
-        """Open a job; None when the budget has no room for it, which must be said at once."""
+        """Open a job; None when the budget has no room for it alone, which must be said at once."""
         self._num_ids += 1
         job_id, need = self._num_ids, SlotNeed(slot_bytes, max_slots)
-        least = MIN_SLOTS * (slot_bytes + sum(other.slot_bytes for _, other in self.jobs.values()))
+        least = MIN_SLOTS * slot_bytes
         self.slot_bytes[job_id] = slot_bytes
         try:
             instructions = self.dispatcher.job_opened(
@@ -197,6 +201,13 @@ class World:
             return
         self.demands.add((job_id, key))
         self.obey(self.dispatcher.demanded(job_id, key, timeout_s, self.now))
+
+    def turn(self, job_id: int, epoch: int) -> None:
+        """Say that another epoch than the next comes next; the pool gives up what it laid down."""
+        for slot, (job, key) in list(self.held.items()):
+            if job == job_id and (job, key) in self.shelf:
+                self.release(slot)
+        self.obey(self.dispatcher.turned(job_id, epoch, self.now))
 
     def offer(self, job_id: int, keys: Sequence[StepKey]) -> None:
         """The pool lays down what will be asked for next."""
@@ -306,27 +317,54 @@ class World:
     def obey(self, instructions: list[Instruction]) -> None:
         """Do what the dispatcher says, as the pool does; nothing of it may be wrong."""
         for instruction in instructions:
-            match instruction:
-                case SendTicket():
-                    self._send_ticket(instruction)
-                case SendJob(producer_id) | SendCloseJob(producer_id) | SendCancel(producer_id):
-                    self.producers[producer_id].inbox.append(instruction)
-                case Keep(slot):
-                    assert self._arrived is not None, "nothing came that could be kept"
-                    assert slot == self._arrived.slot, "a batch is kept under another slot than its own"
-                    assert slot not in self.kept, "two batches under one slot"
-                    self.kept[slot] = slot.job_id, self._arrived.key
-                case Discard(slot):
-                    del self.kept[slot]
-                case Deliver():
-                    self._deliver(instruction)
-                case Reject(job_id, key, error):
-                    self.demands.remove((job_id, key))
-                    assert isinstance(error, BatchError | StarvedError)
-                    self.rejected.append(((job_id, key), error))
-                case Note(_, text):
-                    self.notes.append(text)
+            self._do(instruction)
         self.check()
+
+    def _do(self, instruction: Instruction) -> None:  # noqa: C901 - one case for each kind
+        match instruction:
+            case SendTicket():
+                self._send_ticket(instruction)
+            case DropSlots(producer_id, job_id, indices):
+                self._drop(producer_id, job_id, indices)
+            case RestJob(job_id):
+                self._rest(job_id)
+            case ForgetJob(job_id):
+                used = {*self.kept, *self.held, *self._in_work}
+                assert job_id not in {slot.job_id for slot in used}, "memory in use is forgotten"
+            case SendJob(producer_id) | SendCloseJob(producer_id) | SendCancel(producer_id):
+                self.producers[producer_id].inbox.append(instruction)
+            case Keep(slot):
+                assert self._arrived is not None, "nothing came that could be kept"
+                assert slot == self._arrived.slot, "a batch is kept under another slot than its own"
+                assert slot not in self.kept, "two batches under one slot"
+                self.kept[slot] = slot.job_id, self._arrived.key
+            case Discard(slot):
+                del self.kept[slot]
+            case Deliver():
+                self._deliver(instruction)
+            case Reject(job_id, key, error):
+                self.demands.remove((job_id, key))
+                assert isinstance(error, BatchError | StarvedError)
+                self.rejected.append(((job_id, key), error))
+            case Note(_, text):
+                self.notes.append(text)
+
+    @property
+    def _in_work(self) -> set[SlotId]:
+        """Slots that producers may be writing to."""
+        return {ticket.slot for producer in self.producers.values() for ticket in producer.open.values()}
+
+    def _drop(self, producer_id: bytes, job_id: int, indices: Sequence[int]) -> None:
+        for slot in (SlotId(producer_id, job_id, index) for index in indices):
+            assert slot not in self._in_work, "its producer may be writing"
+            assert slot not in self.held, "a consumer reads the slot"
+
+    def _rest(self, job_id: int) -> None:
+        """What nobody has taken from the shelf is given up, a moment later."""
+        for slot, (job, key) in self.held.items():
+            if job == job_id and (job, key) in self.shelf:
+                self.shelf.remove((job, key))
+                self.copied.append(slot)
 
     def _send_ticket(self, ticket: SendTicket) -> None:
         slot, producer = ticket.slot, self.producers[ticket.slot.producer_id]
@@ -358,6 +396,5 @@ class World:
         used_bytes = self.dispatcher._books.slots.used_bytes
         assert used_bytes <= self.ceiling_bytes
         self.ceiling_bytes = max(self.budget_bytes, used_bytes)
-        busy = {ticket.slot for producer in self.producers.values() for ticket in producer.open.values()}
-        busy |= self.kept.keys() | self.held.keys()
+        busy = self._in_work | self.kept.keys() | self.held.keys()
         assert sum(self.slot_bytes[slot.job_id] for slot in busy) <= used_bytes

@@ -70,6 +70,13 @@ class AnyCourse(RuleBasedStateMachine):
             self.world.demand(job_id, StepKey(self.epochs[job_id], step))
 
     @precondition(lambda self: self.world.jobs)
+    @rule(nth=nth, epoch=st.integers(0, 4))
+    def turn(self, nth: int, epoch: int) -> None:
+        job_id = self._job(nth)
+        self.epochs[job_id] = epoch
+        self.world.turn(job_id, epoch)
+
+    @precondition(lambda self: self.world.jobs)
     @rule(nth=nth, first=nth, num=st.integers(1, 4), ahead=st.sampled_from([0, 0, 0, 1]))
     def offer(self, nth: int, first: int, num: int, ahead: int) -> None:
         job_id = self._job(nth)
@@ -194,8 +201,10 @@ def check_books(world: World) -> None:
     """The dispatcher's tables say the same thing of every step, lease and slot."""
     books = world.dispatcher._books
     states = dict(books.slots)
-    assert {work.job_id for work in books.works.values()} == world.jobs.keys()
-    assert {(j, key) for j, work in books.works.items() for key in work.demands} == world.demands
+    assert {work.job_id for work in books.all_works} == world.jobs.keys()
+    assert {(work.job_id, key) for work in books.all_works for key in work.demands} == world.demands
+    assert {job_id for job_id, work in books.resting.items() if work.demands} <= books.waiting.keys()
+    assert not any(work.leased or work.ready for work in books.resting.values())
     assert {(j, key): slot for j, work in books.works.items() for key, slot in work.ready.items()} == {
         step: slot for slot, step in world.kept.items()
     }
@@ -227,7 +236,7 @@ def bring_to_an_end(world: World, epochs: dict[int, int]) -> None:
         # It shrank: what consumers hold was within half of it before, see `SlotTable.must_copy`.
         for slot in list(world.held):
             world.release(slot)
-    least = sum(need.slot_bytes for _, need in world.jobs.values())
+    least = sum(world.slot_bytes[job_id] for job_id in world.dispatcher.awake)
     room = world.budget_bytes // 2 - least
     for number, producer in enumerate(list(world.producers.values())):
         producer.hung = producer.silent = False

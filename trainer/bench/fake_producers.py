@@ -117,7 +117,7 @@ class FakeProducer:
                 self.ids = ids
             case OpenJob(wire, num_slots):
                 self._offer(FakeJob(job_from_wire(wire), num_slots))
-            case ArenaAnswer(job_id, attached):
+            case ArenaAnswer(job_id, _, attached):
                 self._settle(self._jobs[job_id], attached=attached)
             case Goodbye():
                 self.ended = True

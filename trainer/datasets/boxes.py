@@ -12,6 +12,15 @@ from feedline.common.errors import DatasetError
 
 Array = npt.NDArray[Any]
 
+ROUNDING = 0.01
+"""Exporters round: fractions of an image may be so much below 0, or above 1."""
+
+FRACTIONS_REMEDY = (
+    "boxes are in pixels, and all of these lie between 0 and 1, as if they were fractions of the image:"
+    " multiply x by its width and y by its height"
+)
+"""What to say of boxes that `are_fractions`."""
+
 
 def checked_boxes(
     boxes: Sequence[Any], num_samples: int, class_names: Sequence[str] | None
@@ -42,6 +51,21 @@ def checked_boxes(
     arrays = tuple(_rows(sample, given) for sample, given in enumerate(boxes))
     _check(arrays, class_names)
     return arrays
+
+
+def are_fractions(coordinates: Array) -> bool:
+    """Whether the coordinates of all boxes of a dataset, of any shape, seem to be fractions of an image.
+
+    A box of one whole pixel in the corner does not.
+    """
+    in_range = (coordinates >= -ROUNDING) & (coordinates <= 1 + ROUNDING)
+    return bool(in_range.all() and ((coordinates > 0) & (coordinates < 1)).any())
+
+
+def refuse_fractions(boxes: Sequence[Array] | None) -> None:
+    """Raise a DatasetError if boxes that were checked `are_fractions`."""
+    if boxes is not None and are_fractions(np.concatenate(boxes)[:, :4]):
+        raise DatasetError(FRACTIONS_REMEDY)
 
 
 def _rows(sample: int, given: Any) -> Array:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from feedline.common.batch.layout import DTYPES
 from feedline.common.errors import DatasetError
-from feedline.trainer.datasets.further import FurtherImages
+from feedline.trainer.datasets.further import AnyFurther
 
 Array = npt.NDArray[Any]
 
@@ -68,9 +68,11 @@ class Parts:
     class_names: list[str] | None = None
     weights: npt.NDArray[np.float32] | None = None
     columns: dict[Any, Array] = field(default_factory=dict)
-    further: tuple[FurtherImages, ...] = ()
+    further: tuple[AnyFurther, ...] = ()
     boxes: Sequence[Any] | None = None
     directory: str | None = None
+    input_columns: tuple[Any, ...] = ()
+    output_columns: tuple[Any, ...] = ()
 
 
 def column_named(name: Any, columns: Mapping[Any, Array]) -> Column:

@@ -13,7 +13,9 @@ from feedline.common.sample.dicom import Repair
 from feedline.common.signatures import suggests
 from feedline.trainer.datasets import folders, frames, rsna_csv, splits
 from feedline.trainer.datasets.annotations import coco, voc, yolo3, yolo_txt
+from feedline.trainer.datasets.annotations.gathering import Wanted
 from feedline.trainer.datasets.annotations.voc import VOC_CLASSES
+from feedline.trainer.datasets.boxes import refuse_fractions
 from feedline.trainer.datasets.dicom import neighbours, reading
 from feedline.trainer.datasets.further import with_mask_values
 from feedline.trainer.datasets.keras_split import KerasSplit
@@ -63,7 +65,7 @@ class ImageDataset(SampleTable):
         *,
         class_mode: str | None = "categorical",
         weight_col: Any = None,
-        classes: Sequence[Any] | None = None,
+        classes: Sequence[Any] | Mapping[Any, int] | None = None,
         validate_filenames: bool = True,
         mask_values: Mapping[Any, int] | None = None,
     ) -> Self:
@@ -86,8 +88,9 @@ class ImageDataset(SampleTable):
             table in `feedline.trainer.datasets.labels`.
         weight_col : str or int, optional
             Column of sample weights, 0 or more.
-        classes : sequence of str, int or bool, optional
-            Classes in the order of their indices; rows of others are left out. Default: those found, sorted.
+        classes : sequence of str, int or bool, or mapping of them to int, optional
+            Classes in the order of their indices, or the index of each, 0 and so on; rows of others are left
+            out. Default: those found, sorted.
         validate_filenames : bool
             Leave out rows without a file, with one warning. False: only producers see the images.
         mask_values : dict, optional
@@ -167,7 +170,9 @@ class ImageDataset(SampleTable):
         given = [*((Role.INPUT, names) for names in inputs), (Role.TARGET, target_images), (Role.MASK, masks)]
         table = read_lists(paths, labels, weights, given, directory, class_names)
         further = with_mask_values(table.further, mask_values)
-        return cls.of_parts(replace(table, boxes=boxes, further=further))
+        data = cls.of_parts(replace(table, boxes=boxes, further=further))
+        refuse_fractions(data.boxes)
+        return data
 
     @classmethod
     @suggests(**_OF_SEQUENCES_ALONE)
@@ -235,7 +240,11 @@ class ImageDataset(SampleTable):
         path: Path,
         directory: Path | None = None,
         *,
+        boxes: bool | str = True,
+        masks: bool = False,
         crowds: bool = False,
+        ignore_keypoints: bool = False,
+        validate_filenames: bool = True,
     ) -> Self:
         """Make a dataset of COCO's object detection annotations.
 
@@ -245,8 +254,18 @@ class ImageDataset(SampleTable):
             Such as ``instances_train2017.json``. Images come in its order, also those without annotations.
         directory : path, optional
             What the images' file names are relative to.
+        boxes : bool or "segmentation"
+            Deliver boxes: ``bbox``, or where there is none, or with "segmentation", that around
+            the ``segmentation``.
+        masks : bool
+            Deliver a mask of each image, drawn by its producer: 0 where there is no object, class number
+            plus 1 inside of one; of objects that overlap, that which comes last.
         crowds : bool
-            Take boxes around crowds (``iscrowd``), too.
+            Take crowds (``iscrowd``), too.
+        ignore_keypoints : bool
+            Take annotations with keypoints, and leave those out. Otherwise they are an error.
+        validate_filenames : bool
+            Leave out images without a file, with one warning. False: only producers see the images.
 
         Returns
         -------
@@ -258,7 +277,8 @@ class ImageDataset(SampleTable):
         DatasetError
             If something cannot be used; names the file and the id of the annotation.
         """
-        return cls.of_parts(coco.read_coco(path, directory, crowds=crowds))
+        request = coco.CocoRequest(boxes, masks, crowds, ignore_keypoints)
+        return cls.of_parts(coco.read_coco(path, directory, request, validate_filenames=validate_filenames))
 
     @classmethod
     @suggests()
@@ -269,6 +289,7 @@ class ImageDataset(SampleTable):
         *,
         class_names: Sequence[str] = VOC_CLASSES,
         difficult: bool = False,
+        validate_filenames: bool = True,
     ) -> Self:
         """Make a dataset of annotations in Pascal VOC's form.
 
@@ -281,14 +302,24 @@ class ImageDataset(SampleTable):
         class_names : sequence of str
             In the order of their indices.
         difficult : bool
-            Take objects that are marked as difficult, too.
+            Take objects that are marked as difficult (``1`` or ``true``), too.
+        validate_filenames : bool
+            Leave out images without a file, with one warning. False: only producers see the images.
 
         Raises
         ------
         DatasetError
             If a file cannot be used; names it and the line.
         """
-        return cls.of_parts(voc.read_voc(directory, image_set, class_names=class_names, difficult=difficult))
+        return cls.of_parts(
+            voc.read_voc(
+                directory,
+                image_set,
+                class_names=class_names,
+                difficult=difficult,
+                validate_filenames=validate_filenames,
+            )
+        )
 
     @classmethod
     @suggests()
@@ -298,6 +329,7 @@ class ImageDataset(SampleTable):
         directory: Path | None = None,
         *,
         class_names: Sequence[str] | None = None,
+        validate_filenames: bool = True,
     ) -> Self:
         """Make a dataset of an annotation file of the Keras YOLOv3 (qqwweee/keras-yolo3).
 
@@ -310,13 +342,17 @@ class ImageDataset(SampleTable):
             What the images' paths are relative to; by default the current directory.
         class_names : sequence of str, optional
             In the order of their indices.
+        validate_filenames : bool
+            Leave out images without a file, with one warning. False: only producers see the images.
 
         Raises
         ------
         DatasetError
             If a line cannot be used; names the file and the line.
         """
-        return cls.of_parts(yolo3.read_yolo3(path, directory, class_names=class_names))
+        return cls.of_parts(
+            yolo3.read_yolo3(path, directory, class_names=class_names, validate_filenames=validate_filenames)
+        )
 
     @classmethod
     @suggests()
@@ -326,8 +362,10 @@ class ImageDataset(SampleTable):
         labels: Path | None = None,
         *,
         class_names: Sequence[str] | None = None,
+        boxes: bool = True,
+        masks: bool = False,
     ) -> Self:
-        """Make a dataset of images and text files with a line ``class x y width height`` for each box.
+        """Make a dataset of images and text files with a line for each object.
 
         Parameters
         ----------
@@ -338,13 +376,21 @@ class ImageDataset(SampleTable):
             replaced by ``labels``. An image without a file has no boxes.
         class_names : sequence of str, optional
             In the order of their indices.
+        boxes : bool
+            Deliver boxes: those of lines ``class x y width height``, and around those of lines ``class x1
+            y1 x2 y2 x3 y3 ...``.
+        masks : bool
+            Deliver a mask of each image, drawn by its producer: 0 where there is no object, class number
+            plus 1 inside of one; of objects that overlap, that which comes last.
 
         Raises
         ------
         DatasetError
             If something cannot be used; names the file and the line.
         """
-        return cls.of_parts(yolo_txt.read_yolo_txt(images, labels, class_names=class_names))
+        return cls.of_parts(
+            yolo_txt.read_yolo_txt(images, labels, class_names=class_names, wanted=Wanted(boxes, masks))
+        )
 
     @classmethod
     @suggests()

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from feedline.common.errors import ConfigurationError, DatasetError
 from feedline.common.lookalikes import alike, differences
 from feedline.common.notices import warn
+from feedline.trainer.datasets.classes import ordered
 from feedline.trainer.datasets.columns import Array, Parts
 from feedline.trainer.datasets.files import entries
 from feedline.trainer.datasets.labels import class_targets
@@ -66,6 +67,8 @@ class FolderRequest:
                 f"class_names={self.class_names!r} needs labels, got labels={self.labels!r} and "
                 f"label_mode={self.label_mode!r}"
             )
+        if self.class_names is not None:
+            object.__setattr__(self, "class_names", ordered("class_names", self.class_names))
 
     @property
     def is_labelled(self) -> bool:
@@ -75,7 +78,7 @@ class FolderRequest:
 
 def read_folder(request: FolderRequest) -> Parts:
     """Find the images of a folder and, unless there are none, their labels."""
-    _check_directory(request.directory)
+    check_directory(request.directory)
     names = _class_folders(request) if request.is_labelled else [""]
     walk = Walk(request.directory, request.follow_links)
     by_class = [walk.images_under(name) for name in names]
@@ -115,7 +118,8 @@ def _targets(codes: npt.NDArray[np.intp], label_mode: str | None, names: list[st
     return (target[:, np.newaxis] if label_mode == "binary" else target,)
 
 
-def _check_directory(directory: str) -> None:
+def check_directory(directory: str) -> None:
+    """Raise a DatasetError unless it is a folder."""
     if not Path(directory).is_dir():
         what = "is not a directory" if Path(directory).exists() else "does not exist"
         raise DatasetError(f"directory {directory!r} {what} (looked from {str(Path.cwd())!r})")

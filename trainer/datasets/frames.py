@@ -6,18 +6,17 @@ pandas is never imported here: whoever hands a frame over has imported it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from feedline.common.errors import ConfigurationError, DatasetError
-from feedline.common.notices import warn
 from feedline.common.sample.companions import Role
 from feedline.trainer.datasets import files
+from feedline.trainer.datasets.classes import ordered, ordered_classes
 from feedline.trainer.datasets.columns import (
     Array,
     Column,
@@ -36,7 +35,7 @@ from feedline.trainer.datasets.labels import (
     Targets,
     targets_from_columns,
 )
-from feedline.trainer.datasets.missing import hint_for_missing
+from feedline.trainer.datasets.missing import present
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,8 +57,8 @@ class FrameRequest:
         Columns of file names, labels and weights; one, or several, of each of the first two.
     class_mode : str or None
         One of `labels.CLASS_MODES`.
-    classes : sequence of str or None
-        Classes to keep, in the order of their indices.
+    classes : list of str or None
+        Classes to keep, in the order of their indices; given as that, or as the index of each.
     """
 
     directory: str | None
@@ -67,7 +66,7 @@ class FrameRequest:
     y_col: Names
     weight_col: Any
     class_mode: str | None
-    classes: Sequence[str] | None
+    classes: Any
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, and arguments that do not go together."""
@@ -75,6 +74,9 @@ class FrameRequest:
             raise ConfigurationError(f"class_mode must be one of {CLASS_MODES}, got {self.class_mode!r}")
         if not _listed(self.x_col) or self.x_col in ("", None):
             raise ConfigurationError(f"x_col must be the name of a column, or several, got {self.x_col!r}")
+        for argument in ("x_col", "y_col"):
+            if _is_list(getattr(self, argument)):
+                object.__setattr__(self, argument, ordered(argument, getattr(self, argument)))
         self._check_label_columns()
         self._check_classes()
 
@@ -98,9 +100,10 @@ class FrameRequest:
             raise ConfigurationError(
                 f"classes has no meaning with class_mode={self.class_mode!r}: leave it out"
             )
-        is_list = _is_list(self.classes) and len(self.classes)
-        if not is_list or not all(isinstance(name, str | int | np.integer) for name in self.classes):
+        names = ordered_classes("classes", self.classes) if _is_list(self.classes) else []
+        if not names or not all(isinstance(name, str | int | np.integer) for name in names):
             raise ConfigurationError(f"classes must be a list of class names, got {self.classes!r}")
+        object.__setattr__(self, "classes", names)
 
     @property
     def label_columns(self) -> list[str]:
@@ -108,6 +111,11 @@ class FrameRequest:
         if self.class_mode in UNLABELLED_MODES:
             return []
         return _listed(self.y_col)
+
+    @property
+    def output_columns(self) -> list[Any]:
+        """Columns of which each becomes an array of its own to predict."""
+        return self.label_columns if self.class_mode in ("multi_output", *FILE_MODES) else []
 
     @property
     def further(self) -> list[tuple[Role, str]]:
@@ -136,7 +144,7 @@ def read_frame(frame: pd.DataFrame, request: FrameRequest, *, validate_filenames
     names = {column: file_names(Column.of(column, frame[column].tolist())) for column in request.file_columns}
     found = np.ones(len(frame), np.bool_)
     for column, paths in names.items() if validate_filenames else ():
-        found &= _present(column, paths, request.directory)
+        found &= present(paths, request.directory, f"column {column!r}")
     rows = np.flatnonzero(found)
     targets = _targets(frame, request, rows)
     rows = rows[targets.keep]
@@ -152,6 +160,8 @@ def read_frame(frame: pd.DataFrame, request: FrameRequest, *, validate_filenames
         _all_columns(frame, rows),
         tuple(FurtherImages(role, paths_in(column)) for role, column in request.further),
         directory=request.directory,
+        input_columns=tuple(_listed(request.x_col)),
+        output_columns=tuple(request.output_columns),
     )
 
 
@@ -197,27 +207,6 @@ def _without_na(series: pd.Series[Any]) -> Array:
         values = values.copy()
         values[series.isna().to_numpy()] = None
     return values
-
-
-def _present(column: Any, names: list[str], directory: str | None) -> npt.NDArray[np.bool_]:
-    """Mark files that exist; warn of a few that do not, refuse if none does."""
-    found = files.existing(names, directory)
-    if found.all():
-        return found
-    hint = hint_for_missing(names[int(np.argmin(found))], directory)
-    where = f"column {column!r} exists under directory={directory!r}"
-    if not found.any():
-        tried = str(Path(directory or "", names[0]))
-        raise DatasetError(
-            f"none of the {len(names):,} files in {where}; the first one tried was {tried!r}{hint}. "
-            "If only producers can see the images, pass validate_filenames=False"
-        )
-    missing = [names[place] for place in np.flatnonzero(~found)]
-    warn(
-        f"left out {len(missing):,} of {len(names):,} rows because no file of that name in {where}; "
-        f"the first are {missing[:3]}{hint}"
-    )
-    return found
 
 
 def _check_frame(frame: Any) -> None:

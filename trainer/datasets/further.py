@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from feedline.common.errors import ConfigurationError
-from feedline.common.sample.companions import AS_X, ROLES, Companion, ImageOptions, Role
+from feedline.common.sample.companions import AS_X, ROLES, Companion, ImageOptions, Origin, Role
 from feedline.common.sample.mask_values import MaskValues
+from feedline.common.sample.regions import Regions
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +31,76 @@ class FurtherImages:
     paths: Sequence[str]
     values: MaskValues | None = None
 
+    def __len__(self) -> int:
+        """Count the samples."""
+        return len(self.paths)
+
+    @property
+    def origin(self) -> Origin:
+        """Where the pixels come from."""
+        return Origin.FILES
+
     def subset(self, rows: Any) -> Self:
         """Those of some samples."""
         return replace(self, paths=[self.paths[row] for row in rows.tolist()])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnMasks:
+    """One mask for each sample, which its producer draws.
+
+    Attributes
+    ----------
+    regions : sequence of ndarray of int32
+        One for each sample: see `feedline.common.sample.regions`.
+    highest : int
+        The highest value in any of them.
+    """
+
+    regions: Sequence[Regions]
+    highest: int
+
+    def __len__(self) -> int:
+        """Count the samples."""
+        return len(self.regions)
+
+    @property
+    def role(self) -> Role:
+        """What they are for."""
+        return Role.MASK
+
+    @property
+    def origin(self) -> Origin:
+        """Where the pixels come from."""
+        return Origin.REGIONS
+
+    @property
+    def values(self) -> MaskValues | None:
+        """They are drawn as they are meant."""
+        return None
+
+    def subset(self, rows: Any) -> Self:
+        """Those of some samples."""
+        return replace(self, regions=[self.regions[row] for row in rows.tolist()])
+
+
+AnyFurther: TypeAlias = FurtherImages | DrawnMasks
+"""What a sample may have beside its image."""
+
+
 def with_mask_values(
-    further: Sequence[FurtherImages], mask_values: Mapping[Any, int] | None
-) -> tuple[FurtherImages, ...]:
+    further: Sequence[AnyFurther], mask_values: Mapping[Any, int] | None
+) -> tuple[AnyFurther, ...]:
     """The same images, of whose masks it is said what they hold; ConfigurationError if there are none."""
     if mask_values is None:
         return tuple(further)
     if not any(images.role is Role.MASK for images in further):
         raise ConfigurationError("mask_values says what masks hold, and there are no masks: leave it out")
     values = MaskValues.of(mask_values)
-    return tuple(replace(one, values=values) if one.role is Role.MASK else one for one in further)
+    return tuple(
+        replace(one, values=values) if isinstance(one, FurtherImages) and one.role is Role.MASK else one
+        for one in further
+    )
 
 
 OwnOptions = Mapping[Role, ImageOptions | Sequence[ImageOptions] | None]
@@ -52,7 +108,7 @@ OwnOptions = Mapping[Role, ImageOptions | Sequence[ImageOptions] | None]
 
 
 def companions_of(
-    further: Sequence[FurtherImages], own: OwnOptions, mask_fill: int = 0
+    further: Sequence[AnyFurther], own: OwnOptions, mask_fill: int = 0
 ) -> tuple[Companion, ...]:
     """What producers are told of them: ``x1`` and so on, ``target0``, ``mask0``.
 
@@ -71,7 +127,8 @@ def companions_of(
         number = seen[images.role]
         array = f"{name}{first[images.role] + number}"
         fill = mask_fill if images.role is Role.MASK else 0
-        companions.append(Companion(array, images.role, options[images.role][number], images.values, fill))
+        own_options = options[images.role][number]
+        companions.append(Companion(array, images.role, own_options, images.values, fill, images.origin))
         seen[images.role] += 1
     return tuple(companions)
 

@@ -130,7 +130,7 @@ def are_names(column: Column) -> bool:
 def _named_targets(column: Column, class_mode: str, classes: Sequence[Any] | None) -> Targets:
     """Targets of class names; rows of classes that were not chosen are left out, as Keras does."""
     owners, labels = _flat_labels(column, class_mode)
-    found = _classes_in(column, labels) if classes is None else list(dict.fromkeys(classes))
+    found = _classes_in(column, labels) if classes is None else list(classes)
     places = {name: place for place, name in enumerate(found)}
     codes = np.fromiter((places.get(label, -1) for label in labels), np.intp, len(labels))
     keep = _kept(owners, codes, len(column.cells), classes)

@@ -1,11 +1,57 @@
-"""Why a file is missing: a guess for an error, from what there is instead."""
+"""Files that are missing: which, and why; a guess, from what there is instead."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
+from feedline.common.errors import DatasetError
 from feedline.common.lookalikes import differences, file_like
-from feedline.trainer.datasets.files import entries
+from feedline.common.notices import warn
+from feedline.trainer.datasets.files import entries, existing
+
+
+def present(
+    names: Sequence[str], directory: str | None, holder: str, unit: str = "rows"
+) -> npt.NDArray[np.bool_]:
+    """Mark files that exist, shape (num_names,); warn of a few that do not.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Relative to `directory`, or to the current one.
+    directory : str or None
+        Of the dataset.
+    holder : str
+        What names them, such as ``"column 'mask'"``.
+    unit : str
+        What is left out with each of them.
+
+    Raises
+    ------
+    DatasetError
+        If none exists.
+    """
+    found = existing(names, directory)
+    if found.all():
+        return found
+    hint = hint_for_missing(names[int(np.argmin(found))], directory)
+    where = f"{holder} exists under directory={directory!r}"
+    if not found.any():
+        tried = str(Path(directory or "", names[0]))
+        raise DatasetError(
+            f"none of the {len(names):,} files in {where}; the first one tried was {tried!r}{hint}. "
+            "If only producers can see the images, pass validate_filenames=False"
+        )
+    missing = [names[place] for place in np.flatnonzero(~found).tolist()]
+    warn(
+        f"left out {len(missing):,} of {len(names):,} {unit} because no file of that name in {where}; "
+        f"the first are {missing[:3]}{hint}"
+    )
+    return found
 
 
 def hint_for_missing(path: str, directory: str | None) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feedline.common.arguments import yes_or_no
 from feedline.common.draws import Purpose, raw
 from feedline.common.errors import ConfigurationError, DatasetError
 from feedline.common.signatures import suggests
@@ -61,7 +62,7 @@ def split(
     >>> [len(side) for side in data.split(0.2, seed=7)]
     [8, 2]
     """
-    if group_col is not None and stratify:
+    if yes_or_no("stratify", stratify) and group_col is not None:
         raise ConfigurationError("group_col and stratify=True cannot be combined: choose one")
     request = SplitRequest(validation_split, seed, len(dataset))
     if group_col is not None:

@@ -15,7 +15,7 @@ from feedline.common.sample.dicom import AS_STORED, DicomReading
 from feedline.trainer.datasets.boxes import checked_boxes
 from feedline.trainer.datasets.columns import Array, Parts, check_lengths, check_targets, row_numbers
 from feedline.trainer.datasets.files import absolute
-from feedline.trainer.datasets.further import FurtherImages
+from feedline.trainer.datasets.further import AnyFurther
 from feedline.trainer.datasets.stacks import Stacks
 
 
@@ -42,7 +42,7 @@ class SampleTable:
         The frame's columns by their names, each of shape (num_samples,), to split by.
     target_is_input : bool
         The target is the image itself, as for an autoencoder.
-    further : tuple of FurtherImages
+    further : tuple of FurtherImages and DrawnMasks
         Images of each sample beside that in `paths`: inputs, images to predict, masks.
     boxes : sequence of ndarray or None
         One for each sample, float32 of shape (num_boxes, 5): x1, y1, x2, y2 in pixels of the file's image,
@@ -51,6 +51,9 @@ class SampleTable:
         The files of each sample where it has several: see `with_dicom_index`.
     dicom : DicomReading
         What is known of DICOM files beside their headers: see `with_dicom_reading`.
+    input_columns, output_columns : tuple
+        The frame's columns that each input, and each of several outputs, was made of, in their order; empty
+        where there was no frame.
     """
 
     paths: Sequence[str]
@@ -60,11 +63,13 @@ class SampleTable:
     class_names: list[str] | None = None
     columns: dict[Any, Array] = field(default_factory=dict)
     target_is_input: bool = False
-    further: tuple[FurtherImages, ...] = ()
+    further: tuple[AnyFurther, ...] = ()
     boxes: Sequence[Array] | None = None
     stacks: Stacks | None = None
     dicom: DicomReading = AS_STORED
     root: str = ""
+    input_columns: tuple[Any, ...] = ()
+    output_columns: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that there is one of everything per sample."""
@@ -74,7 +79,7 @@ class SampleTable:
             raise DatasetError("a dataset needs at least one sample, got none")
         check_targets(self.targets, len(self))
         weights = {} if self.weights is None else {"weights": self.weights}
-        further = {f"the {images.role} files": images.paths for images in self.further}
+        further = {f"the {images.role} images": images for images in self.further}
         stacks = {} if self.stacks is None else {"stacks": self.stacks.numbers}
         check_lengths(len(self), {**weights, **stacks, **self.columns, **further})
         if self.boxes is not None:

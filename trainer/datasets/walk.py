@@ -73,12 +73,15 @@ class Walk:
         Names are relative to it.
     follow_links : bool
         Whether links to folders are followed.
+    suffixes : tuple of str
+        File names that count as images, in upper or lower case.
     left_out : LeftOut
         Filled as folders are visited.
     """
 
     directory: str
     follow_links: bool
+    suffixes: tuple[str, ...] = IMAGE_SUFFIXES
     left_out: LeftOut = field(default_factory=LeftOut)
 
     def images_under(self, folder: str) -> list[str]:
@@ -126,12 +129,12 @@ class Walk:
 
     def _is_image(self, entry: os.DirEntry[str], name: str) -> bool:
         suffix = entry.name.lower()
-        if not suffix.endswith(IMAGE_SUFFIXES + OTHER_SUFFIXES):
+        if not suffix.endswith(self.suffixes + OTHER_SUFFIXES):
             return False
         why = None
         if is_hidden(entry.name):
             why = Why.HIDDEN
-        elif not suffix.endswith(IMAGE_SUFFIXES):
+        elif not suffix.endswith(self.suffixes):
             why = Why.FORMAT
         elif not entry.is_file():
             why = Why.NO_FILE

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from feedline.common.errors import BatchError, StarvedError
 from feedline.common.wire.protocol import Failure, FailureKind
-from feedline.trainer.dispatch.books import Books, Demand, Peer, Work
+from feedline.trainer.dispatch.books import Books, Demand, Peer, Work, listed
 from feedline.trainer.dispatch.instructions import Deliver, Reject
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.slots import SlotEvent
@@ -17,8 +17,24 @@ NEXT_NOTE_S = 30.0
 """Seconds between two log lines about the same wait, after the first."""
 
 
-NUM_SHOWN = 8
-"""Samples of a step that a text names."""
+@dataclass(frozen=True, slots=True)
+class Grace:
+    """How long somebody who waits for files that no producer has waits for another producer to come.
+
+    Attributes
+    ----------
+    one_file_s : float
+        When the producers that are there have read others: seconds.
+    everything_s : float
+        When none of them has read anything yet, as with a wrong folder. `timeout_s` bounds it.
+    """
+
+    one_file_s: float = 0.0
+    everything_s: float = 0.0
+
+
+NO_GRACE = Grace()
+"""Where no other producer will come."""
 
 
 class Answers:
@@ -30,14 +46,14 @@ class Answers:
         Shared with the dispatcher's other parts.
     advice : str
         How to start a producer, for whoever reads that one is missing.
-    read_grace_s : float
+    grace : Grace
         How long a demanded step that no producer can read waits for another producer to come.
     """
 
-    def __init__(self, books: Books, advice: str, read_grace_s: float) -> None:
+    def __init__(self, books: Books, advice: str, grace: Grace) -> None:
         self._books = books
         self._advice = advice
-        self._read_grace_s = read_grace_s
+        self._grace = grace
 
     def deliver(self, work: Work, key: StepKey) -> None:
         """Hand a ready batch to whoever waits for it, or soon will."""
@@ -75,22 +91,27 @@ class Answers:
         record.error = ""
 
     def fail_if_unreadable(self, work: Work, key: StepKey, now: float) -> None:
-        """Give up a demanded step when every producer there is has failed to read it."""
+        """Give up a demanded step when every producer there is has failed to read it, and no other came."""
+        if self._is_unreadable(work, key) and now - work.demands[key].since >= self._grace_s:
+            self.fail(work, key, self._why_unreadable(work, key))
+
+    def _is_unreadable(self, work: Work, key: StepKey) -> bool:
         if work.ledger.state(key) is not StepState.PLANNED or not self._books.peers:
-            return
-        if any(
-            not peer.barred and self._books.may_read(peer, work, key) for peer in self._books.peers.values()
-        ):
-            return
-        if now - work.demands[key].since < self._read_grace_s:
-            return
+            return False
+        peers = self._books.peers.values()
+        return not any(not peer.barred and self._books.may_read(peer, work, key) for peer in peers)
+
+    def _why_unreadable(self, work: Work, key: StepKey) -> str:
         last = work.ledger.record(key).error or "none gets tickets any more, see the log"
-        self.fail(
-            work,
-            key,
-            f"no producer can read {key}"
-            f" (tried: {', '.join(self._books.producer_names)}). Last failure: {last}",
+        return (
+            f"no producer can read {key} (tried: {listed(self._books.producer_names)}). Last failure: {last}"
         )
+
+    @property
+    def _grace_s(self) -> float:
+        """A file is missing where others are found; where nothing was found yet, the folder is."""
+        anything = any(peer.has_read for peer in self._books.peers.values())
+        return self._grace.one_file_s if anything else self._grace.everything_s
 
     def review(self, work: Work, key: StepKey, demand: Demand, now: float) -> None:
         """Say that a wait is long, or end it."""
@@ -105,31 +126,30 @@ class Answers:
             self._books.note(logging.WARNING, text)
 
     def _why(self, work: Work, key: StepKey, now: float) -> str:
+        if work.job_id in self._books.waiting:
+            return f"its turn has not come. {self._books.why_turns}"
         if not self._books.peers:
             return f"no producer is connected. {self._advice}"
+        if self._is_unreadable(work, key):
+            return f"{self._why_unreadable(work, key)}\nOne that can is waited for. {self._advice}"
         lease = work.leased.get(key)
         if lease is not None:
-            return f"producer {self._books.peers[lease.slot.producer_id].name} works on it"
+            return f"producer {self._books.peers[lease.slot.producer_id].named} works on it"
         silent = self._silent(work, key, now)
         if silent:
             return (
                 f"{silent}, and has not answered. Reading a file or code of yours may take long, or hang; it"
-                f" is made of {_some(work.samples_of(key))}"
+                f" is made of {listed(work.samples_of(key))}"
             )
-        return f"none of the producers {', '.join(self._books.producer_names)} takes it. {self._advice}"
+        names = [peer.named for peer in self._books.peers.values()]
+        return f"none of the producers {listed(names)} takes it. {self._advice}"
 
     def _silent(self, work: Work, key: StepKey, now: float) -> str:
         """Who was given the step, and not heard of for so long that it was to go to another."""
         held = [
-            f"producer {peer.name} has had it for {now - lease.leased_at:.0f} s"
+            f"producer {peer.named} has had it for {now - lease.leased_at:.0f} s"
             for peer in self._books.peers.values()
             for lease in peer.leases.values()
             if lease.overdue and (lease.slot.job_id, lease.key) == (work.job_id, key)
         ]
         return " and ".join(held)
-
-
-def _some(samples: Sequence[str]) -> str:
-    """The first samples of a step, and how many more there are."""
-    more = len(samples) - NUM_SHOWN
-    return ", ".join(samples[:NUM_SHOWN]) + (f" and {more} more" if more > 0 else "")

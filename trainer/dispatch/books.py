@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from feedline.trainer.dispatch.instructions import Instruction, Note
+from feedline.trainer.dispatch.instructions import DropSlots, Instruction, Note
 from feedline.trainer.dispatch.ledger import Ledger
-from feedline.trainer.dispatch.slots import SlotId, SlotNeed, SlotTable
+from feedline.trainer.dispatch.slots import Owner, SlotId, SlotNeed, SlotTable
 from feedline.trainer.plan.epochs import StepKey
 
 OVERDUE_AFTER_S = 10.0
@@ -17,6 +17,15 @@ OVERDUE_AFTER_S = 10.0
 
 OVERDUE_FACTOR = 10
 """... nor before so many times the median time from lease to answer."""
+
+UNPROVEN_S = 300.0
+"""Of a job of which no batch was ever built, nobody knows how long one takes: a lease may be so old."""
+
+IDLE_AFTER_S = 60.0
+"""A job that nothing was asked of for so long gives its slots back, but never before ..."""
+
+IDLE_FACTOR = 30
+"""... so many times what one of its batches takes: what it gives up is built again when it is asked."""
 
 TICKETS_AHEAD = 2
 """Leases of one producer: one in work, one waiting. Enough never to idle, little to lose."""
@@ -29,6 +38,16 @@ FIRST_NOTE_S = 5.0
 
 FAILED_AHEAD = 2
 """Failed batches that nobody asked for yet: where all fail, prefetch would go on for ever."""
+
+
+MAX_NAMED = 8
+"""A log line names so many producers or jobs."""
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few of them, and how many more there are."""
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more
 
 
 @dataclass(slots=True)
@@ -68,6 +87,10 @@ class Peer:
         How many joined before it.
     num_unread : int
         Read failures in a row.
+    has_read : bool
+        It has built a batch, so some files are where it looks for them.
+    doing : str
+        What it is at, by its last heartbeat; empty if it has nothing to do.
     barred : bool
         Gets no more tickets because its reads failed too often.
     """
@@ -78,7 +101,14 @@ class Peer:
     number: int = 0
     leases: dict[int, Lease] = field(default_factory=dict)
     num_unread: int = 0
+    has_read: bool = False
     barred: bool = False
+    doing: str = ""
+
+    @property
+    def named(self) -> str:
+        """Its name, and what it is at."""
+        return f"{self.name} ({self.doing})" if self.doing else self.name
 
     @property
     def is_stuck(self) -> bool:
@@ -123,9 +153,19 @@ class Work:
     leased, ready : dict
         The lease that works on a LEASED step; the slot of a READY one.
     answer_s : deque of float
-        Recent times from lease to answer.
+        Recent times from lease to answer, or what was known of them before; empty if nothing is.
+    prefetches : bool
+        Whether more is built than somebody waits for.
     asked : bool
         Whether anything was ever asked of it.
+    asked_at : float
+        When something was last asked of it, or it was opened.
+    woken_at : float
+        When it last got slots.
+    num_served : int
+        Batches that it got since.
+    told : set of bytes
+        Producers that know it.
     """
 
     job_id: int
@@ -137,18 +177,36 @@ class Work:
     leased: dict[StepKey, Lease] = field(default_factory=dict)
     ready: dict[StepKey, SlotId] = field(default_factory=dict)
     answer_s: deque[float] = field(default_factory=lambda: deque(maxlen=65))
+    prefetches: bool = True
     asked: bool = False
+    asked_at: float = 0.0
+    woken_at: float = 0.0
+    num_served: int = 0
+    told: set[bytes] = field(default_factory=set)
 
-    @property
-    def overdue_s(self) -> float:
-        """Age at which a lease of this job is taken for lost."""
+    def is_idle(self, now: float) -> bool:
+        """Whether nothing was asked of it for so long that its batches are worth less than their room."""
+        if self.demands or self.leased:
+            return False
         usual = median(self.answer_s) if self.answer_s else 0.0
-        return max(OVERDUE_AFTER_S, OVERDUE_FACTOR * usual)
+        return now - self.asked_at > max(IDLE_AFTER_S, IDLE_FACTOR * usual)
+
+    def overdue_s(self, key: StepKey, unproven_s: float) -> float:
+        """Age at which a lease of a step is taken for lost.
+
+        Before it is known how long a batch takes that is `unproven_s`, or half of what somebody waits for it:
+        the other half is for another producer.
+        """
+        if self.answer_s:
+            return max(OVERDUE_AFTER_S, OVERDUE_FACTOR * median(self.answer_s))
+        demand = self.demands.get(key)
+        patience_s = unproven_s if demand is None else min(unproven_s, (demand.until - demand.since) / 2)
+        return max(OVERDUE_AFTER_S, patience_s)
 
     @property
     def wants_more(self) -> bool:
         """Whether prefetch may go on as far as slots allow."""
-        if self.ledger.num_failed >= FAILED_AHEAD:
+        if not self.prefetches or self.ledger.num_failed >= FAILED_AHEAD:
             return False
         return self.asked or self.ledger.num_ahead < UNASKED_AHEAD
 
@@ -163,19 +221,45 @@ class Books:
         Who may put a batch where.
     peers : dict of bytes to Peer
         By producer_id, in the order in which they joined.
-    works : dict of int to Work
-        By job_id, in the order in which they were opened.
+    works, resting : dict of int to Work
+        Jobs that have slots, and those that have none; by job_id.
+    waiting : dict of int to Work
+        Those of `resting` that somebody waits for.
     short : dict of bytes to Peer
         Those of the peers that hold fewer than `TICKETS_AHEAD` leases.
     out : list of Instruction
         What the pool is to do, not yet handed out.
+    unproven_s : float
+        See `Work.overdue_s`.
     """
 
     slots: SlotTable
+    unproven_s: float = UNPROVEN_S
     peers: dict[bytes, Peer] = field(default_factory=dict)
     works: dict[int, Work] = field(default_factory=dict)
+    resting: dict[int, Work] = field(default_factory=dict)
+    waiting: dict[int, Work] = field(default_factory=dict)
     short: dict[bytes, Peer] = field(default_factory=dict)
     out: list[Instruction] = field(default_factory=list)
+
+    def work(self, job_id: int) -> Work | None:
+        """An open job, whether it rests or not."""
+        return self.works.get(job_id) or self.resting.get(job_id)
+
+    @property
+    def all_works(self) -> list[Work]:
+        """All open jobs."""
+        return [*self.works.values(), *self.resting.values()]
+
+    @property
+    def why_turns(self) -> str:
+        """Say that more is read than there is room for, and what to do."""
+        works = sorted(self.all_works, key=lambda work: work.asked_at, reverse=True)
+        return (
+            f"memory_budget={self.slots.budget_bytes:,} bytes has room for {len(self.works)} of {len(works)}"
+            " open sequences at a time: close those that are done with, or raise memory_budget. Those that"
+            f" were read last: {listed([work.name for work in works])}"
+        )
 
     @property
     def producer_names(self) -> list[str]:
@@ -214,6 +298,13 @@ class Books:
         self.out.append(Note(level, text))
 
     def take_out(self) -> list[Instruction]:
-        """Hand out what is to be done."""
-        out, self.out = self.out, []
+        """Hand out what is to be done; memory that was given up comes first, for it may be ordered again."""
+        out, self.out = self._drops() + self.out, []
         return out
+
+    def _drops(self) -> list[Instruction]:
+        by_owner: dict[Owner, list[int]] = {}
+        while self.slots.dropped:
+            slot = self.slots.dropped.pop()
+            by_owner.setdefault(slot.owner, []).append(slot.index)
+        return [DropSlots(*owner, tuple(sorted(indices))) for owner, indices in by_owner.items()]

@@ -19,15 +19,17 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
+from feedline.common.errors import LocalProtocolError
 from feedline.common.wire.protocol import LOST_AFTER_S, Failure, FailureKind
-from feedline.trainer.dispatch.answers import Answers
-from feedline.trainer.dispatch.books import Books, Demand, Peer, Work
+from feedline.trainer.dispatch.answers import NO_GRACE, Answers, Grace
+from feedline.trainer.dispatch.books import UNPROVEN_S, Books, Demand, Peer, Work
 from feedline.trainer.dispatch.feeder import Feeder
 from feedline.trainer.dispatch.instructions import Instruction, Keep, SendCloseJob, SendJob
 from feedline.trainer.dispatch.leases import Leases
 from feedline.trainer.dispatch.ledger import Ledger, StepEvent, StepState
 from feedline.trainer.dispatch.shares import Shares
-from feedline.trainer.dispatch.slots import SlotEvent, SlotId, SlotNeed, SlotTable
+from feedline.trainer.dispatch.slots import Owner, SlotEvent, SlotId, SlotNeed, SlotTable
+from feedline.trainer.dispatch.turns import Turns
 from feedline.trainer.plan.epochs import StepKey
 
 
@@ -40,16 +42,21 @@ class Dispatcher:
         Bound on all slots of all producers and jobs.
     advice : str
         How to start a producer, for whoever reads that one is missing.
-    read_grace_s : float
+    grace : Grace
         How long a demanded step that no producer can read waits for another producer to come.
+    unproven_s : float
+        How long a producer may take for a batch before anybody knows how long one takes.
     """
 
-    def __init__(self, budget_bytes: int, advice: str, read_grace_s: float = 0.0) -> None:
-        self._books = Books(SlotTable(budget_bytes))
-        self._answers = Answers(self._books, advice, read_grace_s)
+    def __init__(
+        self, budget_bytes: int, advice: str, grace: Grace = NO_GRACE, unproven_s: float = UNPROVEN_S
+    ) -> None:
+        self._books = Books(SlotTable(budget_bytes), unproven_s)
+        self._answers = Answers(self._books, advice, grace)
         self._leases = Leases(self._books, self._answers)
         self._feeder = Feeder(self._books, self._leases)
         self._shares = Shares(self._books)
+        self._turns = Turns(self._books, self._leases, self._shares)
         self._numbers = count()
 
     # --- jobs ---------------------------------------------------------------------------------
@@ -62,36 +69,42 @@ class Dispatcher:
         need: SlotNeed,
         samples_of: Callable[[StepKey], Sequence[str]],
         now: float,
+        *,
+        usual_s: float | None = None,
+        prefetches: bool = True,
     ) -> list[Instruction]:
-        """A sequence was made.
+        """A sequence was made. `usual_s` is what one of its batches takes, if that is known.
 
         Raises
         ------
         ConfigurationError
-            The budget has no room for `MIN_SLOTS` batches of every job.
+            The budget has no room for `MIN_SLOTS` of its batches.
         """
-        self._shares.check_room(need)
-        self._books.works[job_id] = Work(job_id, name, Ledger(num_steps), need, samples_of)
-        self._books.out += [SendJob(peer.producer_id, job_id) for peer in self._books.peers.values()]
+        work = Work(job_id, name, Ledger(num_steps), need, samples_of, prefetches=prefetches, asked_at=now)
+        work.answer_s.extend([] if usual_s is None else [usual_s])
+        self._turns.admit(work)
         self._shares.divide()
         return self._feed(now)
 
     def job_closed(self, job_id: int, now: float) -> list[Instruction]:
         """A sequence was closed: its leases are cancelled, its ready batches dropped."""
-        work = self._books.works.pop(job_id, None)
+        work = self._books.work(job_id)
         if work is None:
             return []
-        self._leases.drop_all(work)
-        self._books.out += [SendCloseJob(peer.producer_id, job_id) for peer in self._books.peers.values()]
+        self._leases.put_down_all(work)
+        for jobs in (self._books.works, self._books.resting, self._books.waiting):
+            jobs.pop(job_id, None)
+        told = [producer_id for producer_id in self._books.peers if producer_id in work.told]
+        self._books.out += [SendCloseJob(producer_id, job_id) for producer_id in told]
         self._shares.divide()
         return self._feed(now)
 
     def budget_changed(self, budget_bytes: int, now: float) -> list[Instruction]:
-        """There is more or less room, but never less than open jobs need.
+        """There is more or less room, but never less than the largest open job needs.
 
         Slots above the new shares go when they become free.
         """
-        self._shares.change_budget(budget_bytes)
+        self._turns.change_budget(budget_bytes)
         return self._feed(now)
 
     # --- producers ----------------------------------------------------------------------------
@@ -100,7 +113,8 @@ class Dispatcher:
         """A producer was welcomed."""
         peer = self._books.peers[producer_id] = Peer(producer_id, name, now, next(self._numbers))
         self._books.count_leases(peer)
-        self._books.out += [SendJob(producer_id, job_id) for job_id in self._books.works]
+        for work in self._books.works.values():
+            self._turns.tell(work, [producer_id])
         self._shares.divide()
         return self._feed(now)
 
@@ -119,10 +133,13 @@ class Dispatcher:
         if producer_id in self._books.peers:
             self._books.peers[producer_id].last_heard = now
 
-    def heartbeat(self, producer_id: bytes, leases: Iterable[int], now: float) -> list[Instruction]:
-        """A producer lists its leases."""
+    def heartbeat(
+        self, producer_id: bytes, leases: Iterable[int], now: float, doing: str = ""
+    ) -> list[Instruction]:
+        """A producer lists its leases, and says what it is at."""
         self.heard(producer_id, now)
         if producer_id in self._books.peers:
+            self._books.peers[producer_id].doing = doing
             self._leases.expire_unlisted(self._books.peers[producer_id], set(leases))
         return self._feed(now)
 
@@ -133,7 +150,7 @@ class Dispatcher:
         peer, lease = self._leases.answered(producer_id, lease_id)
         if peer is None or lease is None:
             return []
-        peer.num_unread = 0
+        peer.num_unread, peer.has_read = 0, True
         work = self._leases.wanting(lease)
         if work is None:
             self._books.slots.apply(lease.slot, SlotEvent.FREE)
@@ -145,6 +162,7 @@ class Dispatcher:
         work.ledger.apply(lease.key, StepEvent.ANSWER)
         work.ready[lease.key] = lease.slot
         self._books.out.append(Keep(lease.slot, answer_s))
+        work.num_served += 1
         if lease.key in work.demands:
             self._answers.deliver(work, lease.key)
         elif lease.key.epoch < work.ledger.first_epoch:
@@ -191,7 +209,7 @@ class Dispatcher:
 
     def job_unknown(self, producer_id: bytes, job_id: int, lease_id: int, now: float) -> list[Instruction]:
         """A producer was not told of a job, or has forgotten it: tell it again."""
-        if producer_id in self._books.peers and job_id in self._books.works:
+        if producer_id in self._books.peers and self._books.work(job_id) is not None:
             self._books.out.append(SendJob(producer_id, job_id))
         return self.lease_cancelled(producer_id, lease_id, now)
 
@@ -199,8 +217,12 @@ class Dispatcher:
 
     def demanded(self, job_id: int, key: StepKey, timeout_s: float, now: float) -> list[Instruction]:
         """Somebody waits for a step, at most `timeout_s`. Asking for a later epoch ends the earlier."""
-        work = self._books.works[job_id]
-        work.asked = True
+        work = self._books.work(job_id)
+        if work is None:
+            raise LocalProtocolError(f"job {job_id} is not open")
+        work.asked, work.asked_at = True, now
+        if job_id in self._books.resting:
+            self._books.waiting[job_id] = work
         work.demands.setdefault(key, Demand.begun(now, timeout_s))
         if key.epoch > work.ledger.first_epoch:
             self._leases.retire_before(work, key.epoch)
@@ -217,23 +239,37 @@ class Dispatcher:
 
     def withdrawn(self, job_id: int, key: StepKey, now: float) -> list[Instruction]:
         """Nobody waits for the step any more."""
-        if job_id in self._books.works:
-            self._books.works[job_id].demands.pop(key, None)
+        work = self._books.work(job_id)
+        if work is not None:
+            work.demands.pop(key, None)
         return self._feed(now)
+
+    def was_read(self, job_id: int, now: float) -> None:
+        """Somebody took a batch that had been offered."""
+        work = self._books.work(job_id)
+        if work is not None:
+            work.asked_at = now
 
     def expected(self, job_id: int, keys: Iterable[StepKey], now: float) -> list[Instruction]:
         """Delivered steps that will be asked for again: prefetch builds them anew."""
-        work = self._books.works.get(job_id)
+        work = self._books.work(job_id)
         for key in keys:
             if work is not None and work.ledger.state(key) is StepState.DELIVERED:
                 work.ledger.ask_again(key)
         return self._feed(now)
 
+    def turned(self, job_id: int, epoch: int, now: float) -> list[Instruction]:
+        """The consumer will go on with another epoch than the next, maybe an earlier one."""
+        work = self._books.works.get(job_id)
+        if work is not None:
+            self._leases.turn_to(work, epoch)
+        return self._feed(now)
+
     def offered(self, job_id: int, keys: Iterable[StepKey]) -> list[Instruction]:
         """Steps that will be asked for next: those that are ready are delivered, if they can lie there."""
-        work = self._books.works[job_id]
+        work = self._books.work(job_id)
         for key in keys:
-            if key in work.ready and self._books.slots.can_lie(work.ready[key]):
+            if work is not None and key in work.ready and self._books.slots.can_lie(work.ready[key]):
                 self._answers.deliver(work, key)
         return self._books.take_out()
 
@@ -258,15 +294,16 @@ class Dispatcher:
         for peer in list(self._books.peers.values()):
             if now - peer.last_heard > LOST_AFTER_S:
                 self._books.note(
-                    logging.WARNING, f"producer {peer.name} fell silent; its batches go to others"
+                    logging.WARNING, f"producer {peer.named} fell silent; its batches go to others"
                 )
                 self._remove(peer, f"silent for {LOST_AFTER_S:g} s")
         for peer in self._books.peers.values():
             for lease in peer.leases.values():
                 self._leases.expire_if_overdue(peer, lease, now)
-        for work in self._books.works.values():
+        for work in (*self._books.works.values(), *self._books.waiting.values()):
             for key, demand in list(work.demands.items()):
                 self._answers.review(work, key, demand, now)
+        self._turns.review(now)
         if self._shares.leave_some_idle:
             self._shares.divide()
         return self._feed(now)
@@ -280,12 +317,24 @@ class Dispatcher:
     def wants_slots(self) -> bool:
         """Whether a slot that comes back could be put to use at once."""
         books = self._books
-        return bool(books.short) or books.slots.is_starving or self._feeder.has_unleased_demand
+        is_short = bool(books.short or books.waiting) or books.slots.is_starving
+        return is_short or self._feeder.has_unleased_demand
+
+    @property
+    def awake(self) -> Iterable[int]:
+        """The jobs that have slots."""
+        return self._books.works.keys()
+
+    def has_slots(self, owner: Owner) -> bool:
+        """Whether there is still a slot of a producer for a job."""
+        return any(True for _ in self._books.slots.of_owner(owner))
 
     # --- inside -------------------------------------------------------------------------------
 
     def _feed(self, now: float, only: Peer | None = None) -> list[Instruction]:
         """Give tickets to whoever can take some, then hand out all instructions."""
+        if self._books.waiting:
+            self._turns.wake(now)
         for work in self._books.works.values():
             for key in list(work.demands):
                 self._answers.fail_if_unreadable(work, key, now)
@@ -296,5 +345,7 @@ class Dispatcher:
         """A producer is gone."""
         del self._books.peers[peer.producer_id]
         self._books.short.pop(peer.producer_id, None)
+        for work in self._books.all_works:
+            work.told.discard(peer.producer_id)
         self._shares.divide()
         self._leases.lose_all(peer, last_words, by_itself=by_itself)

@@ -29,8 +29,8 @@ class Feeder:
 
     def feed(self, now: float, only: Peer | None = None) -> None:
         """Give tickets to whoever can take some; to one producer only, if nobody else can."""
-        while self._books.slots.is_starving and self._drop_spare():
-            pass
+        if self._books.slots.is_starving:
+            self._drop_spare()
         if only is not None and not self.has_unleased_demand:
             while self._feed_one(only, TICKETS_AHEAD, now):
                 pass
@@ -93,18 +93,17 @@ class Feeder:
                 return self._free_slot(peer, work)
         return None
 
-    def _drop_spare(self) -> bool:
-        """Give up the ready batch farthest from delivery whose owner can spare its slot."""
-        spare = [
-            (key, work)
-            for work in self._books.works.values()
-            for key, slot in work.ready.items()
-            if self._books.slots.can_spare(slot)
-        ]
-        if spare:
-            key, work = max(spare, key=lambda item: item[0])
-            self._leases.drop_ready(work, key)
-        return bool(spare)
+    def _drop_spare(self) -> None:
+        """Give up ready batches whose owners can spare their slots, until nobody starves.
+
+        Those that are farthest from delivery go first.
+        """
+        ready = [(key, work) for work in self._books.works.values() for key in work.ready]
+        for key, work in sorted(ready, key=lambda item: item[0], reverse=True):
+            if not self._books.slots.is_starving:
+                return
+            if self._books.slots.can_spare(work.ready[key].owner):
+                self._leases.drop_ready(work, key)
 
     @property
     def has_unleased_demand(self) -> bool:

@@ -27,6 +27,29 @@ class SendCloseJob:
 
 
 @dataclass(frozen=True, slots=True)
+class DropSlots:
+    """Slots of a producer for a job are gone, and nobody uses them: give their memory back."""
+
+    producer_id: bytes
+    job_id: int
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RestJob:
+    """A job has no slots any more: give up what was handed over and nobody has taken."""
+
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetJob:
+    """Producers were told to forget a job: so should whoever shares memory with them for it."""
+
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class SendTicket:
     """Ask for a batch to be built into a slot; the slot says by whom."""
 
@@ -92,5 +115,5 @@ class Note:
     text: str
 
 
-Sending: TypeAlias = SendJob | SendCloseJob | SendTicket | SendCancel
-Instruction: TypeAlias = Sending | Keep | Discard | Deliver | Reject | Note
+Sending: TypeAlias = SendJob | SendCloseJob | SendTicket | SendCancel | DropSlots
+Instruction: TypeAlias = Sending | RestJob | ForgetJob | Keep | Discard | Deliver | Reject | Note

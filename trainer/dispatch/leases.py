@@ -93,13 +93,15 @@ class Leases:
         """Expire a lease that is much older than leases of its job usually get."""
         age_s = now - lease.leased_at
         # The median is taken of those few only that may be late.
-        if lease.void or age_s <= OVERDUE_AFTER_S or age_s <= self._books.works[lease.slot.job_id].overdue_s:
+        if lease.void or age_s <= OVERDUE_AFTER_S:
+            return
+        if age_s <= self._books.works[lease.slot.job_id].overdue_s(lease.key, self._books.unproven_s):
             return
         self.expire(lease)
         lease.overdue = True
         self._books.note(
             logging.WARNING,
-            f"producer {peer.name} has not answered for {age_s:.0f} s: {lease.key} goes to another",
+            f"producer {peer.named} has not answered for {age_s:.0f} s: {lease.key} goes to another",
         )
 
     def expire_unlisted(self, peer: Peer, listed: set[int]) -> None:
@@ -150,10 +152,10 @@ class Leases:
         self._books.slots.apply(slot, SlotEvent.FREE)
         self._books.out.append(Discard(slot))
 
-    def drop_all(self, work: Work) -> None:
-        """A job was closed: nothing of it is wanted."""
+    def put_down_all(self, work: Work) -> None:
+        """A job is closed, or is to rest: what is in work or ready is not wanted now."""
         for lease in list(work.leased.values()):
-            self.void(work, lease)
+            self.expire(lease)
         for key in list(work.ready):
             self.drop_ready(work, key)
 
@@ -165,6 +167,15 @@ class Leases:
         for key in [key for key in work.ready if key.epoch < epoch]:
             self.drop_ready(work, key)
         work.ledger.retire_before(epoch, keep=set(work.demands))
+
+    def turn_to(self, work: Work, epoch: int) -> None:
+        """The consumer goes on with `epoch`: nothing else is wanted but what somebody waits for."""
+        for key, lease in list(work.leased.items()):
+            if key not in work.demands:
+                self.void(work, lease)
+        for key in list(work.ready):
+            self.drop_ready(work, key)
+        work.ledger.turn_to(epoch, keep=set(work.demands))
 
     def count_unread(self, peer: Peer, failure: Failure) -> None:
         """A producer could not read a file; bar it when that is all it ever does."""

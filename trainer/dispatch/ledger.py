@@ -190,6 +190,15 @@ class Ledger:
         self.first_epoch = max(self.first_epoch, epoch)
         self._frontier = max(self._frontier, StepKey(epoch, 0))
 
+    def turn_to(self, epoch: int, keep: set[StepKey]) -> None:
+        """Go on with `epoch`, which may lie behind: forget all records but those in `keep`."""
+        kept = {key: self.record(key) for key in keep}
+        self._records = kept
+        self._counts = Counter(record.state for record in kept.values())
+        self._returned.clear()
+        self.first_epoch = epoch
+        self._frontier = StepKey(epoch, 0)
+
     def _after(self, key: StepKey) -> StepKey:
         if key.step + 1 < self._num_steps:
             return StepKey(key.epoch, key.step + 1)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from feedline.common.errors import ConfigurationError
-from feedline.trainer.dispatch.books import Books
-from feedline.trainer.dispatch.slots import MIN_SLOTS, SlotNeed
+from feedline.trainer.dispatch.books import Books, listed
 
 
 class Shares:
@@ -28,28 +26,6 @@ class Shares:
         """Whether there is a producer without a slot, which the next division may serve."""
         return bool(self._idle)
 
-    def check_room(self, need: SlotNeed) -> None:
-        """Refuse a job that does not fit beside those that are open.
-
-        Raises
-        ------
-        ConfigurationError
-            The budget has no room for `MIN_SLOTS` batches of every job.
-        """
-        least = MIN_SLOTS * need.slot_bytes + self._least_bytes
-        budget_bytes = self._books.slots.budget_bytes
-        if least > budget_bytes:
-            raise ConfigurationError(
-                f"memory_budget={budget_bytes:,} bytes has no room for {MIN_SLOTS} batches of"
-                f" {need.slot_bytes:,} bytes beside those of {len(self._books.works)} other sequences:"
-                f" {least:,} are needed at least"
-            )
-
-    def change_budget(self, budget_bytes: int) -> None:
-        """There is more or less to divide, but never less than open jobs need."""
-        self._books.slots.budget_bytes = max(budget_bytes, self._least_bytes)
-        self.divide()
-
     def divide(self) -> None:
         """Give everybody a share; where there is none for all, who is stuck or cannot read comes last."""
         needs = {job_id: work.need for job_id, work in self._books.works.items()}
@@ -60,9 +36,4 @@ class Shares:
         self._named = (self._named | self._idle) & self._books.peers.keys()
         if new:
             budget = f"memory_budget={self._books.slots.budget_bytes:,} bytes"
-            self._books.note(logging.WARNING, f"{budget} has no slots for {', '.join(new)}: idle")
-
-    @property
-    def _least_bytes(self) -> int:
-        """What the open jobs need at least."""
-        return MIN_SLOTS * sum(work.need.slot_bytes for work in self._books.works.values())
+            self._books.note(logging.WARNING, f"{budget} has no slots for {listed(new)}: idle")

@@ -1,13 +1,7 @@
 """Who may put a batch where: the slots of all producers and jobs, within one budget of bytes.
 
 A slot belongs to one (producer, job), so jobs never wait for each other. Free slots are the
-producers' credit; there is no other. Its life is one table::
-
-    FREE --lease--> LEASED --fill--> READY --hold--> HELD --free--> FREE
-                     |  |              +-----free---------------------^
-                     |  +--free (failed, cancelled)-------------------^
-                     +--expire--> QUARANTINED --free------------------^
-                                       +--fill--> READY
+producers' credit; there is no other. Its life is one table, `feedline.trainer.dispatch.owned.TRANSITIONS`.
 
 A slot whose producer or job is gone is an orphan: when it would become FREE it is dropped.
 """
@@ -16,46 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TypeAlias
 
 from feedline.common.errors import LocalProtocolError
+from feedline.trainer.dispatch.owned import TRANSITIONS, OwnedSlots, SlotEvent, SlotState
+
+__all__ = [
+    "MAX_SLOTS",
+    "MIN_SLOTS",
+    "TRANSITIONS",
+    "Owner",
+    "SlotEvent",
+    "SlotId",
+    "SlotNeed",
+    "SlotState",
+    "SlotTable",
+    "share",
+]
 
 MIN_SLOTS = 2
 """One to build into, one to wait in: with fewer a producer would idle after every batch."""
 
-
-class SlotState(StrEnum):
-    """Who has a slot in hand."""
-
-    FREE = "free"
-    LEASED = "leased"
-    READY = "ready"
-    HELD = "held"
-    QUARANTINED = "quarantined"
-
-
-class SlotEvent(StrEnum):
-    """What can happen to a slot."""
-
-    LEASE = "lease"
-    FILL = "fill"
-    HOLD = "hold"
-    EXPIRE = "expire"
-    FREE = "free"
-
-
-TRANSITIONS: dict[tuple[SlotState, SlotEvent], SlotState] = {
-    (SlotState.FREE, SlotEvent.LEASE): SlotState.LEASED,
-    (SlotState.LEASED, SlotEvent.FILL): SlotState.READY,
-    (SlotState.LEASED, SlotEvent.EXPIRE): SlotState.QUARANTINED,
-    (SlotState.LEASED, SlotEvent.FREE): SlotState.FREE,
-    (SlotState.QUARANTINED, SlotEvent.FILL): SlotState.READY,
-    (SlotState.QUARANTINED, SlotEvent.FREE): SlotState.FREE,
-    (SlotState.READY, SlotEvent.HOLD): SlotState.HELD,
-    (SlotState.READY, SlotEvent.FREE): SlotState.FREE,
-    (SlotState.HELD, SlotEvent.FREE): SlotState.FREE,
-}
+MAX_SLOTS = 1 << 14
+"""More of one producer for one job would be more than any consumer falls behind."""
 
 Owner: TypeAlias = tuple[bytes, int]
 """(producer_id, job_id)."""
@@ -107,9 +84,14 @@ def share(budget_bytes: int, num_producers: int, needs: Mapping[int, SlotNeed]) 
         fits = [j for j, need in needs.items() if counts[j] < need.max_slots and need.slot_bytes <= left]
         if not fits:
             return num_served, counts
-        poorest = min(fits, key=counts.__getitem__)
-        counts[poorest] += 1
-        left -= needs[poorest].slot_bytes
+        level = min(counts[j] for j in fits)
+        poorest = [j for j in fits if counts[j] == level]
+        limits = [needs[j].max_slots for j in poorest] + [counts[j] for j in fits if counts[j] > level]
+        # As many at a time as there are to be: thousands, one by one, would take long.
+        each = min(min(limits) - level, left // sum(needs[j].slot_bytes for j in poorest))
+        for job_id in poorest if each else poorest[:1]:
+            counts[job_id] += max(each, 1)
+            left -= max(each, 1) * needs[job_id].slot_bytes
 
 
 class SlotTable:
@@ -126,17 +108,20 @@ class SlotTable:
         What all slots there are take.
     is_starving : bool
         Whether an owner that should have slots has none to work with, and no room for one.
+    dropped : list of SlotId
+        Slots that are gone, whose memory is to be given back; whoever does so empties it.
     """
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes
-        self._states: dict[Owner, dict[int, SlotState]] = {}
+        self._slots: dict[Owner, OwnedSlots] = {}
         self._targets: dict[Owner, int] = {}
         self._slot_bytes: dict[int, int] = {}
         self._num_free: dict[bytes, int] = {}
         self._held_bytes = 0
         self.used_bytes = 0
         self.is_starving = False
+        self.dropped: list[SlotId] = []
 
     def allot(self, producers: list[bytes], needs: Mapping[int, SlotNeed]) -> list[bytes]:
         """Set who shall have how many slots; returns the producers that get none.
@@ -148,9 +133,9 @@ class SlotTable:
         num_served, counts = share(self.budget_bytes, len(producers), needs)
         self._slot_bytes.update({job_id: need.slot_bytes for job_id, need in needs.items()})
         self._targets = {(p, j): count for p in producers[:num_served] for j, count in counts.items()}
-        for owner in list(self._states):
-            for index in list(self._states[owner]):
-                self._drop_if_surplus(SlotId(*owner, index))
+        for owner in list(self._slots):
+            while self._drop_surplus(owner):
+                pass
         self._grow()
         return producers[num_served:] if needs else []
 
@@ -163,7 +148,7 @@ class SlotTable:
             There is no such slot.
         """
         try:
-            return self._states[slot.owner][slot.index]
+            return self._slots[slot.owner][slot.index]
         except KeyError:
             raise LocalProtocolError(f"no slot {slot.index} of job {slot.job_id}") from None
 
@@ -176,15 +161,12 @@ class SlotTable:
             `TRANSITIONS` has no such arrow: the slot is in other hands.
         """
         before = self.state(slot)
-        after = TRANSITIONS.get((before, event))
-        if after is None:
-            raise LocalProtocolError(f"slot {slot} is {before.value}: it cannot {event.value}")
-        self._states[slot.owner][slot.index] = after
+        after = self._slots[slot.owner].apply(slot.index, event)
         self._count_free(slot.producer_id, (after is SlotState.FREE) - (before is SlotState.FREE))
         self._held_bytes += self._slot_bytes[slot.job_id] * (
             (after is SlotState.HELD) - (before is SlotState.HELD)
         )
-        if after is SlotState.FREE and (self._drop_if_surplus(slot) or self.is_starving):
+        if after is SlotState.FREE and (self._drop_surplus(slot.owner) or self.is_starving):
             self._grow()
 
     @property
@@ -194,10 +176,8 @@ class SlotTable:
 
     def free_slot(self, owner: Owner) -> SlotId | None:
         """A free slot of an owner, the lowest; None if all are in use."""
-        if owner[0] not in self._num_free:
-            return None
-        free = [i for i, state in self._states.get(owner, {}).items() if state is SlotState.FREE]
-        return SlotId(*owner, min(free)) if free else None
+        index = self._slots[owner].free if owner in self._slots else None
+        return None if index is None else SlotId(*owner, index)
 
     def must_copy(self, slot: SlotId) -> bool:
         """Whether a delivery has to leave its slot at once.
@@ -213,42 +193,43 @@ class SlotTable:
         Of an owner that consumers hold nothing of, one always can.
         """
         holdable = self._num_holdable(slot)
-        return holdable > 1 or (holdable == 1 and SlotState.HELD not in self._states[slot.owner].values())
+        return holdable > 1 or (holdable == 1 and not self._slots[slot.owner].num[SlotState.HELD])
 
     def _num_holdable(self, slot: SlotId) -> int:
         """So many more of an owner's slots can consumers hold; 0 or less: none."""
-        states = self._states[slot.owner]
-        workable = sum(state not in {SlotState.HELD, SlotState.QUARANTINED} for state in states.values())
+        own = self._slots[slot.owner]
+        workable = own.num_at_work - own.num[SlotState.QUARANTINED]
         room = (self.budget_bytes // 2 - self._held_bytes) // self._slot_bytes[slot.job_id]
-        return min(workable - max(1, min(MIN_SLOTS, len(states) - 1)), room)
+        return min(workable - max(1, min(MIN_SLOTS, len(own) - 1)), room)
 
-    def can_spare(self, slot: SlotId) -> bool:
-        """Whether the slot's owner could go on without it, for the sake of one that has none."""
-        return slot.owner not in self._targets or self._num_at_work(slot.owner) > 1
+    def can_spare(self, owner: Owner) -> bool:
+        """Whether an owner could go on without one of its slots, for the sake of one that has none."""
+        return owner not in self._targets or self._num_at_work(owner) > 1
 
     def of_owner(self, owner: Owner) -> Iterator[tuple[SlotId, SlotState]]:
         """All slots of one owner."""
-        return ((SlotId(*owner, index), state) for index, state in self._states.get(owner, {}).items())
+        own = self._slots.get(owner)
+        return ((SlotId(*owner, index), state) for index, state in own.items()) if own else iter(())
 
     def __iter__(self) -> Iterator[tuple[SlotId, SlotState]]:
         """All slots there are."""
-        return (item for owner in list(self._states) for item in self.of_owner(owner))
+        return (item for owner in list(self._slots) for item in self.of_owner(owner))
 
-    def _drop_if_surplus(self, slot: SlotId) -> bool:
+    def _drop_surplus(self, owner: Owner) -> bool:
         """Drop a free slot above its owner's share, unless consumers hold all its others."""
-        if self._count(slot.owner) <= self._targets.get(slot.owner, 0) or not self.can_spare(slot):
-            return False
-        return self._drop_if_free(slot)
+        has_more = self._count(owner) > self._targets.get(owner, 0)
+        return has_more and self.can_spare(owner) and self._drop_free(owner)
 
-    def _drop_if_free(self, slot: SlotId) -> bool:
-        states = self._states[slot.owner]
-        if states[slot.index] is not SlotState.FREE:
+    def _drop_free(self, owner: Owner) -> bool:
+        index = self._slots[owner].free
+        if index is None:
             return False
-        del states[slot.index]
-        self._count_free(slot.producer_id, -1)
-        if not states:
-            del self._states[slot.owner]
-        self.used_bytes -= self._slot_bytes[slot.job_id]
+        self._slots[owner].drop(index)
+        self._count_free(owner[0], -1)
+        if not self._slots[owner]:
+            del self._slots[owner]
+        self.used_bytes -= self._slot_bytes[owner[1]]
+        self.dropped.append(SlotId(*owner, index))
         return True
 
     def _grow(self) -> None:
@@ -270,21 +251,20 @@ class SlotTable:
 
     def _drop_spare(self) -> bool:
         """Drop a free slot that its owner can spare."""
-        return any(self.can_spare(slot) and self._drop_if_free(slot) for slot, _ in list(self))
+        return any(self.can_spare(owner) and self._drop_free(owner) for owner in list(self._slots))
 
     def _num_at_work(self, owner: Owner) -> int:
         """Slots of an owner that no consumer holds."""
-        return sum(state is not SlotState.HELD for state in self._states.get(owner, {}).values())
+        return self._slots[owner].num_at_work if owner in self._slots else 0
 
     def _count(self, owner: Owner) -> int:
-        return len(self._states.get(owner, ()))
+        return len(self._slots.get(owner, ()))
 
     def _add(self, owner: Owner) -> bool:
         num_bytes = self._slot_bytes[owner[1]]
         if self.used_bytes + num_bytes > self.budget_bytes:
             return False
-        states = self._states.setdefault(owner, {})
-        states[next(i for i in range(len(states) + 1) if i not in states)] = SlotState.FREE
+        self._slots.setdefault(owner, OwnedSlots()).add()
         self.used_bytes += num_bytes
         self._count_free(owner[0], 1)
         return True

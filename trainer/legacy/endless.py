@@ -28,7 +28,8 @@ class Endless(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no type
 
     @property
     def num_batches(self) -> None:
-        """None: Keras counts to ``steps_per_epoch``."""
+        """None: Keras counts to ``steps_per_epoch``. The sequence hears that it was read: peeks follow."""
+        self._sequence.num_batches  # noqa: B018 - it is the reading that counts
 
     def __getitem__(self, index: int) -> Any:
         """Batch `index` of all there will ever be."""

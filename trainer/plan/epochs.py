@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from feedline.common.arguments import whole
+from feedline.common.arguments import check_seed, whole, yes_or_no
 from feedline.common.draws import Purpose, raw
 from feedline.common.errors import ConfigurationError
 from feedline.common.job.sizes import planned_step
@@ -65,7 +65,12 @@ class EpochPlan:
     drawing: Drawing | None = None
 
     def __post_init__(self) -> None:
-        whole("batch_size", self.batch_size, at_least=1)
+        """Bring every value into one form, or refuse it."""
+        for name in ("shuffle", "drop_remainder"):
+            object.__setattr__(self, name, yes_or_no(name, getattr(self, name)))
+        for name, least in (("batch_size", 1), ("shard_index", None), ("shard_count", None)):
+            object.__setattr__(self, name, whole(name, getattr(self, name), at_least=least))
+        object.__setattr__(self, "seed", check_seed(self.seed))
         if not 0 <= self.shard_index < self.shard_count:
             raise ConfigurationError(
                 "shard_index must lie in [0, shard_count), got"

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO
 
 from feedline.common.errors import ConfigurationError, ProducerCrashError
-from feedline.common.processes.children import Restarts, how_it_ended, start_producer
+from feedline.common.processes.children import Restarts, how_it_ended, start_producer, usable_cores
 from feedline.common.wire.endpoints import MAX_IPC_BYTES
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,9 @@ TERMINATE_AFTER_S, KILL_AFTER_S = 2.0, 4.0
 
 POLL_S = 0.005
 """Pause between two looks at children that are leaving."""
+
+STARTING_PER_CORE, MIN_STARTING = 2, 8
+"""So many producers may be on their way at a time: a thousand at once, and none would say hello in time."""
 
 LAST_WORDS = 30
 """Lines of a child's stderr that are kept for the error it may become."""
@@ -159,11 +162,14 @@ class EmbeddedProducers:
         self._restarts = Restarts()
         self._start_at = 0.0
         self._num_started = 0
+        self._most = max(MIN_STARTING, STARTING_PER_CORE * usable_cores())
         self.children: list[Child] = []
 
     def resize(self, num: int, now: float) -> None:
         """Want `num` producers from now on: start some, or tell the youngest to leave."""
         self._num_wanted = num
+        # Who asks anew has done something about it; those that are still dying do not count for all of them.
+        self._restarts.proved()
         for child in self._wanted[num:]:
             self._terminate(child)
         self._fill(now)
@@ -214,6 +220,12 @@ class EmbeddedProducers:
     def _wanted(self) -> list[Child]:
         return [child for child in self.children if child.wanted]
 
+    @property
+    def _lacks_one(self) -> bool:
+        """Whether one more is wanted, and few enough are on their way."""
+        num_starting = sum(not child.welcomed for child in self._wanted)
+        return len(self._wanted) < self._num_wanted and num_starting < self._most
+
     def _insist(self, child: Child, waited_s: float) -> None:
         if waited_s > KILL_AFTER_S:
             child.process.kill()
@@ -250,7 +262,8 @@ class EmbeddedProducers:
         return pause_s
 
     def _fill(self, now: float) -> None:
-        while len(self._wanted) < self._num_wanted and now >= self._start_at:
+        """Start those that are missing, but no more at once than cores have to do with: others wait."""
+        while self._lacks_one and now >= self._start_at:
             try:
                 self.children.append(self._start())
             except OSError as error:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 
 from feedline.common.errors import ClosedError, FeedlineError, InterruptedWaitError, ProtocolError
-from feedline.common.wire.encoding import decode
+from feedline.common.wire.encoding import decode, encode
 from feedline.common.wire.protocol import (
     HEARTBEAT_S,
     ArenaAnswer,
@@ -31,6 +31,7 @@ from feedline.common.wire.protocol import (
     Refuse,
     Session,
     Welcome,
+    new_id,
 )
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.plan.epochs import StepKey
@@ -38,7 +39,7 @@ from feedline.trainer.pool.handover.arenas import Arenas
 from feedline.trainer.pool.handover.delivery import Delivery, Releases
 from feedline.trainer.pool.handover.shelf import Shelf
 from feedline.trainer.pool.job_source import JobSource
-from feedline.trainer.pool.performer import Performer
+from feedline.trainer.pool.performer import Performer, opening
 from feedline.trainer.pool.post import Post
 from feedline.trainer.pool.roster import Connection, Roster
 from feedline.trainer.pool.stats import ProducerStats
@@ -119,17 +120,24 @@ class Exchange:
     # --- from consumers -----------------------------------------------------------------------
 
     def open_job(self, source: JobSource, now: float) -> None:
-        """A sequence was made. Raises what `Dispatcher.job_opened` does."""
+        """A sequence was made. Raises what `Dispatcher.job_opened` does, or LocalProtocolError.
+
+        What producers would not understand is found out here, where it is its maker's to deal with.
+        """
         job = source.job
+        encode(Session(new_id(), new_id()), opening(source))
+        instructions = self._dispatcher.job_opened(
+            job.job_id,
+            source.name,
+            source.plan.num_steps,
+            source.need,
+            source.samples_of,
+            now,
+            usual_s=source.usual_s,
+            prefetches=source.prefetches,
+        )
         self._jobs[job.job_id] = source
         self.shelves[job.job_id] = Shelf(source.plan.num_steps)
-        try:
-            instructions = self._dispatcher.job_opened(
-                job.job_id, source.name, source.plan.num_steps, source.need, source.samples_of, now
-            )
-        except FeedlineError:
-            del self._jobs[job.job_id], self.shelves[job.job_id]
-            raise
         self._act(instructions, now)
 
     def set_budget(self, budget_bytes: int, now: float) -> None:
@@ -163,6 +171,11 @@ class Exchange:
             self._waiters.refuse(job_id, key, InterruptedWaitError(INTERRUPTED))
             self._act(self._dispatcher.withdrawn(job_id, key, now), now)
 
+    def taken(self, job_id: int, key: StepKey, now: float) -> None:
+        """Somebody took a step from its job's shelf."""
+        self.shelves.taken(job_id, key)
+        self._dispatcher.was_read(job_id, now)
+
     def withdraw(self, job_id: int, key: StepKey, future: Future[Delivery], now: float) -> None:
         """Somebody does not wait for a step any more."""
         if self._waiters.drop(job_id, key, future):
@@ -184,6 +197,12 @@ class Exchange:
     def expect(self, job_id: int, keys: Iterable[StepKey], now: float) -> None:
         """Delivered steps will be asked for again."""
         self._act(self._dispatcher.expected(job_id, keys, now), now)
+
+    def turn_to(self, job_id: int, epoch: int, now: float) -> None:
+        """Another epoch than the next comes next."""
+        if job_id in self._jobs:
+            self.shelves[job_id].clear()
+            self._act(self._dispatcher.turned(job_id, epoch, now), now)
 
     def take_releases(self, now: float) -> None:
         """Slots came back from consumers."""
@@ -218,7 +237,11 @@ class Exchange:
         connection = self._roster.connections.pop(producer_id, None)
         if connection is not None:
             self._arenas.drop_producer(producer_id)
-            logger.info(f"producer {connection.hello.name} left: {last_words.splitlines()[0]}")
+            # It costs time when others have to begin anew with what it had in hand.
+            logger.log(
+                logging.INFO if by_itself else logging.WARNING,
+                f"producer {connection.hello.name} left: {last_words.splitlines()[0]}",
+            )
             self._act(self._dispatcher.producer_left(producer_id, last_words, now, by_itself=by_itself), now)
 
     def lost_process(self, pid: int, last_words: str, now: float) -> None:
@@ -246,10 +269,17 @@ class Exchange:
         for producer_id in set(self._roster.connections) - self._dispatcher.producer_ids:
             del self._roster.connections[producer_id]
             self._arenas.drop_producer(producer_id)
+        self._arenas.let_go(self._dispatcher.has_slots)
 
     def say_goodbye(self) -> None:
         """The pool is closing."""
         self._post.tell_all(Goodbye("the pool was closed"))
+
+    def close(self) -> None:
+        """The pool is closed: whoever keeps it, as Keras keeps its sequences, keeps no memory with it."""
+        for shelf in self.shelves.values():
+            shelf.clear()
+        self._arenas.close()
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -275,15 +305,15 @@ class Exchange:
             case ArenaOffer():
                 # A job that was closed meanwhile would never let its memory go.
                 attached = message.job_id in self._jobs and self._arenas.attach(producer_id, message)
-                self._post.tell(producer_id, ArenaAnswer(message.job_id, attached))
+                self._post.tell(producer_id, ArenaAnswer(message.job_id, message.nonce, attached))
             case Failure():
                 self._act(self._dispatcher.batch_failed(producer_id, message.lease_id, message, now), now)
             case Cancelled(lease_id):
                 self._act(self._dispatcher.lease_cancelled(producer_id, lease_id, now), now)
             case JobUnknown(job_id, lease_id):
                 self._act(self._dispatcher.job_unknown(producer_id, job_id, lease_id, now), now)
-            case Heartbeat(leases):
-                self._act(self._dispatcher.heartbeat(producer_id, leases, now), now)
+            case Heartbeat(leases, doing):
+                self._act(self._dispatcher.heartbeat(producer_id, leases, now, doing), now)
             case Notice(text):
                 self._roster.take_notice(connection, text)
             case Goodbye(text):

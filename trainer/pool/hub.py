@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import zmq
@@ -26,6 +26,7 @@ from feedline.common.processes.clock import AwakeClock
 from feedline.common.processes.waker import Waker
 from feedline.common.wire.endpoints import cannot_listen, check_free, is_ipv6, leaves_machine
 from feedline.common.wire.protocol import MAX_HEADER_BYTES, Buffer, new_id
+from feedline.trainer.dispatch.answers import NO_GRACE, Grace
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.pool.embedded import EmbeddedProducers, PrivateFolder
 from feedline.trainer.pool.exchange import Exchange
@@ -39,8 +40,11 @@ logger = logging.getLogger(__name__)
 POLL_MS = 250
 """The thread looks at the clock this often, if nothing else wakes it."""
 
-READ_GRACE_S = 5.0
-"""A file that no producer has waits so long for another producer to connect."""
+GRACE = Grace(one_file_s=5.0, everything_s=60.0)
+"""Files that no producer has wait so long for another producer to connect; embedded ones are all alike."""
+
+MAX_MESSAGE_BYTES = (1 << 63) - 1
+"""What ZeroMQ can be told; no machine has so much memory."""
 
 FLUSH_MS = 1000
 """How long the last messages may take to leave."""
@@ -75,30 +79,34 @@ class PoolThread(threading.Thread):
     def __init__(self, settings: PoolSettings) -> None:
         super().__init__(name="feedline-pool", daemon=True)
         sweep()
-        endpoint, budget_bytes = settings.endpoint, settings.memory_budget
         self._pid = os.getpid()
-        self._folder = PrivateFolder() if endpoint is None else None
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        try:
-            self._socket = self._bind(endpoint, budget_bytes)
-        except BaseException:
-            self._context.term()
-            if self._folder is not None:
-                self._folder.remove()
-            raise
-        self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
-        self._producers = EmbeddedProducers(self.endpoint)
-        self.waker, self._clock = Waker(), AwakeClock()
         # A pool or sequence that is collected as garbage posts from wherever the collector runs.
         self._lock = threading.RLock()
         self._calls: deque[Callable[[float], object]] = deque()
         self.says_goodbye = True
         self._stopping, self._watch_at = False, 0.0
-        self._poller, self._polled_children = self._make_poller([]), list[int]()
         self._error: FeedlineError | None = None
-        grace_s = READ_GRACE_S if self._folder is None else 0.0
+        self.waker, self._clock = Waker(), AwakeClock()
+        with ExitStack() as opened:
+            self._open(settings, opened)
+            # From here on it is `_shut` that gives everything back.
+            opened.pop_all()
+
+    def _open(self, settings: PoolSettings, opened: ExitStack) -> None:
+        """Open the socket and what is behind it; `opened` closes all of it if anything fails."""
+        endpoint, budget_bytes = settings.endpoint, settings.memory_budget
+        opened.callback(self.waker.close)
+        self._folder = PrivateFolder() if endpoint is None else None
+        if self._folder is not None:
+            opened.callback(self._folder.remove)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        opened.callback(self._context.term)
+        self._socket = self._bind(endpoint, budget_bytes, opened)
+        self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._producers = EmbeddedProducers(self.endpoint)
+        self._poller, self._polled_children = self._make_poller([]), list[int]()
         self.exchange = Exchange(
-            Dispatcher(budget_bytes, self._advice(), grace_s),
+            Dispatcher(budget_bytes, self._advice(), GRACE if self._folder is None else NO_GRACE),
             Roster(new_id(), settings.strict_versions),
             self._send,
             Releases(self.waker),
@@ -253,6 +261,7 @@ class PoolThread(threading.Thread):
                 self.exchange.say_goodbye()
         except Exception:
             logger.exception("the pool could not say goodbye")
+        self.exchange.close()
         self._socket.close(linger=FLUSH_MS)
         self._producers.stop()
         # What those of its producers left behind that were killed.
@@ -263,21 +272,29 @@ class PoolThread(threading.Thread):
         self.waker.close()
         atexit.unregister(self.close_at_exit)
 
-    def _bind(self, endpoint: str | None, budget_bytes: int) -> zmq.Socket[bytes]:
+    def start(self) -> None:
+        """Begin to serve; what was opened is closed if there can be no thread."""
+        try:
+            super().start()
+        except BaseException:
+            self._shut(ClosedError("the pool's thread could not be started"))
+            raise
+
+    def _bind(self, endpoint: str | None, budget_bytes: int, opened: ExitStack) -> zmq.Socket[bytes]:
         if endpoint is not None:
             check_free(endpoint)
             if leaves_machine(endpoint):
                 logger.warning(f"{endpoint} is open to the network: nothing is encrypted or authenticated")
         socket = self._context.socket(zmq.ROUTER)
+        opened.callback(socket.close, linger=0)
         # A message to a producer whose connection is gone is an error, not silence.
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        socket.setsockopt(zmq.MAXMSGSIZE, max(budget_bytes, MAX_HEADER_BYTES))
+        socket.setsockopt(zmq.MAXMSGSIZE, min(max(budget_bytes, MAX_HEADER_BYTES), MAX_MESSAGE_BYTES))
         address = endpoint or (self._folder.endpoint if self._folder else "")
         socket.setsockopt(zmq.IPV6, is_ipv6(address))
         try:
             socket.bind(address.replace("tcp://localhost", "tcp://127.0.0.1"))
         except zmq.ZMQError as error:
-            socket.close()
             raise cannot_listen(address, error.errno, str(error.strerror)) from error
         return socket
 

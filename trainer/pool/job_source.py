@@ -16,8 +16,12 @@ from feedline.common.draws import Purpose, uniforms
 from feedline.common.errors import ConfigurationError
 from feedline.common.job.kinds import AnyJob
 from feedline.common.job.sizes import SizesJob
-from feedline.common.sample.boxes import Boxes, pack
+from feedline.common.memory.arena import whole_pages
+from feedline.common.sample import boxes, regions
+from feedline.common.sample.boxes import Boxes
 from feedline.common.sample.image import Size
+from feedline.common.sample.regions import Regions
+from feedline.common.wire.names import printable, to_wire
 from feedline.common.wire.protocol import Ticket, as_sample
 from feedline.trainer.datasets.stacks import Stacks
 from feedline.trainer.dispatch.slots import SlotNeed
@@ -45,11 +49,17 @@ class JobSource:
     max_slots : int
         Slots of one producer at most.
     further_paths : tuple of sequence of str
-        As `paths`, for each of `Job.companions`.
+        As `paths`, for each of `Job.companions` that lies in files.
     boxes : sequence of ndarray or None
         One for each row, see `feedline.common.sample.boxes`; there if `Job.boxes` is.
     stacks : Stacks or None
         The files of each row where it has several, as the producers know them.
+    regions : tuple of sequence of ndarray
+        One for each row, for each of `Job.companions` that is drawn.
+    usual_s : float or None
+        What a producer takes for one batch, in seconds, if that was found out.
+    prefetches : bool
+        Whether batches are wanted that nobody has asked for.
     """
 
     name: str
@@ -61,14 +71,17 @@ class JobSource:
     further_paths: tuple[Sequence[str], ...] = ()
     boxes: Sequence[Boxes] | None = None
     stacks: Stacks | None = None
+    regions: tuple[Sequence[Regions], ...] = ()
+    usual_s: float | None = None
+    prefetches: bool = True
     _layouts: dict[tuple[int, Size | None], BatchLayout] = field(
         default_factory=dict, init=False, compare=False
     )
 
     @property
     def need(self) -> SlotNeed:
-        """What the job wants of every producer."""
-        return SlotNeed(self.job.slot_bytes, self.max_slots)
+        """What the job wants of every producer: memory comes in whole pages."""
+        return SlotNeed(whole_pages(self.job.slot_bytes), self.max_slots)
 
     def anew(self, job_id: int, max_slots: int) -> JobSource:
         """The same under another number, with other slots."""
@@ -84,8 +97,12 @@ class JobSource:
         return self._layouts[num_samples, size]
 
     def samples_of(self, key: StepKey) -> list[str]:
-        """The files of a step."""
-        return [self.paths[row] for row in self.plan.rows(*key.planned)]
+        """The files of a step, for errors: so a plan that fails, by a sampler of somebody's, has none."""
+        try:
+            rows = self.plan.rows(*key.planned)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the error that this was for comes first
+            return [f"(no files are known, for its plan fails: {type(error).__name__}: {error})"]
+        return [printable(self.paths[row]) for row in rows]
 
     def ticket(self, lease_id: int, key: StepKey, slot: int) -> Ticket:
         """Order a step into a slot."""
@@ -97,7 +114,9 @@ class JobSource:
         samples = tuple(map(as_sample, zip(self._files(listed), listed, occurrences.tolist(), strict=True)))
         buffers = [np.ascontiguousarray(values[rows]) for values in self.targets]
         if self.boxes is not None:
-            buffers += pack([self.boxes[row] for row in listed])
+            buffers += boxes.pack([self.boxes[row] for row in listed])
+        for drawn in self.regions:
+            buffers += regions.pack([drawn[row] for row in listed])
         return Ticket(self.job.job_id, key.epoch, key.step, lease_id, slot, samples, tuple(buffers))
 
     def _with_partners(self, epoch: int, rows: Rows, occurrences: Rows) -> tuple[Rows, Rows]:
@@ -141,12 +160,12 @@ def ticket_paths(paths: Sequence[str], directory: str | None, *, embedded: bool)
     """
     if embedded:
         base = str(Path(directory or ".").absolute()).rstrip("/")
-        return [path if path.startswith("/") else f"{base}/{path}" for path in paths]
+        return to_wire(path if path.startswith("/") else f"{base}/{path}" for path in paths)
     below = [_relative(path, directory) for path in paths]
     outside = next((path for path in below if path.startswith("/")), None)
     if outside is not None:
         _refuse_outside(outside, paths, directory)
-    return below
+    return to_wire(below)
 
 
 def _relative(path: str, directory: str | None) -> str:

@@ -6,22 +6,25 @@ Used by the pool's thread alone. What cannot be done is an event in turn, and th
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
-from feedline.common.errors import LocalProtocolError, RemoteProtocolError
+from feedline.common.errors import BatchError, FeedlineError, LocalProtocolError, RemoteProtocolError
 from feedline.common.job.kinds import job_to_wire
 from feedline.common.stages import Stages
-from feedline.common.wire.protocol import Batch, Cancel, CloseJob, Failure, FailureKind, OpenJob
+from feedline.common.wire.protocol import Batch, Cancel, CloseJob, Failure, FailureKind, ForgetSlots, OpenJob
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.dispatch.instructions import (
     Deliver,
     Discard,
+    DropSlots,
+    ForgetJob,
     Instruction,
     Keep,
     Note,
     Reject,
+    RestJob,
     SendCancel,
     SendCloseJob,
     SendJob,
@@ -30,7 +33,7 @@ from feedline.trainer.dispatch.instructions import (
 from feedline.trainer.dispatch.slots import SlotId
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.handover.arenas import Arenas
-from feedline.trainer.pool.handover.delivery import Delivery, Payload, Releases
+from feedline.trainer.pool.handover.delivery import Delivery, Once, Payload, Releases
 from feedline.trainer.pool.handover.shelf import Shelves
 from feedline.trainer.pool.job_source import JobSource
 from feedline.trainer.pool.post import Post
@@ -85,8 +88,8 @@ class Performer:
 
     def lay_ahead(self, now: float) -> None:
         """Hand over what will be asked for next, as far as it is ready."""
-        for job_id, shelf in self.shelves.items():
-            if wanted := shelf.wanted():
+        for job_id in list(self.dispatcher.awake):
+            if wanted := self.shelves[job_id].wanted():
                 self.perform(self.dispatcher.offered(job_id, wanted), now)
 
     def perform(self, instructions: Iterable[Instruction], now: float, arrived: Batch | None = None) -> None:
@@ -105,6 +108,10 @@ class Performer:
                     logger.log(level, text)
                 case SendTicket():
                     self._send_ticket(instruction, now)
+                case RestJob(job_id):
+                    self.shelves[job_id].clear()
+                case ForgetJob(job_id):
+                    self.arenas.drop_job(job_id)
                 case _:
                     self._write(instruction)
 
@@ -117,38 +124,37 @@ class Performer:
         count.batch(Stages.from_wire(batch.stages_us), answer_s)
 
     def _send_ticket(self, order: SendTicket, now: float) -> None:
-        """Order a batch; a ticket that cannot be sent, for its paths' sake, fails as the batch would."""
+        """Order a batch; a ticket that cannot be made or sent fails as the batch would."""
         slot = order.slot
         source = self.jobs[slot.job_id]
         try:
             self.post.tell(slot.producer_id, source.ticket(order.lease_id, order.key, slot.index))
-        except LocalProtocolError as error:
-            files = ", ".join(source.samples_of(order.key)[:8])
-            failure = Failure(slot.job_id, order.lease_id, FailureKind.BUILD, files, str(error), "")
+        except Exception as error:  # noqa: BLE001 - a sampler of somebody's may raise anything
+            failure = _unsent(source, order, error)
             self.perform(self.dispatcher.batch_failed(slot.producer_id, order.lease_id, failure, now), now)
 
-    def _write(self, instruction: SendCancel | SendJob | SendCloseJob) -> None:
+    def _write(self, instruction: SendCancel | SendJob | SendCloseJob | DropSlots) -> None:
         """Turn an instruction to send something into the message."""
         match instruction:
             case SendCancel(producer_id, lease_id):
                 self.post.tell(producer_id, Cancel(lease_id))
             case SendJob(producer_id, job_id):
-                source = self.jobs[job_id]
-                self.post.tell(producer_id, OpenJob(job_to_wire(source.job), source.max_slots))
+                self.post.tell(producer_id, opening(self.jobs[job_id]))
             case SendCloseJob(producer_id, job_id):
                 self.post.tell(producer_id, CloseJob(job_id))
+            case DropSlots(producer_id, job_id, indices):
+                self.arenas.give_back((producer_id, job_id), indices)
+                self.post.tell(producer_id, ForgetSlots(job_id, indices))
 
     def _deliver(self, order: Deliver, now: float) -> None:
-        """Hand a batch over to who waits for it or soon will, unless it is too short to be one."""
-        layout = self.jobs[order.job_id].layout(order.key)
-        release = partial(self.releases.release, order.slot)
-        payload = self._kept.pop(order.slot)
-        if payload.num_bytes < layout.num_bytes:
+        """Hand a batch over to who waits for it or soon will, unless that cannot be done."""
+        release = Once(partial(self.releases.release, order.slot))
+        try:
+            delivery = self._delivery(order, release)
+        except Exception as error:  # noqa: BLE001 - a plan of somebody's may raise anything
             release()
-            text = f"{order.key} has {payload.num_bytes} bytes instead of {layout.num_bytes}"
-            self.waiters.refuse(order.job_id, order.key, RemoteProtocolError(text))
+            self.waiters.refuse(order.job_id, order.key, _as_ours(order.key, error))
             return
-        delivery = Delivery(layout, payload, order.copy, release)
         waiters = self.waiters.take(order.job_id, order.key)
         if not waiters:
             self.shelves[order.job_id].put(order.key, delivery)
@@ -158,3 +164,42 @@ class Performer:
         for other in waiters[1:]:
             # Two threads asked for the same step. Each gets arrays of its own, so it is built again.
             self.wait(order.job_id, order.key, other, now)
+
+    def _delivery(self, order: Deliver, release: Callable[[], None]) -> Delivery:
+        """What is handed over; RemoteProtocolError if it is too short to be a batch."""
+        payload = self._kept.pop(order.slot)
+        layout = self.jobs[order.job_id].layout(order.key)
+        if payload.num_bytes < layout.num_bytes:
+            raise RemoteProtocolError(
+                f"{order.key} has {payload.num_bytes} bytes instead of {layout.num_bytes}"
+            )
+        return Delivery(layout, payload, order.copy, release)
+
+
+def opening(source: JobSource) -> OpenJob:
+    """What producers are told of a job."""
+    return OpenJob(job_to_wire(source.job), source.max_slots)
+
+
+def _unsent(source: JobSource, order: SendTicket, error: Exception) -> Failure:
+    """How a ticket fails that never left."""
+    _log_if_strange(order.key, error)
+    files = ", ".join(source.samples_of(order.key)[:8])
+    return Failure(order.slot.job_id, order.lease_id, FailureKind.BUILD, files, _text_of(error), "")
+
+
+def _as_ours(key: StepKey, error: Exception) -> FeedlineError:
+    if isinstance(error, FeedlineError):
+        return error
+    _log_if_strange(key, error)
+    return BatchError(f"{key} cannot be handed over: {_text_of(error)}")
+
+
+def _log_if_strange(key: StepKey, error: Exception) -> None:
+    """What is not ours has a traceback that its author needs."""
+    if not isinstance(error, FeedlineError):
+        logger.error(f"{key} cannot be ordered or handed over", exc_info=error)
+
+
+def _text_of(error: Exception) -> str:
+    return str(error) if isinstance(error, FeedlineError) else f"{type(error).__name__}: {error}"

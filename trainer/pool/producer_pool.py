@@ -22,7 +22,7 @@ from typing import Any, Self, TypeVar
 import numpy.typing as npt
 
 from feedline.common.arguments import whole
-from feedline.common.errors import ClosedError, ConfigurationError
+from feedline.common.errors import ClosedError, ConfigurationError, FeedlineError, StarvedError
 from feedline.common.processes.children import usable_cores
 from feedline.common.signatures import suggests
 from feedline.trainer.plan.epochs import StepKey
@@ -30,7 +30,7 @@ from feedline.trainer.pool.handover.delivery import Delivery, HandOver
 from feedline.trainer.pool.hub import PoolThread
 from feedline.trainer.pool.interrupts import WATCH
 from feedline.trainer.pool.job_source import JobSource
-from feedline.trainer.pool.settings import PoolSettings, check_source
+from feedline.trainer.pool.settings import MAX_WORKERS, PoolSettings, check_source
 from feedline.trainer.pool.stats import PoolStats
 from feedline.trainer.pool.waiters import Waiter
 
@@ -112,6 +112,14 @@ class ProducerPool:
         self._thread.start()
         self._end = weakref.finalize(self, _end, self._thread, self._pid)
         self._end.atexit = False
+        try:
+            self._begin(workers)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, workers: int | None) -> None:
+        """Be found at the interpreter's exit and by Ctrl-C, and have producers."""
         # Not left to `weakref`: what was registered last runs first, so before TensorFlow's own.
         atexit.register(self._thread.close_at_exit)
         WATCH.subscribe(id(self._thread), self._thread.interrupt)
@@ -132,7 +140,8 @@ class ProducerPool:
         """Have so many embedded producers from now on."""
         if not self.embedded:
             raise ConfigurationError(f"producers of {self.endpoint} are started elsewhere, not by the pool")
-        self._call(partial(self._thread.resize, whole("workers", workers, at_least=1)))
+        num = whole("workers", workers, at_least=1, at_most=MAX_WORKERS)
+        self._call(partial(self._thread.resize, num))
 
     def shrink(self, workers: int, memory_budget: int) -> None:
         """`resize` and `set_memory_budget` without waiting for it: for finalizers."""
@@ -195,13 +204,13 @@ class ProducerPool:
         """
         self._check_open()
         began = time.monotonic()
-        shelves = self._thread.exchange.shelves
-        found = shelves.take(job_id, key)
+        exchange = self._thread.exchange
+        found = exchange.shelves.take(job_id, key)
         delivery = found or self._wait_for(job_id, key, timeout_s)
         try:
             if found:
                 # Nothing hangs on it: the thread hears of it when something else wakes it.
-                self._thread.post(partial(shelves.taken, job_id, key), wakes=False)
+                self._thread.post(partial(exchange.taken, job_id, key), wakes=False)
             arrays = delivery.arrays()
         except BaseException:
             delivery.release()
@@ -212,6 +221,10 @@ class ProducerPool:
     def expect(self, job_id: int, keys: Iterable[StepKey]) -> None:
         """Steps that were delivered will be asked for again: have them ready."""
         self._post(partial(self._thread.exchange.expect, job_id, list(keys)))
+
+    def turn_to(self, job_id: int, epoch: int) -> None:
+        """Another epoch than the next will be asked for: prefetch goes there, also backwards."""
+        self._post(partial(self._thread.exchange.turn_to, job_id, epoch))
 
     def stats(self) -> PoolStats:
         """Where the time of batches went so far, by producer."""
@@ -258,9 +271,19 @@ class ProducerPool:
             self._thread.waker.wake()
         try:
             return future.result(timeout_s + SAFETY_S)
-        except BaseException:
+        except BaseException as error:
             self._abandon(job_id, key, future)
+            if isinstance(error, TimeoutError) and not isinstance(error, FeedlineError):
+                raise self._not_answered(f"{key} was waited for", timeout_s + SAFETY_S) from error
             raise
+
+    def _not_answered(self, what: str, seconds: float) -> StarvedError:
+        """Say what the pool's thread has not done: a wait that ends by itself has no text of its own."""
+        state = "is at something else" if self._thread.is_alive() else "has ended"
+        return StarvedError(
+            f"{what} for {seconds:.0f} s, and the pool's thread {state}: either this machine has far too much"
+            " to do, such as for more producers than it has cores, or this is a fault of Feedline"
+        )
 
     def _abandon(self, job_id: int, key: StepKey, future: Future[Delivery]) -> None:
         """A wait ended early: neither the request nor a batch on its way must be left over."""
@@ -275,13 +298,20 @@ class ProducerPool:
         future: Future[T] = Future()
 
         def answer(now: float) -> None:
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 future.set_result(call(now))
             except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
                 future.set_exception(error)
 
         self._post(answer)
-        return future.result(SAFETY_S)
+        try:
+            return future.result(SAFETY_S)
+        except TimeoutError as error:
+            # Nobody is there to make use of it any more.
+            future.cancel()
+            raise self._not_answered("an answer was waited for", SAFETY_S) from error
 
     def _post(self, call: Callable[[float], object]) -> None:
         self._check_open()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
 from typing import Any
 
 import numpy.typing as npt
 
+from feedline.common.arguments import whole
 from feedline.common.declarations.base import Transform
 from feedline.common.sample.companions import ImageOptions
 from feedline.common.sample.ct import CTWindows
@@ -18,9 +19,9 @@ from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.sequences.options import SequenceOptions
+from feedline.trainer.sequences.packing import Packing
 from feedline.trainer.sequences.served import ServedSequence
 from feedline.trainer.sequences.service import Service
-from feedline.trainer.targets.encoding import put_targets
 from feedline.trainer.targets.yolo import YoloTargets
 
 logger = logging.getLogger(__name__)
@@ -121,15 +122,23 @@ class BatchSequence(ServedSequence):
     inputs, target_images, masks : ImageOptions or sequence of ImageOptions, optional
         In what the further inputs, the images to predict and the masks of the dataset differ from ``x``:
         all of a kind alike, or one for each.
+    initial_epoch : int
+        The epoch of the first sweep, with its order and its draws. ``fit`` does not hand on its own: pass it
+        here, too, or use `feedline.callbacks.SetEpoch`.
+    input_names, output_names : sequence of str, optional
+        For models whose inputs or outputs have names: deliver dicts with these, one for each input (output)
+        in the order of the dataset. Without, Keras pairs several by place, and sorts the model's names first.
 
     Raises
     ------
     ConfigurationError
         An argument that cannot work, quoted.
 
-    Notes ----- ``x`` is an array (batch, height, width, channels); a batch is ``x``, ``(x, y)`` or ``(x, y,
-    weights)`` as the dataset has labels and weights. Several inputs are a tuple, and so are several outputs:
-    labels first, then images and masks, then boxes, (batch, max_boxes, 5) as in
+    Notes
+    -----
+    ``x`` is an array (batch, height, width, channels); a batch is ``x``, ``(x, y)`` or ``(x, y, weights)`` as
+    the dataset has labels and weights. Several inputs are a tuple, ``(x,)`` where there are no labels, and so
+    are several outputs: labels first, then images and masks, then boxes, (batch, max_boxes, 5) as in
     `feedline.common.sample.boxes`. Arrays may be kept as long as you like. Called from any thread; close it,
     or use ``with``.
     """
@@ -170,6 +179,9 @@ class BatchSequence(ServedSequence):
         inputs: ImageOptions | Sequence[ImageOptions] | None = None,
         target_images: ImageOptions | Sequence[ImageOptions] | None = None,
         masks: ImageOptions | Sequence[ImageOptions] | None = None,
+        initial_epoch: int = 0,
+        input_names: Sequence[str] | None = None,
+        output_names: Sequence[str] | None = None,
     ) -> None:
         self._arguments = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
         own = {field.name: self._arguments[field.name] for field in fields(SequenceOptions)}
@@ -178,8 +190,10 @@ class BatchSequence(ServedSequence):
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
         self.dataset = dataset
-        self._targets = targets
-        super().__init__(service, partial(options.source, max_slots=max_queue_size))
+        self._packing = Packing(dataset, targets, input_names, output_names)
+        first_epoch = whole("initial_epoch", initial_epoch, at_least=0)
+        source = partial(options.source, max_slots=service.max_queue_size)
+        super().__init__(service, source, first_epoch)
 
     @property
     def filenames(self) -> list[str]:
@@ -234,24 +248,9 @@ class BatchSequence(ServedSequence):
         return tuple(transform for transform in plain if transform is not None)
 
     def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
-        """Pack the arrays as Keras wants them: absent parts left out, several of a kind in a tuple."""
         num_samples = len(arrays["x"])
-        weights = arrays.pop("weight", None)
-        inputs = [arrays.pop(name) for name in [*arrays] if name.startswith("x")]
-        if self._targets is not None:
-            put_targets(self._targets, inputs, arrays)
-        x = _one_or_tuple(inputs)
-        y = x if self.dataset.target_is_input else _one_or_tuple(arrays.values())
-        if y is None:
-            return x, num_samples
-        return ((x, y) if weights is None else (x, y, weights)), num_samples
+        return self._packing.pack(arrays), num_samples
 
 
 _NOT_ARGUMENTS = ("self", "__class__")
 """What a constructor's local names have beside its arguments."""
-
-
-def _one_or_tuple(arrays: Iterable[npt.NDArray[Any]]) -> Any:
-    """None of none, one as it is, several as a tuple: a list of targets Keras takes for one of them."""
-    several = tuple(arrays)
-    return several if len(several) > 1 else next(iter(several), None)

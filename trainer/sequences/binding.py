@@ -1,42 +1,55 @@
-"""Which step of which epoch Keras means when it asks for an index.
+"""Which step of which epoch is meant when somebody asks for an index.
 
-Keras never says where it stands: it peeks at ``[0]`` and ``[1]`` before training, shuffles the
-indices itself, begins epochs it does not run, and leaves epochs it does not end. Two rules make
-every epoch whole all the same.
+Nobody says where he stands. Keras peeks at ``[0]`` and ``[1]`` before training, shuffles the indices itself,
+begins epochs it does not run, and leaves epochs it does not end. A callback of a ``fit`` may sweep the
+sequence that is trained on. A loop by hand says nothing at all. These rules make every sweep whole.
 
-*Binding.* When the sequence shuffles, an index is bound, at its first request in an epoch, to the
-next free step: whatever order Keras picks is a bijection, and steps are asked for in plan order.
-When it does not, index i is step i.
+*Binding.* When the sequence shuffles, an index is bound, at its first request in a sweep, to the next free
+step: whatever order Keras picks is a bijection, and steps are asked for in plan order. When it does not,
+index i is step i.
 
-*Advance.* An epoch ends only when every index has been asked for since it began, and then only at
+*Sweeps.* Each pass has an epoch to itself, the next that no other has, and keeps it however many begin
+meanwhile.
 
-- ``on_epoch_begin``;
-- an ``on_epoch_end`` that closes no begun epoch;
-- ``iter(sequence)``;
-- a request for an index already asked for, or the first of a new iterator, if Keras has begun no
-  epoch in this one, or has ended it (manual loops).
+- A *loop* is a generator that reads ``num_batches`` and then asks: Keras' own are, and that of
+  ``iter(sequence)``. It is a sweep from its first request on, wherever it is run and whoever runs beside it:
+  its requests are known by the generator that they come from, see `trainer.sequences.callers`. One that
+  goes round has a sweep for each round.
+- All other requests are *by hand*, and make one sweep together.
 
-An ``on_epoch_end`` that closes no begun epoch, before any was begun in this one, forgets what was
-asked (the peeks) and keeps the bindings.
+*By hand* an index means the same batch until the sweep is over. It is over
 
-*Peeks.* Of a sequence whose batches have several sizes, index 0 and 1, asked for right after an iterator may
-have begun and before an epoch has, are shown in sizes that tell Keras which sides change:
-`feedline.common.job.sizes`. A fit that was stopped leaves its epoch begun; an epoch has one iterator, so the
-second is another fit's.
+- at ``on_epoch_end``, and at the next ``on_epoch_begin`` if it was begun by one, however much was asked for;
+- at the first request after every index was asked for, but not at the next of those that count up from 0,
+  nor at the last of them once more;
+- at a repeated request after another sweep has begun.
 
-*Iterators.* Keras reads ``num_batches`` whenever one of its iterators begins. What was asked before
-it, such as by a fit that was stopped, does not help to make an epoch whole: else the epoch would end
-while ``steps_per_epoch`` holds the new iterator midway, and the rest would come from the next one.
+It uses up its epoch only then: a look before ``fit`` costs nothing. And if a loop is under way when it
+begins, it sees the epoch of that loop, and what was asked for there is the same batch here: a look from a
+callback disturbs nobody.
+
+*Peeks.* What is asked for by hand right after ``num_batches`` was read, ``[0]`` and then ``[1]``, are Keras'
+peeks if it ends there, and use up no epoch. When Keras turns to a sequence it reads ``num_batches`` and at
+once calls ``on_epoch_end``: that ends nothing. If it has just begun an epoch, to see a batch or two of it,
+that epoch comes again. Of a sequence whose batches have several sizes, peeks are shown in sizes that tell
+Keras which sides change: `feedline.common.job.sizes`.
+
+*What cannot be told apart:* two loops by hand at the same time, unless they keep step; an epoch that Keras
+begins to see a batch from one that it trains, if reading ahead makes it whole, or it has one step; in a
+sequence of three steps or fewer, the last index once more from the first of a next pass in random order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
+
 from feedline.common.job.sizes import NUM_PEEKS, peek_at
 from feedline.trainer.plan.epochs import StepKey
+from feedline.trainer.sequences.sweeps import Sweep
 
 
 class IndexBinding:
-    """Turns Keras' requests into (epoch, step). Not thread-safe; the sequence holds a lock.
+    """Turns requests into (epoch, step). Not thread-safe; the sequence holds a lock.
 
     Parameters
     ----------
@@ -46,101 +59,176 @@ class IndexBinding:
         Bind indices at their first request (a shuffled sequence), or index i to step i.
     shows_sizes : bool
         Answer peeks apart.
+    first_epoch : int
+        Of the first sweep.
 
     Attributes
     ----------
     epoch : int
-        The present one.
+        That of the last request.
     is_jumping : bool
-        The last request, in an epoch begun by Keras, did not follow the one before.
+        The last request, of a loop that reads `num_batches`, did not follow the one before.
+    is_crossing : bool
+        The last request was of a sweep during which another has begun.
     """
 
-    def __init__(self, num_steps: int, *, in_plan_order: bool, shows_sizes: bool = False) -> None:
+    def __init__(
+        self, num_steps: int, *, in_plan_order: bool, shows_sizes: bool = False, first_epoch: int = 0
+    ) -> None:
         self._num_steps = num_steps
-        self._next_peek = NUM_PEEKS
-        self._shows_sizes = shows_sizes
         self._in_plan_order = in_plan_order
-        self.epoch = 0
-        self._steps: dict[int, int] = {}
-        self._asked: set[int] = set()
-        self._begun_any = False
-        self._begun_now = False
-        self._last = -1
-        self.is_jumping = False
-        self._is_keras_in_it = False
-        self._has_iterator = False
-        self._new_iterator = False
-        self._was_whole = False
-
-    def request(self, index: int) -> StepKey:
-        """`__getitem__(index)`, 0 <= index < num_steps."""
-        self._has_iterator = self._begun_now
-        self.is_jumping = self._begun_now and index not in {0, self._last + 1}
-        self._last = index
-        if (self._new_iterator or index in self._asked) and not self._is_keras_in_it:
-            self._advance_if_whole()
-        if self._new_iterator:
-            self._was_whole, self._new_iterator = self._is_whole, False
-            self._asked.clear()
-        self._asked.add(index)
-        step = self._bind(index)
-        if index == self._next_peek < NUM_PEEKS:
-            self._next_peek += 1
-            step = peek_at(step, index)
-        return StepKey(self.epoch, step)
-
-    def epoch_begins(self) -> None:
-        """Keras' `on_epoch_begin`."""
-        self._advance_if_whole()
-        self._begun_any = self._begun_now = self._is_keras_in_it = True
-        self._has_iterator = False
+        self._shows_sizes = shows_sizes
+        self.epoch = self._next_epoch = first_epoch
+        self.is_jumping = self.is_crossing = False
+        self._loops: dict[Hashable, Sweep | None] = {}
+        self._latest: Sweep | None = None
+        self._by_hand: Sweep | None = None
+        self._another_began = False
+        self._peeks: Sweep | None = None
         self._next_peek = NUM_PEEKS
+        # What Keras said last.
+        self._is_begun = self._has_loop = self._is_begun_by_hand = False
+        self._num_reads = 0
+        self._just_read = False
 
-    def epoch_ends(self) -> list[StepKey]:
-        """Keras' `on_epoch_end`; returns the peeked steps that will be asked for again."""
-        if self._begun_now:
-            self._begun_now = False
-            self._is_keras_in_it = not self._is_whole
-            return []
-        if self._begun_any:
-            self._advance_if_whole()
-            return []
-        peeked = [StepKey(self.epoch, self._bind(index)) for index in sorted(self._asked)]
-        self._asked.clear()
-        return peeked
+    # --- requests -----------------------------------------------------------------------------
 
-    def iterator_may_begin(self) -> None:
-        """Keras read `num_batches`: the next request may be the first of a new iterator."""
-        self._new_iterator = True
-        if self._shows_sizes and (self._has_iterator or not self._begun_now):
+    def request(self, index: int, callers: Iterable[Hashable] = ()) -> StepKey:
+        """`__getitem__(index)`, 0 <= index < num_steps, called by `callers`, the nearest first."""
+        self.is_jumping = self.is_crossing = False
+        loop = next((caller for caller in callers if caller in self._loops), None)
+        if loop is not None:
+            return self._ask(self._sweep_of_loop(loop, index), index)
+        self._just_read = False
+        if index == self._next_peek < min(NUM_PEEKS, self._num_steps):
+            return self._peek(index)
+        return self._ask(self._sweep_by_hand(index), index)
+
+    def set_epoch(self, epoch: int) -> bool:
+        """The next sweep is of this epoch; those under way go on. Returns whether it would be of another."""
+        self._finish_by_hand(only_whole=True)
+        if epoch == self._next_epoch:
+            return False
+        self._next_epoch = epoch
+        self._latest = self._by_hand = self._peeks = None
+        return True
+
+    def _ask(self, sweep: Sweep, index: int) -> StepKey:
+        self.epoch = sweep.epoch
+        return sweep.ask(index)
+
+    # --- loops --------------------------------------------------------------------------------
+
+    def _sweep_of_loop(self, loop: Hashable, index: int) -> Sweep:
+        self._has_loop = self._is_begun
+        sweep = self._loops[loop]
+        if sweep is None or sweep.is_over_at(index):
+            sweep = self._begin_sweep(loop)
+        self.is_jumping = sweep.jumps_to(index)
+        self.is_crossing = self._latest is not None and self._latest.epoch > sweep.epoch
+        return sweep
+
+    def _begin_sweep(self, loop: Hashable) -> Sweep:
+        self._finish_by_hand(only_whole=True)
+        self._peeks, self._another_began = None, True
+        sweep = self._latest = self._new(self._next_epoch)
+        self._next_epoch += 1
+        self._loops = {other: one for other, one in self._loops.items() if one is None or not one.is_whole}
+        self._loops[loop] = sweep
+        return sweep
+
+    def _new(self, epoch: int) -> Sweep:
+        return Sweep(epoch, self._num_steps, self._in_plan_order)
+
+    # --- what Keras says ----------------------------------------------------------------------
+
+    def iterator_may_begin(self, callers: Iterable[Hashable] = ()) -> None:
+        """`num_batches` was read: by a loop that will ask, or by Keras when it turns to the sequence."""
+        loop = next(iter(callers), None)
+        if loop is not None:
+            # Keras read just before, to see whether there is an end.
+            self._num_reads, self._just_read = 0, False
+            self._loops[loop] = None
+            return
+        self._num_reads += 1
+        self._just_read = True
+        if self._has_loop or not self._is_begun:
             self._next_peek = 0
 
-    def iteration_begins(self) -> None:
-        """`iter(sequence)`."""
-        self._advance_if_whole()
-        self._new_iterator = True
+    def epoch_begins(self) -> None:
+        """`on_epoch_begin`."""
+        if self._is_begun_by_hand:
+            self._finish_by_hand()
+        self._peeks, self._next_peek = None, NUM_PEEKS
+        self._is_begun, self._has_loop, self._is_begun_by_hand = True, False, False
+        self._num_reads, self._just_read = 0, False
+
+    def epoch_ends(self) -> list[StepKey]:
+        """`on_epoch_end`; returns the steps that were looked at and will be asked for again."""
+        looked_at: list[StepKey] = []
+        if self._just_read:
+            looked_at = self._forget_what_was_seen()
+        elif not self._has_loop:
+            self._adopt_peeks()
+            self._finish_by_hand()
+        self._is_begun = self._has_loop = self._is_begun_by_hand = self._just_read = False
         self._next_peek = NUM_PEEKS
+        return looked_at
 
-    def reset(self) -> None:
-        """Give up the epoch, however far it got: the next request opens a new one."""
-        if self._asked or self._steps:
-            self._advance()
+    def _forget_what_was_seen(self) -> list[StepKey]:
+        """Keras turns to the sequence: what it has seen until now was to know what a batch looks like."""
+        seen, self._peeks = self._peeks, None
+        latest = self._latest
+        # A fit that was stopped leaves its epoch begun, too, but the next one reads more than once. And where
+        # Keras reads at the end of an epoch, to make its next generator, the epoch is whole.
+        if self._has_loop and self._num_reads == 1 and latest is not None and not latest.is_whole:
+            seen, self._latest = latest, None
+            self._next_epoch = latest.epoch
+        return [] if seen is None or seen.epoch != self._next_epoch else seen.keys
 
-    @property
-    def _is_whole(self) -> bool:
-        return self._was_whole or len(self._asked) == self._num_steps
+    def _peek(self, index: int) -> StepKey:
+        """An index that Keras may be peeking at."""
+        if index == 0 or self._peeks is None:
+            self._adopt_peeks()
+            self._finish_by_hand(only_whole=True)
+            self._peeks = self._begin_beside()
+        self._next_peek += 1
+        key = self._ask(self._peeks, index)
+        return StepKey(key.epoch, peek_at(key.step, index)) if self._shows_sizes else key
 
-    def _advance_if_whole(self) -> None:
-        if self._is_whole:
-            self._advance()
+    def _adopt_peeks(self) -> None:
+        """They were none, but the first requests of a loop by hand."""
+        if self._peeks is not None:
+            self._by_hand, self._peeks = self._peeks, None
 
-    def _advance(self) -> None:
-        self.epoch += 1
-        self._steps.clear()
-        self._asked.clear()
-        self._begun_any = self._begun_now = self._is_keras_in_it = self._was_whole = False
+    # --- by hand ------------------------------------------------------------------------------
 
-    def _bind(self, index: int) -> int:
-        if not self._in_plan_order:
-            return index
-        return self._steps.setdefault(index, len(self._steps))
+    def _sweep_by_hand(self, index: int) -> Sweep:
+        """The sweep that a request by hand belongs to."""
+        self._next_peek = NUM_PEEKS
+        self._adopt_peeks()
+        if self._is_begun and not self._has_loop and not self._is_begun_by_hand:
+            self._is_begun_by_hand = True
+            self._finish_by_hand(only_whole=True)
+            self._by_hand = None
+        sweep = self._by_hand
+        if sweep is not None and sweep.is_over_at(index):
+            self._finish_by_hand()
+        elif sweep is not None and self._another_began and index in sweep.asked:
+            self._by_hand = None
+        self._another_began = False
+        self._by_hand = self._by_hand or self._begin_beside()
+        return self._by_hand
+
+    def _begin_beside(self) -> Sweep:
+        """A sweep that uses up no epoch: of the one under way, or else of the next."""
+        if self._latest is not None and not self._latest.is_whole:
+            return self._latest.beside()
+        return self._new(self._next_epoch)
+
+    def _finish_by_hand(self, *, only_whole: bool = False) -> None:
+        """The sweep by hand is over, and its epoch used up; or only if every index was asked for."""
+        sweep = self._by_hand
+        if sweep is not None and (sweep.is_whole or not only_whole):
+            self._next_epoch = max(self._next_epoch, sweep.epoch + 1)
+            self._by_hand = self._latest = None

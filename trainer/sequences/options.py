@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.arguments import dtype_name
+from feedline.common.arguments import dtype_name, yes_or_no
 from feedline.common.batch.layout import ArraySpec
 from feedline.common.declarations.base import Transform
 from feedline.common.declarations.catalogue import is_framed, num_sources, output_size
@@ -25,7 +25,7 @@ from feedline.common.sample.companions import Companion, ImageOptions, Role
 from feedline.common.sample.ct import CTWindows
 from feedline.common.sample.image import Fit, ImageSpec, decoded_dtype, size_of
 from feedline.trainer.datasets.dataset import ImageDataset
-from feedline.trainer.datasets.further import ARGUMENTS, companions_of
+from feedline.trainer.datasets.further import ARGUMENTS, DrawnMasks, FurtherImages, companions_of
 from feedline.trainer.plan.epochs import EpochPlan
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.job_source import JobSource, ticket_paths
@@ -72,8 +72,10 @@ class SequenceOptions:
     masks: ImageOptions | Sequence[ImageOptions] | None
 
     def __post_init__(self) -> None:
-        """Refuse what is no dataset, and what Keras would."""
+        """Refuse what is no dataset, and what Keras would; bring names and switches into one form."""
         object.__setattr__(self, "dtype", dtype_name(self.dtype))
+        for name in ("crop_to_aspect_ratio", "pad_to_aspect_ratio", "jpeg_scaling"):
+            object.__setattr__(self, name, yes_or_no(name, getattr(self, name)))
         if not isinstance(self.dataset, ImageDataset):
             raise ConfigurationError(
                 "a BatchSequence needs an ImageDataset, such as ImageDataset.from_dataframe(...) makes;"
@@ -203,7 +205,17 @@ class SequenceOptions:
             raise ConfigurationError(
                 "images of a size of their own do not go with image_sizes=: leave one out"
             )
+        for further, companion in zip(self.dataset.further, companions, strict=True):
+            if isinstance(further, DrawnMasks):
+                self._check_values(further, companion.image(self.image).dtype)
         return companions
+
+    def _check_values(self, masks: DrawnMasks, dtype: str) -> None:
+        if masks.highest > np.iinfo(dtype).max:
+            raise ConfigurationError(
+                f"a mask has values up to {masks.highest}, and {dtype} ends at {np.iinfo(dtype).max}: pass"
+                ' masks=ImageOptions(dtype="uint16")'
+            )
 
     def source(self, pool: ProducerPool, max_slots: int) -> JobSource:
         """What a pool needs to serve it."""
@@ -213,15 +225,16 @@ class SequenceOptions:
         as_told = partial(ticket_paths, directory=self._folder_for(pool), embedded=pool.embedded)
         stacks = self.dataset.stacks
         return JobSource(
-            f"sequence {job.job_id}",
+            f"sequence {job.job_id} ({self.plan.num_steps} batches of {self.plan.batch_size})",
             job,
             self.plan,
             as_told(self.dataset.paths),
             tuple(self.arrays.values()),
             max_slots,
-            tuple(as_told(images.paths) for images in self.dataset.further),
+            tuple(as_told(one.paths) for one in self.dataset.further if isinstance(one, FurtherImages)),
             self.dataset.boxes,
             None if stacks is None else replace(stacks, files=as_told(stacks.files)),
+            tuple(one.regions for one in self.dataset.further if isinstance(one, DrawnMasks)),
         )
 
     def _folder_for(self, pool: ProducerPool) -> str | None:

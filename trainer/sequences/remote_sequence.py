@@ -95,17 +95,18 @@ class RemoteSequence(ServedSequence):
         subject = Subject(reference, Arguments.of(f"kwargs of {reference!r}", kwargs or {}), seed)
         service = Service(pool, workers, memory_budget, max_queue_size, timeout_s)
         if batch_bytes is not None:
-            whole("batch_bytes", batch_bytes, at_least=1, unit=" of bytes")
+            batch_bytes = whole("batch_bytes", batch_bytes, at_least=1, unit=" of bytes")
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
 
         def source_of(pool: ProducerPool) -> JobSource:
-            found = self._survey = _survey(pool, subject, timeout_s)
+            found = self._survey = _survey(pool, subject, service.timeout_s)
             largest = batch_bytes or found.batch_bytes + ROOM_BYTES
             job = SequenceJob(pool.new_job_id(), subject, found.num_steps, largest, found.digest)
             plan = EpochPlan(found.num_steps, 1, shuffle, seed)
             names = [f"{reference}[{index}]" for index in range(found.num_steps)]
-            return JobSource(f"sequence {job.job_id}", job, plan, names, (), max_queue_size)
+            name = f"sequence {job.job_id} ({reference}, {plan.num_steps} batches)"
+            return JobSource(name, job, plan, names, (), service.max_queue_size, usual_s=found.batch_s)
 
         self._reference = reference
         super().__init__(service, source_of)
@@ -124,7 +125,8 @@ def _survey(pool: ProducerPool, subject: Subject, timeout_s: float) -> Survey:
     """Have a producer look at the Sequence, as the one batch of a job of its own."""
     job = SurveyJob(pool.new_job_id(), subject)
     plan = EpochPlan(num_samples=1, batch_size=1)
-    pool.open_job(JobSource(f"survey {job.job_id}", job, plan, [subject.reference], (), MIN_SLOTS))
+    name = f"survey {job.job_id} of {subject.reference}"
+    pool.open_job(JobSource(name, job, plan, [subject.reference], (), MIN_SLOTS, prefetches=False))
     try:
         arrays = pool.fetch(job.job_id, StepKey(0, 0), timeout_s)
     except BatchError as error:

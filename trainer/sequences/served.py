@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -17,12 +17,14 @@ from typing import Any, NoReturn, Self, SupportsIndex
 import keras
 import numpy.typing as npt
 
+from feedline.common.arguments import whole
 from feedline.common.errors import ClosedError, FeedlineError
 from feedline.common.job.sizes import SizesJob
 from feedline.trainer.pool.job_source import JobSource
 from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.pool.stats import DeliveryStats
 from feedline.trainer.sequences.binding import IndexBinding
+from feedline.trainer.sequences.callers import generators_asking
 from feedline.trainer.sequences.service import Service
 
 logger = logging.getLogger(__name__)
@@ -37,34 +39,39 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         Whose producers, and how long they are waited for.
     source_of : callable
         Given the pool, makes the job to serve. Called once; may wait for other jobs of the pool.
+    first_epoch : int
+        That of the first sweep.
 
     Notes
     -----
     Called from any thread.
     """
 
-    def __init__(self, service: Service, source_of: Callable[[ProducerPool], JobSource]) -> None:
+    def __init__(
+        self, service: Service, source_of: Callable[[ProducerPool], JobSource], first_epoch: int = 0
+    ) -> None:
         # Keras' own workers would ask for batches from forked processes, in an order of their own.
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=service.max_queue_size)
         self._lock = threading.Lock()
         self._timeout_s = service.timeout_s
         self._stats = DeliveryStats()
         self._failure: FeedlineError | None = None
-        self._warned = False
+        self._warned: set[str] = set()
         self._service = service
         self._pool, self._leave = service.join()
         try:
             self._source = source_of(self._pool)
-            self._pool.open_job(self._source)
+            self._plan = self._source.plan
+            self._binding = IndexBinding(
+                self._plan.num_steps,
+                in_plan_order=self._plan.shuffle,
+                shows_sizes=isinstance(self._source.job, SizesJob),
+                first_epoch=first_epoch,
+            )
+            self._open_job(first_epoch)
         except BaseException:
             self._leave()
             raise
-        self._plan = self._source.plan
-        self._binding = IndexBinding(
-            self._plan.num_steps,
-            in_plan_order=self._plan.shuffle,
-            shows_sizes=isinstance(self._source.job, SizesJob),
-        )
         self._end = weakref.finalize(self, _end, self._pool, self._job_id, self._leave)
 
     def __len__(self) -> int:
@@ -73,13 +80,14 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
 
     @property
     def num_batches(self) -> int:
-        """Batches of an epoch. Keras reads it whenever one of its iterators begins; others use ``len``."""
+        """Batches of an epoch. Whoever reads it in a generator, as Keras and ``iter`` do, begins a sweep."""
+        callers = generators_asking()
         with self._lock:
-            self._binding.iterator_may_begin()
+            self._binding.iterator_may_begin(callers)
         return len(self)
 
     def __getitem__(self, index: SupportsIndex) -> Any:
-        """Wait for a batch and return it; within an epoch an index always means the same batch.
+        """Wait for a batch and return it; within a sweep an index always means the same batch.
 
         Raises
         ------
@@ -92,9 +100,10 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         if not -len(self) <= position < len(self):
             raise IndexError(f"batch {position} of a sequence of {len(self)}")
         self._check_open()
+        callers = generators_asking()
         with self._lock:
-            key = self._binding.request(position % len(self))
-            self._warn_of_jumps()
+            key = self._binding.request(position % len(self), callers)
+            self._warn()
         began = time.perf_counter()
         try:
             arrays = self._pool.fetch(self._job_id, key, self._timeout_s)
@@ -106,25 +115,42 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         self._count(num_samples, wait_s)
         return batch
 
-    def __iter__(self) -> Iterator[Any]:
-        """One epoch."""
-        with self._lock:
-            self._binding.iteration_begins()
-        for index in range(len(self)):
-            yield self[index]
-
     def on_epoch_begin(self) -> None:
-        """Keras begins an epoch."""
+        """Begin an epoch: for Keras, and for loops by hand."""
         with self._lock:
             self._binding.epoch_begins()
 
     def on_epoch_end(self) -> None:
-        """Keras ends an epoch, or the peeks before the first."""
+        """End a pass by hand, however many batches it took; Keras calls it, too."""
         with self._lock:
             peeked = self._binding.epoch_ends()
         if peeked and self._pool.is_open:
             with suppress(FeedlineError):
                 self._pool.expect(self._job_id, peeked)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Have the next sweep be of this epoch, with its order and its draws; later ones follow from there.
+
+        Sweeps under way go on as they are. `feedline.callbacks.SetEpoch` calls it where Keras trains.
+
+        Parameters
+        ----------
+        epoch : int
+            At least 0; may be one that was swept before.
+
+        Raises
+        ------
+        ConfigurationError
+            It is no such number.
+        ClosedError
+            The sequence was closed.
+        """
+        self._check_open()
+        chosen = whole("epoch", epoch, at_least=0)
+        with self._lock:
+            turns = self._binding.set_epoch(chosen)
+        if turns:
+            self._pool.turn_to(self._job_id, chosen)
 
     @property
     def shuffles(self) -> bool:
@@ -218,7 +244,12 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         self._pool.close_job(self._job_id)
         self._source = self._source.anew(self._pool.new_job_id(), service.max_queue_size)
         self._watch_end()
+        self._open_job(self._binding.epoch)
+
+    def _open_job(self, epoch: int) -> None:
         self._pool.open_job(self._source)
+        if epoch:
+            self._pool.turn_to(self._job_id, epoch)
 
     def _watch_end(self) -> None:
         self._end.detach()
@@ -228,14 +259,25 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
         """Make what Keras gets of the arrays that came; returns it, and how many samples it has."""
 
-    def _warn_of_jumps(self) -> None:
-        """`fit` shuffles unless told not to: prefetch then has the wrong batches ready."""
-        if self._binding.is_jumping and not self._plan.shuffle and not self._warned:
-            self._warned = True
-            logger.warning(
+    def _warn(self) -> None:
+        """Say once for each what makes prefetch have the wrong batches ready."""
+        if self._binding.is_jumping and not self._plan.shuffle:
+            # `fit` shuffles unless told not to.
+            self._warn_once(
                 f"Keras asks for the batches of an unshuffled {type(self).__name__} in random order, so they"
                 " are not ready when it does: pass shuffle=False to fit, or shuffle=True here"
             )
+        if self._binding.is_crossing:
+            self._warn_once(
+                f"a {type(self).__name__} was swept anew while an earlier sweep of it is under way. Each gets"
+                " an epoch of its own, but for the earlier one nothing is prefetched: give one of the two a"
+                " sequence of its own, as with_options() makes, or in_order() to judge a model by"
+            )
+
+    def _warn_once(self, text: str) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
+            logger.warning(text)
 
     def _count(self, num_samples: int, wait_s: float) -> None:
         with self._lock:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from feedline.common.arguments import number, whole
 from feedline.common.errors import ConfigurationError
 from feedline.common.processes.children import usable_cores
-from feedline.trainer.dispatch.slots import MIN_SLOTS
+from feedline.trainer.dispatch.slots import MAX_SLOTS, MIN_SLOTS
 from feedline.trainer.pool.producer_pool import MEMORY_BUDGET_BYTES, ProducerPool
+from feedline.trainer.pool.settings import MAX_WORKERS
 from feedline.trainer.pool.shared import SHARED, Request
 
 
@@ -36,20 +37,22 @@ class Service:
     timeout_s: float
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work, and arguments that do not go together."""
+        """Bring every value into one form; refuse what cannot work, and what does not go together."""
         if self.pool is not None and not isinstance(self.pool, ProducerPool):
             made = f"; ProducerPool({self.pool!r}) makes one" if isinstance(self.pool, str) else ""
             raise ConfigurationError(f"pool must be a ProducerPool, got {self.pool!r}{made}")
-        whole("max_queue_size", self.max_queue_size, at_least=MIN_SLOTS)
-        if number("timeout_s", self.timeout_s) <= 0:
+        size = whole("max_queue_size", self.max_queue_size, at_least=MIN_SLOTS, at_most=MAX_SLOTS)
+        object.__setattr__(self, "max_queue_size", size)
+        object.__setattr__(self, "timeout_s", number("timeout_s", self.timeout_s))
+        if self.timeout_s <= 0:
             raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {self.timeout_s}")
-        for name, value, unit in (
-            ("workers", self.workers, ""),
-            ("memory_budget", self.memory_budget, " of bytes"),
+        for name, value, unit, most in (
+            ("workers", self.workers, "", MAX_WORKERS),
+            ("memory_budget", self.memory_budget, " of bytes", None),
         ):
             if value is None:
                 continue
-            whole(name, value, at_least=1, unit=unit)
+            object.__setattr__(self, name, whole(name, value, at_least=1, at_most=most, unit=unit))
             if self.pool is not None:
                 raise ConfigurationError(
                     f"pool= brings its own producers and budget: leave out {name}={value}"

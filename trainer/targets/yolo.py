@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.arguments import number
+from feedline.common.arguments import number, yes_or_no
 from feedline.common.batch.layout import ArraySpec, BatchLayout, zero_buffer
 from feedline.common.errors import ConfigurationError
 
@@ -89,6 +89,8 @@ class YoloTargets:
         """Bring every value into one form, or refuse it."""
         object.__setattr__(self, "num_classes", _num_classes(self.num_classes))
         object.__setattr__(self, "anchors", _anchors(self.anchors))
+        for name in ("faithful", "as_inputs"):
+            object.__setattr__(self, name, yes_or_no(name, getattr(self, name)))
 
     @property
     def masks(self) -> tuple[tuple[int, ...], ...]:

@@ -24,8 +24,9 @@ PUBLIC = {
         "__version__",
         "build_index",
         "from_keras_layers",
+        "log_to_stderr",
     },
-    "feedline.callbacks": set[str](),
+    "feedline.callbacks": {"SetEpoch"},
     "feedline.legacy": {
         "DataGenerator",
         "evaluate_generator",

@@ -16,16 +16,9 @@ ONLY_FOR_BOXES = {"MaxNumBoundingBoxes"}
 
 STILL_MISSING = {
     "AugMix",
-    "AutoContrast",
-    "ContrastLimitedAdaptiveHistogramEqualization",
-    "Equalization",
     "Pipeline",
     "RandAugment",
-    "RandomColorDegeneration",
-    "RandomInvert",
-    "RandomSharpness",
     "Resizing",
-    "Solarization",
 }
 
 

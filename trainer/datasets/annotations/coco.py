@@ -1,92 +1,137 @@
 """COCO's instances file: one JSON object with images, annotations and categories.
 
-See "Data format" on cocodataset.org. A box is x, y, width, height in pixels, from the corner of the image.
+A box is x, y, width, height in pixels, from the corner of the image.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from feedline.common.errors import DatasetError
-from feedline.trainer.datasets.annotations.gathering import Gathering, text_of
+from feedline.common.errors import ConfigurationError, DatasetError
+from feedline.common.sample.image import Size
+from feedline.trainer.datasets.annotations.coco_file import CocoFile, Record
+from feedline.trainer.datasets.annotations.gathering import Gathering, Wanted
+from feedline.trainer.datasets.annotations.outlines import Corners, segmentation_in
 from feedline.trainer.datasets.columns import Parts
 
-Record = dict[str, Any]
+_CROWD = {None: False, 0: False, 1: True, "0": False, "1": True}
+"""What ``iscrowd`` may be; true and false are 1 and 0."""
+
+OF_SEGMENTATION = "segmentation"
+
+
+@dataclass(frozen=True, slots=True)
+class CocoRequest:
+    """The arguments of ``from_coco``, checked.
+
+    Attributes
+    ----------
+    boxes : bool or str
+        Whether boxes are wanted; `OF_SEGMENTATION`: those around it, whatever ``bbox`` says.
+    masks, crowds, ignore_keypoints : bool
+        See `ImageDataset.from_coco`.
+    """
+
+    boxes: bool | str
+    masks: bool
+    crowds: bool
+    ignore_keypoints: bool
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.boxes not in (True, False, OF_SEGMENTATION):
+            raise ConfigurationError(f'boxes must be True, False or "segmentation", got {self.boxes!r}')
+
+    @property
+    def wanted(self) -> Wanted:
+        """What annotations are to become."""
+        return Wanted(self.boxes is not False, self.masks)
 
 
 def read_coco(
     path: str | os.PathLike[str],
-    directory: str | os.PathLike[str] | None = None,
+    directory: str | os.PathLike[str] | None,
+    request: CocoRequest,
     *,
-    crowds: bool = False,
+    validate_filenames: bool,
 ) -> Parts:
-    """The boxes of an instances file; see `ImageDataset.from_coco`."""
+    """What an instances file says; see `ImageDataset.from_coco`."""
     directory = None if directory is None else os.fspath(directory)
-    file = os.fspath(path)
-    content = _content(file)
-    categories = sorted(content["categories"], key=lambda category: category["id"])
+    file = CocoFile.read(path)
+    categories = sorted(file.categories, key=lambda category: category["id"])
     places = {category["id"]: place for place, category in enumerate(categories)}
-    by_image = _by_image(file, content)
-    gathering = Gathering([str(category["name"]) for category in categories])
-    for image in content["images"]:
-        gathering.begin_image(image["file_name"])
+    reader = _Reader(file, request, places)
+    by_image = file.by_image()
+    gathering = Gathering(file.path, [category["name"] for category in categories])
+    for image in file.images:
+        size = file.size_of(image)
+        gathering.begin_image(image["file_name"], file.place_of(image), size)
         for annotation in by_image[image["id"]]:
-            if crowds or not annotation.get("iscrowd"):
-                _add(gathering, annotation, places, _where(file, annotation))
-    return gathering.parts(directory)
+            reader.add(gathering, annotation, size)
+    gathering.refuse_fractions()
+    return gathering.parts(directory, request.wanted, validate_filenames=validate_filenames)
 
 
-_NEEDED = {"images": ("id", "file_name"), "annotations": ("id", "image_id"), "categories": ("id", "name")}
-"""What each list of the file holds, as far as it is read here."""
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads annotations.
 
+    Attributes
+    ----------
+    file : CocoFile
+        Where they stand.
+    request : CocoRequest
+        What is made of them.
+    places : mapping
+        The class of each category's id.
+    """
 
-def _content(file: str) -> Record:
-    try:
-        content = json.loads(text_of(file, "the annotation file"))
-    except json.JSONDecodeError as error:
-        raise DatasetError(f"{file}, line {error.lineno}: not JSON: {error.msg}") from error
-    for name, keys in _NEEDED.items():
-        records = content.get(name) if isinstance(content, dict) else None
-        if not isinstance(records, list):
+    file: CocoFile
+    request: CocoRequest
+    places: Mapping[Any, int]
+
+    def add(self, gathering: Gathering, annotation: Record, size: Size | None) -> None:
+        """Take one annotation, unless it is of a crowd and those are not wanted."""
+        where = self.file.where(annotation)
+        self._refuse_keypoints(annotation, where)
+        if self._is_crowd(annotation, where) and not self.request.crowds:
+            return
+        category = annotation.get("category_id")
+        self.file.refuse_unknown(annotation, "category", category, self.places)
+        if self.request.masks:
+            outline = segmentation_in(annotation.get("segmentation"), size, where)
+            gathering.draw(outline, self.places[category], where)
+        if self.request.boxes:
+            gathering.add(self._corners(annotation, size, where), self.places[category], where)
+
+    def _corners(self, annotation: Record, size: Size | None, where: str) -> Corners:
+        """The box as it is given, or around the segmentation."""
+        outline = annotation.get("segmentation")
+        if self.request.boxes == OF_SEGMENTATION or (outline and annotation.get("bbox") is None):
+            return segmentation_in(outline, size, where).corners
+        return _corners_of(annotation.get("bbox"), where)
+
+    def _refuse_keypoints(self, annotation: Record, where: str) -> None:
+        if annotation.get("keypoints") and not self.request.ignore_keypoints:
             raise DatasetError(
-                f"{file}: expected an object with a list of {name}, as COCO's instances files have"
+                f"{where} has keypoints, which cannot be delivered: pass ignore_keypoints=True for boxes and"
+                " masks alone"
             )
-        for place, record in enumerate(records):
-            if not isinstance(record, dict) or not all(key in record for key in keys):
-                raise DatasetError(
-                    f"{file}: entry {place} of {name} must have {', '.join(keys)}, got {record!r:.200}"
-                )
-    return dict(content)
+
+    @staticmethod
+    def _is_crowd(annotation: Record, where: str) -> bool:
+        given = annotation.get("iscrowd")
+        if not isinstance(given, int | str | None) or given not in _CROWD:
+            raise DatasetError(f"{where}: expected iscrowd to be 0 or 1, got {given!r}")
+        return _CROWD[given]
 
 
-def _by_image(file: str, content: Record) -> dict[Any, list[Record]]:
-    """The annotations of each image."""
-    known = {image["id"] for image in content["images"]}
-    found: dict[Any, list[Record]] = defaultdict(list)
-    for annotation in content["annotations"]:
-        if annotation["image_id"] not in known:
-            raise DatasetError(
-                f"{_where(file, annotation)} is of image {annotation['image_id']!r}, which is not in images"
-            )
-        found[annotation["image_id"]].append(annotation)
-    return found
-
-
-def _add(gathering: Gathering, annotation: Record, places: dict[Any, int], where: str) -> None:
-    category = annotation.get("category_id")
-    if category not in places:
-        raise DatasetError(f"{where} is of category {category!r}, which is not in categories")
+def _corners_of(box: Any, where: str) -> Corners:
     try:
-        x, y, width, height = map(float, annotation.get("bbox", ()))
+        x, y, width, height = map(float, box)
     except (TypeError, ValueError):
-        raise DatasetError(
-            f"{where}: expected bbox=[x, y, width, height], got {annotation.get('bbox')!r}"
-        ) from None
-    gathering.add((x, y, x + width, y + height), places[category], where)
-
-
-def _where(file: str, annotation: Record) -> str:
-    return f"{file}, annotation {annotation['id']}"
+        raise DatasetError(f"{where}: expected bbox=[x, y, width, height], got {box!r}") from None
+    return x, y, x + width, y + height

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from feedline.common.errors import DatasetError
-from feedline.trainer.datasets.annotations.gathering import Gathering, class_in, numbers_in, text_of
+from feedline.trainer.datasets.annotations.gathering import Gathering, Wanted
+from feedline.trainer.datasets.annotations.texts import class_in, lines_of, numbers_in
 from feedline.trainer.datasets.columns import Parts
 
 _PATH_ENDS = re.compile(r"\.(?:bmp|gif|jpe?g|jp2|png|tiff?|webp)(?=\s|$)", re.IGNORECASE)
@@ -23,13 +24,14 @@ def read_yolo3(
     directory: str | os.PathLike[str] | None = None,
     *,
     class_names: Sequence[str] | None = None,
+    validate_filenames: bool = True,
 ) -> Parts:
     """The boxes of an annotation file; see `ImageDataset.from_yolo3_annotations`."""
     directory = None if directory is None else os.fspath(directory)
-    gathering = Gathering(class_names)
-    for where, line in _lines(path):
+    gathering = Gathering(path, class_names)
+    for where, line in lines_of(path, "the annotation file"):
         image, boxes = _split(line)
-        gathering.begin_image(image)
+        gathering.begin_image(image, where)
         for box in boxes:
             expected = "a box x1,y1,x2,y2,class"
             values = numbers_in(box.split(","), where, expected)
@@ -37,13 +39,8 @@ def read_yolo3(
                 raise DatasetError(f"{where}: expected {expected}, got {box!r}")
             x1, y1, x2, y2, category = values
             gathering.add((x1, y1, x2, y2), class_in(category, where), where)
-    return gathering.parts(directory)
-
-
-def _lines(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(text_of(path, "the annotation file").splitlines(), 1):
-        if line.strip():
-            yield f"{os.fspath(path)}, line {number}", line.strip()
+    gathering.refuse_fractions()
+    return gathering.parts(directory, Wanted(), validate_filenames=validate_filenames)
 
 
 def _split(line: str) -> tuple[str, list[str]]:

@@ -1,26 +1,37 @@
-"""Text files of Darknet and Ultralytics: a folder of images and one of labels, ``class x y width height``.
+"""Text files of Darknet and Ultralytics: a folder of images and one of labels; see `yolo_lines`.
 
-The four numbers are the centre and the sides as fractions of the image. They become pixels here, from the
-sizes in the images' headers, so that boxes mean the same in every dataset: whoever splits, draws or encodes
-them need not ask which kind they are. It costs one open of each labelled image.
+Fractions become pixels here, from the sizes in the images' headers, so that boxes mean the same in every
+dataset: whoever splits, draws or encodes them need not ask which kind they are. It costs one open of each
+labelled image.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from feedline.common.errors import DatasetError
 from feedline.common.formats.images import size_of as size_of_image
 from feedline.common.formats.names import format_of
-from feedline.trainer.datasets.annotations.gathering import Corners, Gathering, class_in, numbers_in, text_of
+from feedline.common.notices import warn
+from feedline.common.regular import open_regular
+from feedline.common.sample.image import Size
+from feedline.trainer.datasets.annotations.gathering import Gathering, Wanted
+from feedline.trainer.datasets.annotations.yolo_lines import KeypointsWatch, YoloLine, yolo_lines
 from feedline.trainer.datasets.columns import Parts
-from feedline.trainer.datasets.folders import FolderRequest, read_folder
+from feedline.trainer.datasets.folders import check_directory
+from feedline.trainer.datasets.walk import IMAGE_SUFFIXES, Walk
 
-MOST = 1.01
-"""Exporters round: a fraction may be so much."""
+SUFFIXES = (
+    *IMAGE_SUFFIXES,
+    ".apng", ".avif", ".jfif", ".jp2", ".jpe", ".pbm", ".pgm", ".pnm", ".ppm", ".tif", ".tiff", ".webp",
+)  # fmt: skip
+"""File names that count as images here: all formats that producers decode and whose header is read here."""
+
+_NO_LABELS = "classes.txt"
+"""A list of class names that labelling tools write beside the labels."""
 
 
 def read_yolo_txt(
@@ -28,17 +39,28 @@ def read_yolo_txt(
     labels: str | os.PathLike[str] | None = None,
     *,
     class_names: Sequence[str] | None = None,
+    wanted: Wanted,
 ) -> Parts:
-    """The boxes of a folder of text files; see `ImageDataset.from_yolo_txt`."""
+    """The boxes and masks of a folder of text files; see `ImageDataset.from_yolo_txt`."""
     folder = os.fspath(images)
+    check_directory(folder)
     below = Path(_labels_of(folder) if labels is None else labels)
     if not below.is_dir():
         raise DatasetError(f"there is no folder {str(below)!r} with a text file for each image: pass labels=")
-    gathering = Gathering(class_names)
-    for name in read_folder(FolderRequest(folder, None, None, None, follow_links=True)).paths:
-        gathering.begin_image(name)
-        _add_file(gathering, (below / name).with_suffix(".txt"), Path(folder, name))
-    return gathering.parts(folder)
+    gathering = Gathering(folder, class_names)
+    watch = KeypointsWatch()
+    for name, file in _label_files(folder, below).items():
+        lines = list(yolo_lines(file)) if file.is_file() else []
+        # Of what has no labels the size is asked for a mask of that size alone.
+        size = size_of(Path(folder, name)) if lines or wanted.masks else None
+        gathering.begin_image(name, str(file), size)
+        if size is None:
+            continue
+        for line in lines:
+            watch.see(line)
+            _add(gathering, line, size, wanted)
+    watch.refuse()
+    return gathering.parts(folder, wanted, validate_filenames=False)
 
 
 def _labels_of(images: str) -> str:
@@ -52,35 +74,38 @@ def _labels_of(images: str) -> str:
     return str(Path(*parts[: places[-1]], "labels", *parts[places[-1] + 1 :]))
 
 
-def _add_file(gathering: Gathering, file: Path, image: Path) -> None:
-    boxes = list(_boxes(file)) if file.is_file() else []
-    if not boxes:
-        return
-    height, width = size_of(image)
-    for where, category, (x1, y1, x2, y2) in boxes:
-        gathering.add((x1 * width, y1 * height, x2 * width, y2 * height), category, where)
+def _label_files(folder: str, below: Path) -> dict[str, Path]:
+    """Where the labels of each image would be; warns of images and labels that have no other half."""
+    walk = Walk(folder, follow_links=True, suffixes=SUFFIXES)
+    files = {name: (below / name).with_suffix(".txt") for name in walk.images_under("")}
+    walk.left_out.report(folder)
+    there = {file for file in below.rglob("*.txt") if file.name != _NO_LABELS}
+    alone = sorted(map(str, there - set(files.values())))
+    if alone:
+        warn(f"{len(alone):,} text files are of no image in {folder!r}, the first is {alone[0]!r}")
+    if files and not there & set(files.values()):
+        warn(f"none of the {len(files):,} images in {folder!r} has a text file in {str(below)!r}: no boxes")
+    return files
 
 
-def _boxes(file: Path) -> Iterator[tuple[str, int, Corners]]:
-    """Where a box stands, its class, and its corners as fractions of the image."""
-    for number, line in enumerate(text_of(file, "the label file").splitlines(), 1):
-        where, expected = f"{file}, line {number}", "class x y width height"
-        values = numbers_in(line.split(), where, expected)
-        if not values:
-            continue
-        if len(values) != 5:
-            raise DatasetError(f"{where}: expected {expected}, got {line!r}")
-        category, x, y, width, height = values
-        if not all(0 <= value <= MOST for value in values[1:]):
-            raise DatasetError(f"{where}: expected fractions of the image, from 0 to 1, got {line!r}")
-        corners = x - width / 2, y - height / 2, x + width / 2, y + height / 2
-        yield where, class_in(category, where), corners
+def _add(gathering: Gathering, line: YoloLine, size: Size, wanted: Wanted) -> None:
+    if wanted.masks and not line.is_polygon:
+        raise DatasetError(
+            f"{line.where}: a box alone, of which no mask can be drawn: expected class x1 y1 x2 y2 x3 y3 ..."
+        )
+    if wanted.masks:
+        gathering.draw(line.outline(size), line.category, line.where)
+    if wanted.boxes:
+        gathering.add(line.corners(size), line.category, line.where)
 
 
 def size_of(image: Path) -> tuple[int, int]:
     """(height, width) in pixels of an image as it is seen, from its header; DatasetError if it has none."""
     try:
-        with image.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with (
+            os.fdopen(open_regular(image), "rb") as opened,
+            mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
             size = size_of_image(data)
             name = format_of(data)
     except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped

@@ -21,6 +21,7 @@ from feedline.common.formats.dicom import (
     read_header,
     with_preamble,
 )
+from feedline.common.regular import open_regular
 
 HEAD_BYTES = 1 << 14
 """Headers are rarely longer; of those that are, the whole file is read."""
@@ -133,7 +134,7 @@ def _numbers(name: str, text: str, count: int) -> list[float]:
 
 def _values(path: str) -> dict[Tag, str]:
     """The values of a file as text; several are divided by backslashes."""
-    with open(path, "rb") as file:  # noqa: PTH123 - Path takes as long as the reading
+    with open(open_regular(path), "rb") as file:  # noqa: PTH123 - Path takes as long as the reading
         head = file.read(HEAD_BYTES)
         if not is_dicom(head):
             raise ValueError("is not a DICOM file: no DICM mark at byte 128, and no element at the start")

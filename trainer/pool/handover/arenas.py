@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable, Sequence
 
 from feedline.common.errors import RemoteProtocolError
 from feedline.common.memory.arena import ArenaView
@@ -26,6 +27,7 @@ class Arenas:
     def __init__(self, *, share_memory: bool) -> None:
         self._share_memory = share_memory
         self._views: dict[Owner, ArenaView] = {}
+        self._retired: dict[Owner, ArenaView] = {}
 
     def attach(self, producer_id: bytes, offer: ArenaOffer) -> bool:
         """Map an arena; whether it is memory that both sides see."""
@@ -51,10 +53,28 @@ class Arenas:
         keep_memory()
         return Frame(frame)
 
+    def give_back(self, owner: Owner, indices: Sequence[int]) -> None:
+        """Slots are gone: their memory goes back to the system."""
+        view = self._views.get(owner) or self._retired.get(owner)
+        if view is not None:
+            view.give_back(indices)
+
     def drop_producer(self, producer_id: bytes) -> None:
         """A producer is gone; memory that is still read stays mapped."""
-        self._views = {owner: view for owner, view in self._views.items() if owner[0] != producer_id}
+        self._retire(owner for owner in self._views if owner[0] == producer_id)
 
     def drop_job(self, job_id: int) -> None:
         """A job was closed; memory that is still read stays mapped."""
-        self._views = {owner: view for owner, view in self._views.items() if owner[1] != job_id}
+        self._retire(owner for owner in self._views if owner[1] == job_id)
+
+    def let_go(self, has_slots: Callable[[Owner], bool]) -> None:
+        """Forget those that were retired, once all of their slots were given back."""
+        self._retired = {owner: view for owner, view in self._retired.items() if has_slots(owner)}
+
+    def close(self) -> None:
+        """The pool is closed; memory that is still read stays mapped."""
+        self._views, self._retired = {}, {}
+
+    def _retire(self, owners: Iterable[Owner]) -> None:
+        for owner in list(owners):
+            self._retired[owner] = self._views.pop(owner)

@@ -8,6 +8,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -55,6 +56,18 @@ class Releases:
         while self._slots:
             slots.append(self._slots.popleft())
         return slots
+
+
+class Once:
+    """Makes a call the first time that it is called, from whatever thread, and never again."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._calls = [call]
+
+    def __call__(self) -> None:
+        """Make the call, unless it was made."""
+        with suppress(IndexError):
+            self._calls.pop()()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +120,7 @@ class Delivery:
     copy : bool
         The slot is to be free as soon as the bytes are out of it, not when the arrays are gone.
     release : callable
-        Gives the slot back; to be called once.
+        Gives the slot back, the first time that it is called.
     since : float
         When it was handed out, in seconds of `time.monotonic`.
     """

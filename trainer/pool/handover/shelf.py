@@ -78,7 +78,7 @@ class Shelves(dict[int, Shelf]):
         shelf = self.get(job_id)
         return None if shelf is None else shelf.take(key)
 
-    def taken(self, job_id: int, key: StepKey, _: float = 0.0) -> None:
-        """Somebody took a step. Called by the pool's thread, with the time as all calls are."""
+    def taken(self, job_id: int, key: StepKey) -> None:
+        """Somebody took a step. Called by the pool's thread."""
         if job_id in self:
             self[job_id].taken(key)

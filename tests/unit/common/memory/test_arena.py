@@ -13,7 +13,15 @@ import numpy as np
 import pytest
 
 from feedline.common.batch.layout import ALIGNMENT_BYTES
-from feedline.common.memory.arena import HEADER_BYTES, Arena, ArenaView, arena_name, sweep
+from feedline.common.memory.arena import (
+    HEADER_BYTES,
+    PAGE_BYTES,
+    Arena,
+    ArenaView,
+    arena_name,
+    sweep,
+    whole_pages,
+)
 from feedline.errors import LocalProtocolError, RemoteProtocolError
 
 NAME = arena_name(b"\x01" * 16, b"\x02" * 16, 3)
@@ -73,6 +81,35 @@ def test_memory_is_reserved_slot_by_slot(folder: Path) -> None:
     arena.slot(0)
     arena.slot(50)
     assert 2 * SLOT_BYTES <= reserved_bytes() < 4 * SLOT_BYTES
+
+
+@pytest.mark.parametrize("slot_bytes", [64, PAGE_BYTES, PAGE_BYTES + 64, 5 * PAGE_BYTES])
+def test_memory_that_is_given_back_is_gone_and_its_neighbours_stay(folder: Path, slot_bytes: int) -> None:
+    arena = Arena(NAME, slot_bytes, 3)
+    view = view_of(arena)
+    slots = [arena.slot(index) for index in range(3)]
+    for slot in slots:
+        slot[:] = 7
+
+    def num_pages() -> int:
+        return (folder / NAME).stat().st_blocks * 512 // PAGE_BYTES
+
+    each = whole_pages(slot_bytes) // PAGE_BYTES
+    assert num_pages() == 3 * each  # what is in no slot is given back when the other side has mapped it
+    view.give_back([1, 99])
+    arena.forget([1, 99])
+    assert num_pages() == 2 * each
+    assert [slot.any() for slot in slots] == [True, False, True]
+    again = arena.slot(1)
+    again[:] = 8
+    assert num_pages() == 3 * each
+    assert (np.frombuffer(view.owner(1, slot_bytes), np.uint8) == 8).all()
+    assert [(slot == 7).all() for slot in (slots[0], slots[2])] == [True, True]
+
+
+def test_an_arena_larger_than_any_address_space_means_frames() -> None:
+    with pytest.raises(OSError, match="slots of"):
+        Arena(NAME, 1 << 40, 1 << 30)
 
 
 def test_without_room_for_a_slot_there_is_none_and_no_crash(

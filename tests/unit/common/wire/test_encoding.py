@@ -28,6 +28,7 @@ from feedline.common.wire.protocol import (
     CloseJob,
     Failure,
     FailureKind,
+    ForgetSlots,
     Goodbye,
     Heartbeat,
     Hello,
@@ -58,12 +59,13 @@ MESSAGES: list[Message] = [
     Batch(3, 99, 1234, b"pixels"),
     Batch(3, 99, 1234, None),
     ArenaOffer(3, "feedline-1-2-3", b"n" * 16, 4096, 10),
-    ArenaAnswer(3, attached=True),
+    ArenaAnswer(3, b"n" * 16, attached=True),
     Failure(3, 99, FailureKind.DECODE, "a.jpg", "truncated", "Traceback ..."),
     Notice("no memory cache"),
     JobUnknown(3, 99),
+    ForgetSlots(3, (0, 7)),
     Heartbeat(),
-    Heartbeat((1, 2, 2**64 - 1)),
+    Heartbeat((1, 2, 2**64 - 1), "reading 1.png for 3 s"),
     Goodbye("SIGTERM"),
 ]
 

@@ -192,7 +192,3 @@ def test_a_cancelled_ticket_is_not_built(builder: Callable[[], Any]) -> None:
 def test_the_batch_of_a_survey_job_is_the_survey() -> None:
     slot = surveyor().build(ticket(0, 0), lambda: False)
     assert Survey.read(slot) == survey(subject_of("Rows"), PLUGINS)
-
-
-def test_a_survey_is_not_made_again_for_epochs_that_nobody_asks_for() -> None:
-    assert not surveyor("FromTheSystem").build(ticket(1, 0), lambda: False).any()

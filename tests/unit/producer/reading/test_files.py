@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
-from concurrent.futures import ThreadPoolExecutor
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,7 +77,7 @@ def test_a_missing_an_empty_and_an_impossible_file_are_read_errors(reader: FileR
     for path, reason in {
         "empty.png": r"^empty\.png: is empty \(0 bytes\)",
         "train/none.png": r"^train/none\.png: not found under the data roots",
-        "train": "^train: cannot be read: Is a directory",
+        "train": "^train: cannot be read: it is a directory",
         "a\0b": "is not a file name",
     }.items():
         reader.expect(path)
@@ -83,14 +85,68 @@ def test_a_missing_an_empty_and_an_impossible_file_are_read_errors(reader: FileR
             reader.read(path)
 
 
-def test_a_pipe_is_waited_for_when_it_is_read_and_not_before(reader: FileReader, root: Path) -> None:
-    os.mkfifo(root / "pipe")
-    reader.expect("pipe")
-    written = bytes(range(256)) * 1000
-    with ThreadPoolExecutor() as writer:
-        writing = writer.submit((root / "pipe").write_bytes, written)
-        assert content(reader, "pipe") == written
-        assert writing.result() == len(written)
+@pytest.mark.parametrize("made_before", [True, False])
+def test_a_pipe_is_refused_at_once_and_nobody_waits_for_it(
+    reader: FileReader, root: Path, made_before: bool
+) -> None:
+    """Neither when it is read, nor ahead of that."""
+    if made_before:
+        os.mkfifo(root / "1.png")
+    reader.expect("1.png")
+    if not made_before:
+        os.mkfifo(root / "1.png")
+    with pytest.raises(ReadError, match=r"1\.png: cannot be read: it is a pipe, not a file"):
+        reader.read("1.png")
+
+
+def test_a_pipe_that_is_looked_at_keeps_its_writer(reader: FileReader, root: Path) -> None:
+    os.mkfifo(root / "1.png")
+    ends = os.open(root / "1.png", os.O_RDWR)
+    try:
+        os.write(ends, b"for somebody else")
+        reader.expect("1.png")
+        with pytest.raises(ReadError):
+            reader.read("1.png")
+        assert os.read(ends, 100) == b"for somebody else"
+    finally:
+        os.close(ends)
+
+
+def test_sockets_and_devices_are_no_files_either(reader: FileReader, root: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(os.path.relpath(root / "socket"))  # noqa: PTH111, RUF100 - the path of a socket is short
+        with pytest.raises(ReadError, match="it is a socket, not a file"):
+            reader.read("socket")
+    with pytest.raises(ReadError, match="it is a device, not a file"):
+        FileReader(DataRoots(["/dev"])).read("zero")
+
+
+@pytest.mark.parametrize("name", [b"caf\xc3\xa9.png", b"caf\xe9.png"])
+def test_names_are_bytes_whatever_the_locale(root: Path, name: bytes) -> None:
+    """Listed, sent and read where Python takes names for ASCII, and where it takes them for Latin-1."""
+    (root / os.fsdecode(name)).write_bytes(b"pixels")
+    script = f"""if True:
+        import os
+        from feedline.common.wire.names import to_wire
+        from feedline.producer.reading.files import FileReader
+        from feedline.producer.reading.roots import DataRoots
+        (listed,) = [name for name in os.listdir({str(root)!r}) if name.startswith("caf")]
+        (sent,) = to_wire([listed])
+        reader = FileReader(DataRoots([{str(root)!r}]))
+        reader.expect(sent)
+        assert reader.read(sent)[0] == b"pixels"
+        assert os.fsencode(DataRoots([{str(root)!r}]).find(sent)).endswith({name!r})
+        print(ascii(sent))
+    """
+    plain = {**os.environ, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    sent = set()
+    for locale in ("C.UTF-8", "POSIX"):
+        done = subprocess.run(
+            [sys.executable, "-c", script], env={**plain, "LC_ALL": locale}, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        sent.add(done.stdout)
+    assert len(sent) == 1
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from feedline.common.wire.protocol import (
     CloseJob,
     Failure,
     FailureKind,
+    ForgetSlots,
     Goodbye,
     Heartbeat,
     Hello,
@@ -306,12 +307,38 @@ def test_batches_are_left_in_the_arena_only_when_the_trainer_has_mapped_it(
     for attached in (True, False):
         known.arena = Arena(arena_name(b"t", b"p", JOB.job_id), 64, 2)
         assert len(list(tmp_path.iterdir())) == 1
-        assert serving.hear(ArenaAnswer(JOB.job_id, attached)) == []
+        assert serving.hear(ArenaAnswer(JOB.job_id, known.arena.nonce, attached)) == []
         assert list(tmp_path.iterdir()) == []
         assert (known.shared, known.arena is not None) == (attached, attached)
 
 
+def test_an_answer_about_an_earlier_arena_of_the_job_is_ignored(
+    serving: Conversation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job was forgotten and told again while the answer was on its way."""
+    monkeypatch.setenv("FEEDLINE_SHM", str(tmp_path))
+    known = serving.session.jobs[JOB.job_id]
+    known.arena = Arena(arena_name(b"t", b"p", JOB.job_id), 64, 2)
+    assert serving.hear(ArenaAnswer(JOB.job_id, b"of the other", attached=True)) == []
+    assert (known.shared, len(list(tmp_path.iterdir()))) == (False, 1)
+    assert serving.hear(ArenaAnswer(JOB.job_id, known.arena.nonce, attached=True)) == []
+    assert known.shared
+
+
+def test_slots_whose_memory_was_given_back_are_reserved_anew(
+    serving: Conversation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEEDLINE_SHM", str(tmp_path))
+    known = serving.session.jobs[JOB.job_id]
+    arena = known.arena = Arena(arena_name(b"t", b"p", JOB.job_id), 64, 4)
+    for index in range(3):
+        arena.slot(index)
+    assert serving.hear(ForgetSlots(JOB.job_id, (0, 2, 3))) == []
+    assert arena._reserved == {1}
+    assert serving.hear(ForgetSlots(99, (0,))) == []
+
+
 def test_an_answer_about_no_arena_is_ignored(serving: Conversation) -> None:
-    assert serving.hear(ArenaAnswer(JOB.job_id, attached=True)) == []
+    assert serving.hear(ArenaAnswer(JOB.job_id, b"nonce", attached=True)) == []
     assert not serving.session.jobs[JOB.job_id].shared
-    assert serving.hear(ArenaAnswer(99, attached=True)) == []
+    assert serving.hear(ArenaAnswer(99, b"nonce", attached=True)) == []

@@ -77,3 +77,11 @@ def test_boxes_that_cannot_be_used_are_quoted(boxes: list[Any], text: str) -> No
 def test_a_class_needs_a_name_where_there_are_names() -> None:
     with pytest.raises(DatasetError, match="a class below 2, the number of class_names"):
         ImageDataset(["a"], class_names=["cat", "dog"], boxes=[np.array([[1, 2, 3, 4, 2]])])
+
+
+def test_fractions_where_pixels_are_meant_are_refused_in_words() -> None:
+    boxes = [[[0.1, 0.2, 0.5, 1, 0]], []]
+    with pytest.raises(DatasetError, match="boxes are in pixels, and all of these lie between 0 and 1"):
+        ImageDataset.from_lists(["a", "b"], boxes=boxes)
+    assert len(ImageDataset.from_lists(["a", "b"], boxes=[*boxes[:1], [[0, 0, 9, 9, 0]]])) == 2
+    assert len(ImageDataset.from_lists(["a", "b"], boxes=[[], []])) == 2

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from feedline.common.wire.protocol import Failure, FailureKind
+from feedline.trainer.dispatch.answers import NO_GRACE, Grace
+from feedline.trainer.dispatch.books import OVERDUE_AFTER_S
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.dispatch.instructions import Deliver, Instruction, Note, Reject, SendCancel, SendTicket
 from feedline.trainer.dispatch.slots import SlotNeed
@@ -19,6 +21,8 @@ ADVICE = "Start one with: python -m feedline.producer --connect tcp://trainer:55
 class Desk:
     """Job 1 has steps of one byte, unless said otherwise; a producer's name is its id.
 
+    A lease may be `unproven_s` old before anything was built: less than in earnest, to save the tests' time.
+
     Attributes
     ----------
     said : list of Instruction
@@ -30,9 +34,14 @@ class Desk:
     """
 
     def __init__(
-        self, *names: str, budget_bytes: int = 1000, num_steps: int = 6, read_grace_s: float = 0.0
+        self,
+        *names: str,
+        budget_bytes: int = 1000,
+        num_steps: int = 6,
+        grace: Grace = NO_GRACE,
+        unproven_s: float = OVERDUE_AFTER_S,
     ) -> None:
-        self.dispatcher = Dispatcher(budget_bytes, ADVICE, read_grace_s)
+        self.dispatcher = Dispatcher(budget_bytes, ADVICE, grace, unproven_s)
         self.now = 1000.0
         self.said: list[Instruction] = []
         self.open: dict[int, SendTicket] = {}
@@ -153,10 +162,10 @@ class Desk:
         for item in dropped:
             self.hear(self.dispatcher.slot_released(item.slot, self.now))
 
-    def beat(self, name: str, leases: Iterable[int] | None = None) -> None:
-        """A producer lists its leases: all of them, if not said otherwise."""
+    def beat(self, name: str, leases: Iterable[int] | None = None, doing: str = "") -> None:
+        """A producer lists its leases: all of them, if not said otherwise; and says what it is at."""
         listed = [ticket.lease_id for ticket in self.tickets(name)] if leases is None else leases
-        self.hear(self.dispatcher.heartbeat(name.encode(), listed, self.now))
+        self.hear(self.dispatcher.heartbeat(name.encode(), listed, self.now, doing))
 
     def wait(self, seconds: float, *alive: str) -> None:
         """Time passes; those who are `alive` send heartbeats."""

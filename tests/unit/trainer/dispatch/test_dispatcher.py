@@ -284,18 +284,18 @@ def test_a_silent_producer_is_gone_after_ten_seconds() -> None:
 # --- jobs ----------------------------------------------------------------------------------------
 
 
-def test_a_budget_without_room_for_two_batches_of_every_job_is_an_error_at_once() -> None:
+def test_a_budget_without_room_for_two_batches_of_a_job_is_an_error_at_once() -> None:
     desk = Desk("p", budget_bytes=30)
-    with pytest.raises(ConfigurationError, match=r"memory_budget=30 bytes .*2 batches of 15 .*32 are needed"):
-        desk.open_job(2, slot_bytes=15)
-    desk.open_job(2, slot_bytes=14)
+    with pytest.raises(ConfigurationError, match=r"memory_budget=30 bytes .*2 batches of 16 .*32 are needed"):
+        desk.open_job(2, slot_bytes=16)
+    desk.open_job(2, slot_bytes=15)
 
 
 def test_a_refused_job_leaves_nothing_behind() -> None:
     desk = Desk("p", budget_bytes=30)
     desk.clear()
     with pytest.raises(ConfigurationError):
-        desk.open_job(2, slot_bytes=15)
+        desk.open_job(2, slot_bytes=16)
     assert desk.said == []
     desk.ask(0)
     desk.build_all()

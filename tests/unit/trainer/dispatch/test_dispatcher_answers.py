@@ -9,6 +9,7 @@ from dispatcher_desk import ADVICE, Desk
 
 from feedline.common.wire.protocol import FailureKind
 from feedline.errors import BatchError, StarvedError
+from feedline.trainer.dispatch.answers import Grace
 from feedline.trainer.dispatch.instructions import Discard, Keep, Note, Reject, SendTicket
 from feedline.trainer.dispatch.leases import MAX_LOST, MAX_UNREAD
 from feedline.trainer.plan.epochs import StepKey
@@ -114,6 +115,29 @@ def test_a_step_of_a_retired_epoch_can_be_asked_for_again() -> None:
     assert desk.delivered == [(3, 0), (2, 1)]
 
 
+@pytest.mark.parametrize("epoch", [0, 5])
+def test_prefetch_goes_where_the_consumer_turns_also_back(epoch: int) -> None:
+    desk = Desk("p", num_steps=20)
+    desk.ask(0, epoch=2)
+    desk.build(*desk.tickets())
+    leased, ready = desk.tickets(), [item.slot for item in desk.of(Keep)][1:]
+    desk.clear()
+    desk.hear(desk.dispatcher.turned(1, epoch, desk.now))
+    assert desk.cancelled == [ticket.lease_id for ticket in leased]
+    assert [item.slot for item in desk.of(Discard)] == ready
+    desk.build_all()
+    assert [ticket.key for ticket in desk.of(SendTicket)][:3] == [(epoch, 0), (epoch, 1), (epoch, 2)]
+
+
+def test_a_step_somebody_waits_for_survives_a_turn() -> None:
+    desk = Desk()
+    desk.ask(3, epoch=2)
+    desk.hear(desk.dispatcher.turned(1, 0, desk.now))
+    desk.join("p")
+    desk.build_all()
+    assert desk.delivered == [(2, 3)]
+
+
 # --- failures ------------------------------------------------------------------------------------
 
 
@@ -154,23 +178,54 @@ def test_a_failed_read_does_not_come_back_to_the_same_producer() -> None:
     assert [ticket.slot.producer_id for ticket in desk.tickets() if ticket.key == (0, 0)] == [b"q"]
 
 
-def test_a_producer_that_comes_in_time_reads_what_the_others_could_not() -> None:
-    desk = Desk("p", read_grace_s=5)
-    desk.ask(0)
-    desk.fail(desk.ticket(0))
-    desk.wait(4, "p")
-    assert desk.errors == []
-    desk.join("q")
-    desk.build(desk.ticket(0))
-    assert desk.delivered == [(0, 0)]
+GRACE = Grace(one_file_s=5, everything_s=60)
 
 
-def test_an_unread_step_is_given_up_when_the_grace_is_over() -> None:
-    desk = Desk("p", read_grace_s=5)
+@pytest.mark.parametrize(("has_read", "grace_s"), [(True, 5), (False, 60)])
+def test_what_nobody_can_read_waits_for_another_producer(has_read: bool, grace_s: int) -> None:
+    """Where nothing was read yet the folder is wrong, and the right producer may be on its way."""
+    for comes in (True, False):
+        desk = Desk("p", grace=GRACE)
+        if has_read:
+            desk.build(desk.ticket(1))
+        desk.ask(0)
+        desk.fail(desk.ticket(0))
+        desk.wait(grace_s - 1, "p")
+        assert desk.errors == []
+        if comes:
+            desk.join("q")
+            desk.build(desk.ticket(0, name="q"))
+            assert desk.delivered == [(0, 0)]
+        else:
+            desk.wait(2, "p")
+            (error,) = desk.errors
+            assert "no producer can read batch 0 of epoch 0 (tried: p). Last failure: 0a.png: is bad" in error
+
+
+def test_while_another_producer_is_waited_for_the_log_says_why_and_for_what() -> None:
+    desk = Desk("p", grace=GRACE)
     desk.ask(0)
     desk.fail(desk.ticket(0))
     desk.wait(6, "p")
-    assert len(desk.errors) == 1
+    (note,) = [note for note in desk.notes if note.startswith("waiting")]
+    for part in (
+        "waiting 5 s for batch 0",
+        "tried: p",
+        "0a.png: is bad",
+        "One that can is waited for",
+        ADVICE,
+    ):
+        assert part in note
+
+
+def test_the_wait_for_another_producer_ends_with_the_patience_of_who_waits() -> None:
+    desk = Desk("p", grace=GRACE)
+    desk.ask(0, timeout_s=20)
+    desk.fail(desk.ticket(0))
+    desk.wait(21, "p")
+    (error,) = desk.errors
+    assert "waiting 20 s" in error
+    assert "0a.png: is bad" in error
 
 
 def test_a_failure_that_comes_ahead_is_told_when_the_step_is_asked_for_and_then_tried_again() -> None:
@@ -423,3 +478,23 @@ def test_a_stall_does_not_pour_out_notes() -> None:
     desk.now += 300
     desk.wait(10)
     assert len(desk.notes) == 1
+
+
+def test_a_long_wait_names_the_producer_the_stage_and_the_file() -> None:
+    desk = Desk("p", "q")
+    desk.ask(0)
+    for _ in range(12):
+        desk.wait(1, "q")
+        desk.beat("p", doing="reading 0a.png for 9 s")
+    assert any("producer p (reading 0a.png for 9 s) works on it" in note for note in desk.notes)
+    assert "producer p (reading 0a.png for 9 s) has not answered" in " ".join(desk.notes)
+
+
+def test_of_producers_that_take_nothing_it_is_said_what_they_are_at() -> None:
+    desk = Desk("p")
+    desk.ask(0, timeout_s=60)
+    for _ in range(61):
+        desk.wait(1)
+        desk.beat("p", doing="decoding 0a.png for 50 s")
+    (error,) = desk.errors
+    assert "decoding 0a.png for 50 s" in error

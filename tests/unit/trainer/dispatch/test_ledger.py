@@ -195,6 +195,23 @@ def test_retiring_leaves_no_records_behind() -> None:
     assert ledger.first_epoch == 50
 
 
+@pytest.mark.parametrize("epoch", [0, 2, 7])
+def test_prefetch_turns_to_another_epoch_also_backwards(epoch: int) -> None:
+    ledger = Ledger(2)
+    for step in range(2):
+        for event in PATHS[StepState.DELIVERED]:
+            ledger.apply(StepKey(3, step), event)
+    ledger.retire_before(3, keep=set())
+    ledger.apply(StepKey(4, 0), StepEvent.LEASE)
+    ledger.turn_to(epoch, keep={StepKey(4, 0)})
+    assert ledger.next_planned() == (epoch, 0)
+    assert ledger.state(StepKey(epoch, 1)) is StepState.PLANNED
+    assert ledger.state(StepKey(4, 0)) is StepState.LEASED
+    assert ledger.num_ahead == 1
+    if epoch:
+        assert ledger.state(StepKey(epoch - 1, 0)) is StepState.DELIVERED
+
+
 def test_epochs_are_not_unretired() -> None:
     ledger = Ledger(3)
     ledger.retire_before(5, keep=set())

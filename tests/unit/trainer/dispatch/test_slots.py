@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -207,6 +209,35 @@ def test_small_slots_do_not_eat_the_room_that_a_big_one_waits_for() -> None:
     assert (count(slots, (P, 1)), count(slots, (P, 2))) == (2, 2)
 
 
+@pytest.mark.parametrize("num", [10_000])
+def test_thousands_of_slots_take_no_longer_each_than_a_few(num: int) -> None:
+    """Counted in steps of the interpreter, not in seconds."""
+
+    def num_lines(num: int) -> int:
+        lines = 0
+
+        def count_lines(*_: object) -> Any:
+            nonlocal lines
+            lines += 1
+            return count_lines
+
+        slots = SlotTable(1 << 40)
+        before = sys.gettrace()
+        sys.settrace(count_lines)
+        try:
+            slots.allot([P], {1: SlotNeed(1, num), 2: SlotNeed(3, num)})
+            taken = put(slots, (P, 1), SlotState.READY, num)
+            for slot in taken:
+                slots.must_copy(slot)
+                slots.apply(slot, SlotEvent.FREE)
+            slots.allot([], {})
+        finally:
+            sys.settrace(before)
+        return lines
+
+    assert num_lines(num) < 1.5 * num / 100 * num_lines(100)
+
+
 # --- consumers that keep batches -----------------------------------------------------------------
 
 
@@ -294,7 +325,7 @@ def test_a_table_without_room_says_that_it_is_starving_until_there_is_some() -> 
     ready = put(slots, (P, 1), SlotState.READY, 10)
     slots.allot([P], {1: SlotNeed(1, 10), 2: SlotNeed(3, 10)})
     assert slots.is_starving
-    assert all(slots.can_spare(slot) for slot in ready)
+    assert all(slots.can_spare(slot.owner) for slot in ready)
     for slot in ready[:2]:
         slots.apply(slot, SlotEvent.FREE)
         assert slots.is_starving
@@ -307,11 +338,11 @@ def test_the_last_slot_of_an_owner_is_not_spared() -> None:
     slots = table(10, [P], job1=1)
     ready = put(slots, (P, 1), SlotState.READY, 10)
     for slot in ready[1:]:
-        assert slots.can_spare(slot)
+        assert slots.can_spare(slot.owner)
         slots.apply(slot, SlotEvent.HOLD)
-    assert not slots.can_spare(ready[0])
+    assert not slots.can_spare(ready[0].owner)
     slots.allot([], {1: SlotNeed(1, 10)})
-    assert slots.can_spare(ready[0])
+    assert slots.can_spare(ready[0].owner)
 
 
 @many

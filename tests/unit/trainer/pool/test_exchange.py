@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,17 @@ from far_end import NUM_STEPS, Pool, error_of, rows_of, source
 
 from feedline.common.job.kinds import job_from_wire
 from feedline.common.wire.protocol import Batch, Cancel, Cancelled, CloseJob, JobUnknown, OpenJob, Ticket
-from feedline.errors import BatchError, ClosedError, InterruptedWaitError, RemoteProtocolError, StarvedError
+from feedline.errors import (
+    BatchError,
+    ClosedError,
+    InterruptedWaitError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    StarvedError,
+)
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.exchange import INTERRUPT_S
+from feedline.trainer.pool.job_source import JobSource
 
 
 @pytest.fixture
@@ -95,6 +104,87 @@ def test_a_producer_that_does_not_know_the_job_is_told_again(pool: Pool) -> None
     assert producer.heard(OpenJob)
     producer.builds_all()
     assert rows_of(future) == [0, 1]
+
+
+# --- a job at fault -----------------------------------------------------------------------------
+
+
+class BrokenDrawing:
+    """What a sampler of somebody's may do."""
+
+    num_samples = 2 * NUM_STEPS
+
+    def rows(self, seed: int, epoch: int) -> np.ndarray:
+        """Fail."""
+        raise ZeroDivisionError(f"seed {seed} of epoch {epoch}")
+
+
+def with_broken_plan(job_id: int) -> JobSource:
+    good = source(job_id)
+    return replace(good, plan=replace(good.plan, drawing=BrokenDrawing()))
+
+
+def test_a_plan_that_raises_ends_its_own_job_and_no_other(pool: Pool) -> None:
+    pool.opens(1)
+    pool.exchange.open_job(with_broken_plan(2), pool.now)
+    producer = pool.producer().joins()
+    text = str(error_of(pool.asks(job_id=2)))
+    for part in ("batch 0 of epoch 0 failed", "ZeroDivisionError: seed 0 of epoch 0", "no files are known"):
+        assert part in text
+    future = pool.asks(job_id=1)
+    producer.builds_all()
+    assert rows_of(future) == [0, 1]
+
+
+def test_what_cannot_be_delivered_is_told_to_who_waits_and_its_slot_is_free_again(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool.opens()
+    future = pool.asks()
+    producer = pool.producer().joins()
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("no layout")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobSource, "layout", broken)
+        producer.builds(producer.heard(Ticket)[0])
+    assert "ZeroDivisionError: no layout" in str(error_of(future))
+    pool.exchange.take_releases(pool.now)
+    again = pool.asks()
+    producer.builds_all()
+    assert rows_of(again) == [0, 1]
+
+
+def test_a_job_that_cannot_be_sent_is_refused_where_it_is_opened(pool: Pool) -> None:
+    producer = pool.producer().joins()
+    with pytest.raises(LocalProtocolError, match="cannot be sent"):
+        pool.exchange.open_job(replace(source(), max_slots=np.int64(4)), pool.now)
+    pool.opens()
+    future = pool.asks()
+    producer.builds_all()
+    assert rows_of(future) == [0, 1]
+
+
+def test_a_batch_that_fails_to_become_arrays_gives_its_slot_back_once(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool.opens()
+    future = pool.asks()
+    producer = pool.producer().joins()
+    producer.builds(producer.heard(Ticket)[0])
+    delivery = future.result(timeout=0)
+
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(delivery.layout), "views", broken)
+        with pytest.raises(MemoryError):
+            delivery.arrays()
+    delivery.release()
+    gc.collect()
+    pool.exchange.take_releases(pool.now)
 
 
 # --- failures -----------------------------------------------------------------------------------

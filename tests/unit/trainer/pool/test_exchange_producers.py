@@ -53,7 +53,7 @@ def test_memory_is_shared_for_an_open_job_and_declined_for_one_that_was_closed_m
         name = arena_name(POOL, producer.ids.producer_id, job_id)
         arena = Arena(name, slot_bytes=64, num_slots=2)
         producer.says(ArenaOffer(job_id, name, arena.nonce, arena.slot_bytes, arena.num_slots))
-        assert producer.heard(ArenaAnswer) == [ArenaAnswer(job_id, shared)]
+        assert producer.heard(ArenaAnswer) == [ArenaAnswer(job_id, arena.nonce, shared)]
         assert pool.exchange._arenas.has(producer.ids.producer_id, job_id) is shared
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from feedline.common.batch.layout import ArraySpec
 from feedline.common.job.images import Job
+from feedline.common.memory.arena import PAGE_BYTES, whole_pages
 from feedline.common.sample.image import ImageSpec
 from feedline.common.wire.encoding import encode
 from feedline.common.wire.protocol import Session
@@ -69,9 +70,10 @@ def test_errors_can_name_the_files_of_a_step() -> None:
     assert source(shuffle=False).samples_of(StepKey(5, 2)) == ["8.png", "9.png"]
 
 
-def test_a_job_needs_slots_of_its_size() -> None:
+def test_a_job_needs_slots_of_its_size_in_whole_pages() -> None:
     need = source(shuffle=False).need
-    assert (need.slot_bytes, need.max_slots) == (JOB.slot_bytes, 5)
+    assert (need.slot_bytes, need.max_slots) == (whole_pages(JOB.slot_bytes), 5)
+    assert need.slot_bytes % PAGE_BYTES == 0
 
 
 # --- paths --------------------------------------------------------------------------------------
