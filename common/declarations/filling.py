@@ -20,7 +20,7 @@ from typing import Any
 from feedline.common.declarations.base import Transform
 from feedline.common.declarations.compound import Compound
 from feedline.common.sample.companions import Role
-from feedline.common.sample.image import ColorMode, ImageSpec
+from feedline.common.sample.image import ImageSpec
 
 
 def settled(
@@ -37,8 +37,7 @@ def settled(
     role : Role
         Images to predict keep their colours where a transform changes places and colours.
     """
-    given_counts = image.color_mode != ColorMode.CLASSES
-    return _Settling(role, given_counts=given_counts).of(transforms, image.background)
+    return _Settling(role, given_counts=not image.is_mask).of(transforms, image.background)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 
+from feedline.common.formats.data import Data, has
+
 MAGIC = b"DICM"
 MAGIC_AT = 128
 
@@ -120,7 +122,7 @@ class CutHeaderError(UnreadableHeaderError):
         super().__init__(f"is cut off in its header, after {len(data)} bytes")
 
 
-def is_dicom(data: bytes) -> bool:
+def is_dicom(data: Data) -> bool:
     """Whether this is, or begins like, a DICOM file."""
     return _start(data) is not None
 
@@ -189,19 +191,19 @@ def _meta(data: bytes) -> tuple[str, int]:
     return syntax, position
 
 
-def _start(data: bytes) -> int | None:
+def _start(data: Data) -> int | None:
     """Where the first element is; None if this is no DICOM file."""
-    if data.startswith(MAGIC, MAGIC_AT):
+    if has(data, MAGIC, MAGIC_AT):
         return MAGIC_AT + len(MAGIC)
-    if data.startswith(MAGIC):
+    if has(data, MAGIC):
         return len(MAGIC)
-    is_meta = data.startswith(_GROUP_2 + b"\0\0UL\4\0")
+    is_meta = has(data, _GROUP_2 + b"\0\0UL\4\0")
     return 0 if is_meta or _probable_syntax(data, 0) else None
 
 
-def _probable_syntax(data: bytes, position: int) -> str:
+def _probable_syntax(data: Data, position: int) -> str:
     """What elements from `position` on are written in, if they begin with group 8; empty if unknown."""
-    if not data.startswith(_GROUP_8, position) or data[position + 3 : position + 4] != b"\0":
+    if not has(data, _GROUP_8, position) or data[position + 3 : position + 4] != b"\0":
         return ""
     if data[position + 4 : position + 6] in _SHORT | _LONG:
         return EXPLICIT_LITTLE_ENDIAN

@@ -45,7 +45,7 @@ _BRANDS = (
 
 def format_of(data: Data) -> str | None:
     """Name the format of `data` by its first bytes, or None if they are not known here."""
-    if is_dicom(data[:256]):  # first: what lies in front of its mark may look like any other
+    if is_dicom(data):  # first: what lies in front of its mark may look like any other
         return "DICOM"
     if has(data, b"ftyp", 4):
         return _branded(data)

@@ -224,9 +224,14 @@ class ImageSpec:
         """What lies around an image, one number for each channel: air, a class; None is said of pictures."""
         if isinstance(self.color_mode, CTWindows):
             return self.color_mode.air
-        if isinstance(self.color_mode, MaskValues):
+        if self.is_mask:
             return (self.fill,)
-        return {ColorMode.HOUNSFIELD: (AIR,), ColorMode.CLASSES: (self.fill,)}.get(ColorMode(self.color_mode))
+        return (AIR,) if self.color_mode == ColorMode.HOUNSFIELD else None
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether its values are classes."""
+        return self.color_mode == ColorMode.CLASSES or isinstance(self.color_mode, MaskValues)
 
     @property
     def has_colors(self) -> bool:
@@ -283,7 +288,8 @@ class ImageSpec:
         """
         try:
             height, width, color_mode, interpolation, fit, dtype, jpeg_scaling, slices, dicom, fill = wire
-            mode, reading = _mode_from_wire(color_mode), DicomReading.from_wire(dicom)
+            mode = _mode_from_wire(color_mode)
+            reading = DicomReading.from_wire(dicom)
             return cls(height, width, mode, interpolation, fit, dtype, jpeg_scaling, slices, reading, fill)
         except (TypeError, ValueError) as error:
             raise RemoteProtocolError(

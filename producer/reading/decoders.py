@@ -7,6 +7,7 @@ format. Colours are RGB, alpha comes last, and every image is turned upright.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cv2
@@ -100,10 +101,9 @@ def decode(
     try:
         name = _checked_format(data, color_mode)
         size = None if name == "DICOM" else _checked_size(data)
-        if name == "DICOM" and not isinstance(color_mode, MaskValues) and color_mode != ColorMode.CLASSES:
-            stored: Pixels | None = decode_dicom(data, color_mode, dtype, dicom)
-        else:
-            stored = _stored(data, name, color_mode, dtype, reduction)
+        decoder = partial(decode_dicom, reading=dicom) if name == "DICOM" else DECODERS[name]
+        whole = _MENDED[name](data) if name in _MENDED else data
+        stored = _stored(whole, decoder, color_mode, dtype, reduction)
         pixels = _as_asked(stored, data, _reduced(size, reduction), color_mode, dtype)
     except UndecodableError as error:
         raise DecodeError(path, str(error)) from error
@@ -128,17 +128,15 @@ def _checked_format(data: bytes, color_mode: Mode) -> str:
     return name
 
 
-def _stored(data: bytes, name: str, color_mode: Any, dtype: str, reduction: int) -> Pixels | None:
+def _stored(data: bytes, decoder: Decoder, color_mode: Any, dtype: str, reduction: int) -> Pixels | None:
     """What the decoder of a format, or that of masks, makes of a file."""
-    if name in _MENDED:
-        data = _MENDED[name](data)
     if color_mode == ColorMode.CLASSES:
         return decode_mask(data, dtype)
     if not isinstance(color_mode, MaskValues):
-        return DECODERS[name](data, color_mode, dtype, reduction)
+        return decoder(data, color_mode, dtype, reduction)
     if not color_mode.are_colours:
         return decode_mask(data, dtype, color_mode)
-    colours = DECODERS[name](data, ColorMode.RGB, "uint8", 1)
+    colours = decoder(data, ColorMode.RGB, "uint8", 1)
     return None if colours is None else classes_of(colours, color_mode, dtype)
 
 
@@ -203,7 +201,7 @@ DECODERS: dict[str | None, Decoder] = {
     "AVIF": decode_avif,
     "JPEG 2000": decode_jpeg2000,
     "PNM": decode_pnm,
-    "DICOM": lambda data, color_mode, dtype, _: decode_dicom(data, color_mode, dtype, AS_STORED),
+    "DICOM": decode_dicom,
 }
 """Who decodes a format, by its name in `common.formats.names`; all others are refused."""
 

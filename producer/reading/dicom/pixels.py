@@ -54,7 +54,7 @@ _WRAPPED_AIR = 4096 - 1000
 
 
 def decode_dicom(
-    data: bytes, color_mode: str | CTWindows, dtype: str, reading: DicomReading = AS_STORED
+    data: bytes, color_mode: str | CTWindows, dtype: str, _: int = 1, reading: DicomReading = AS_STORED
 ) -> Pixels:
     """Decode a DICOM file of one picture.
 

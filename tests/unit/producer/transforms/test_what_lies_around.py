@@ -14,7 +14,8 @@ from feedline.common.declarations.catalogue import num_draws
 from feedline.common.declarations.filling import settled
 from feedline.common.sample.companions import Companion, Role
 from feedline.common.sample.ct import CTWindows
-from feedline.common.sample.image import ColorMode, ImageSpec
+from feedline.common.sample.image import ImageSpec
+from feedline.common.sample.mask_values import MaskValues
 from feedline.errors import ConfigurationError
 from feedline.producer.reading.decoders import fit
 from feedline.producer.transforms import Pipeline as Prepared
@@ -37,6 +38,7 @@ from feedline.transforms import (
 )
 
 SIDE = 24
+RED = MaskValues.of({(255, 0, 0): 1})
 LUNG = CTWindows([(40, 80), (-600, 1500)])
 AIR_SEEN_BY_LUNG = round(255 * (-1000 - (-600 - 750)) / 1500)
 
@@ -44,6 +46,7 @@ IMAGES = {
     "hounsfield": (ImageSpec(SIDE, SIDE, "hounsfield", dtype="int16"), (-1000,)),
     "windows": (ImageSpec(SIDE, SIDE, LUNG), (0, AIR_SEEN_BY_LUNG)),
     "mask": (Companion("mask0", Role.MASK, fill=255).image(ImageSpec(SIDE, SIDE)), (255,)),
+    "mask of values": (Companion("mask0", Role.MASK, values=RED, fill=7).image(ImageSpec(SIDE, SIDE)), (7,)),
 }
 EDGES: dict[str, Transform] = {
     "rotation": RandomRotation((0.125, 0.125), fill_mode="constant", interpolation="nearest"),
@@ -61,7 +64,7 @@ EDGES: dict[str, Transform] = {
 def made(image: ImageSpec, transforms: list[Transform], value: float, size: tuple[int, int]) -> Any:
     """One image of one value after its transforms."""
     dtype = "float32" if any(isinstance(t, Rescaling | Normalization) for t in transforms) else image.dtype
-    role = Role.MASK if image.color_mode == ColorMode.CLASSES else Role.INPUT
+    role = Role.MASK if image.is_mask else Role.INPUT
     ready = settled(transforms, image)
     pipeline = Prepared(ready, image.size, image.channels, image.dtype, dtype, role)
     out = np.empty(pipeline.output_shape, dtype)
@@ -83,7 +86,7 @@ def test_a_ct_lies_in_air_and_a_mask_in_the_class_that_was_asked_for(kind: str, 
     size = (SIDE, SIDE // 2) if edge == "letterbox" else (SIDE, SIDE)
     seen = around(made(image, [EDGES[edge]], 100, size), 100)
     assert fill in seen
-    if EDGES[edge].has_edge and kind == "mask":
+    if image.is_mask:
         assert seen == {fill}, "no class is computed"
 
 
@@ -114,8 +117,9 @@ def test_pictures_have_what_keras_and_yolo_have() -> None:
 def test_a_fill_value_that_is_given_is_taken_but_not_by_masks() -> None:
     for explicit in (RandomRotation(0.1, "constant", fill_value=7), Letterbox(fill_value=7)):
         assert settled([explicit], IMAGES["hounsfield"][0]) == (explicit,)
-        (of_mask,) = settled([explicit], IMAGES["mask"][0])
-        assert of_mask.fill_value == 255  # type: ignore[attr-defined]
+        for image, fill in (IMAGES["mask"], IMAGES["mask of values"]):
+            (of_mask,) = settled([explicit], image)
+            assert (of_mask.fill_value,) == fill  # type: ignore[attr-defined]
     each = RandomTranslation((0.4, 0.4), (0.4, 0.4), "constant", fill_value=(1, 2, 3))
     assert around(made(ImageSpec(SIDE, SIDE), [each], 9, (SIDE, SIDE)), 9) >= {(1, 2, 3)}
 
