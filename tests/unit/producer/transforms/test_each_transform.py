@@ -28,8 +28,8 @@ each = pytest.mark.parametrize("name", DECLARATIONS)
 def test_it_has_one_function(name: str) -> None:
     count = sum(DECLARATIONS[name] in family for family in FAMILIES)
     assert count == 1, (
-        f"{name} has {count} functions, and needs one: write it in producer/transforms/functions, in a file that"
-        f" its __init__.py imports, under the decorator of its family, such as @filter_of({name}): see"
+        f"{name} has {count} functions, and needs one: write it in producer/transforms/functions, in a file"
+        f" that its __init__.py imports, under the decorator of its family, such as @filter_of({name}): see"
         " registry.py there"
     )
 
