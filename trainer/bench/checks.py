@@ -66,20 +66,20 @@ def case_checks(results: Sequence[Result], *, fast: bool = False) -> list[Check]
     png, jpeg = (find(results, "feedline", case, **plain, fast=True) for case in ("png", "jpeg"))
     limits = {case: find(results, "limit", case) for case in ("png", "jpeg", "dicom", "large")}
     by_opencv = find(results, "feedline", "png", **plain, fast=False) if fast else png
-    checks = against("PNG by OpenCV, of the limit", by_opencv, limits["png"], 0.92)
-    checks += against("PNG by Wuffs, of the limit", png, limits["png"], 1.8) if fast else []
+    checks = against("PNG by OpenCV, of bare OpenCV", by_opencv, limits["png"], 0.92)
+    checks += against("PNG by Wuffs, of bare OpenCV", png, limits["png"], 1.8) if fast else []
     for peer in ("torch", "grain", "tfdata", "tfdata-service", "keras"):
         checks += against(f"PNG, over {peer}", png, find(results, peer, "png"), 1.0)
     checks += against("PNG, over keras-mp", png, find(results, "keras-mp", "png"), 5.0)
-    checks += against("JPEG to 224, of the limit", jpeg, limits["jpeg"], 0.92)
+    checks += against("JPEG to 224, of bare OpenCV", jpeg, limits["jpeg"], 0.92)
     checks += against("JPEG to 224, over torch", jpeg, find(results, "torch", "jpeg"), 1.6)
     dicom = find(results, "feedline", "dicom", **plain)
-    checks += against("DICOM with three windows, of the limit", dicom, limits["dicom"], 0.9)
+    checks += against("DICOM with three windows, of bare OpenCV", dicom, limits["dicom"], 0.9)
     scaled = find(results, "feedline", "large", jpeg_scaling=True)
-    checks += against("1600x1200 JPEG with jpeg_scaling, of the limit", scaled, limits["large"], 2.0)
+    checks += against("1600x1200 JPEG with jpeg_scaling, of bare OpenCV", scaled, limits["large"], 2.0)
     for cache, asked in (("memory", 12.0), ("disk", 8.0)):
         cached = find(results, "feedline", "png", cache=cache)
-        checks += against(f"PNG, cache={cache}, of the uncached limit", cached, limits["png"], asked)
+        checks += against(f"PNG, cache={cache}, of uncached bare OpenCV", cached, limits["png"], asked)
     for name, through_sequence in (("png", png), ("jpeg", jpeg)):
         through_fit = find(results, "feedline", name, through="fit", cache=None)
         checks += against(f"{name}, fit over sequence", through_fit, through_sequence, 0.9)

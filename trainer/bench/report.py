@@ -19,7 +19,7 @@ from feedline.trainer.bench.figures import (
 Row = Sequence[str]
 Results = Sequence[Mapping[str, Any]]
 
-HEADINGS = ("", "images/s", "spread", "of limit", "CPU s/1000 workers", "trainer", "pixels ±")
+HEADINGS = ("", "images/s", "spread", "of OpenCV", "CPU s/1000 workers", "trainer", "pixels ±")
 
 
 def case_title(case: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import feedline
 from feedline.common.batch.layout import ArraySpec
 from feedline.common.errors import FeedlineError, StarvedError
 from feedline.common.job.images import Job
@@ -157,7 +158,7 @@ def _fakes(pool: ProducerPool, settings: Simulation) -> Iterator[None]:
 
 
 def _start(endpoint: str, num: int, name: str) -> subprocess.Popen[bytes]:
-    root = str(Path(__file__).parent.parent.parent)
+    root = str(Path(feedline.__file__).parents[1])
     command = [sys.executable, "-P", "-m", "feedline.trainer.bench.fake_producers"]
     options = ["--connect", endpoint, "--num", str(num), "--name", name]
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))

@@ -22,7 +22,7 @@ CONTENDERS: dict[str, tuple[str, str, str]] = {
 """By name: module, class, and the library that must be there."""
 
 TITLES = {
-    "limit": "bare OpenCV (the limit)",
+    "limit": "bare OpenCV",
     "limit-fresh": "bare OpenCV, malloc as it comes",
     "feedline": "Feedline",
     "keras": "Keras PyDataset, threads",
