@@ -86,7 +86,7 @@ def test_a_cell_that_makes_a_sequence_can_be_run_again_and_again(data: ImageData
             assert len(kept[-1][0][1]) == BATCH_SIZE
             descriptors.append(num_descriptors())
         # Three for each arena that is known: one here, two at the producer; some have leases in work.
-        assert max(descriptors) <= descriptors[0] + 3 * (MAX_KNOWN_AT_REST + 10)
+        assert max(descriptors) <= descriptors[0] + 3 * (MAX_KNOWN_AT_REST + 16)
         first = np.concatenate([y for _, y in kept[0]])
         assert sorted(first.tolist()) == list(range(5 * BATCH_SIZE))
         for sequence in kept:

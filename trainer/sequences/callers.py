@@ -8,7 +8,9 @@ others, exactly, where indices cannot: TensorFlow reads ahead while a callback s
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Hashable
+from types import FrameType
 
 NEARBY = 3
 """Callers looked at: a sequence that wraps or extends another stands between it and Keras' generator.
@@ -24,8 +26,9 @@ def generators_asking() -> list[Hashable]:
     and reads ``num_batches`` first as well.
     """
     found: list[Hashable] = []
-    method = inspect.currentframe()
-    frame = method and method.f_back
+    # Not `inspect.currentframe`: a frame that knows itself keeps all of its callers' arrays until the next
+    # collection of garbage, and their slots with them.
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's frame
     for _ in range(NEARBY):
         frame = frame and frame.f_back
         if frame is not None and frame.f_code.co_flags & inspect.CO_GENERATOR:
