@@ -272,6 +272,9 @@ def test_batches_that_take_long_are_built_once_and_nobody_is_given_up_for_them(
     """Where a lease is given up early, if nothing is known of its job; a survey takes longer than a batch."""
     monkeypatch.setattr(books, "OVERDUE_AFTER_S", 0.1)
     monkeypatch.setattr(leases, "OVERDUE_AFTER_S", 0.1)
-    with pool_of(2) as pool, remote("Slow", pool, num_rows=16) as sequence:
+    with (
+        pool_of(2) as pool,
+        RemoteSequence("user_code:Slow", {"num_rows": 16}, pool=pool, timeout_s=PATIENCE_S) as sequence,
+    ):
         assert sorted(row for batch in sequence for row in rows_of(batch)) == list(range(16))
     assert "has not answered" not in caplog.text
