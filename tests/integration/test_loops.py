@@ -218,7 +218,7 @@ def test_fit_builds_no_batch_twice_but_those_it_peeks_at(
     # Where Keras begins an epoch of one step only to look at it, training begins with the next.
     assert first or length == 1
     assert rows == [row for epoch in range(EPOCHS) for row in planned(length, epoch + (not first))]
-    # What was peeked at is built again when training asks for it, if need be in the slot of one that was ready.
+    # What was peeked at is built again when training asks for it, also in the slot of one that was ready.
     assert num_built() <= (EPOCHS + (not first)) * length + 2 * NUM_PEEKS + PREFETCH
 
 
@@ -323,7 +323,7 @@ def test_a_callback_may_sweep_what_is_trained_on(
     epochs = 2 if steps_per_epoch is None else 4
     model.fit(sequence, epochs=epochs, steps_per_epoch=steps_per_epoch, callbacks=[callback], verbose=0)
     rows = recorder.take_rows()
-    # TensorFlow reads ahead: which epoch is the second's hangs on how many sweeps of the callback came before.
+    # TensorFlow reads ahead: how many sweeps of the callback came before its second is not known.
     assert rows in [planned(6, 0) + planned(6, second) for second in range(1, 2 + epochs)]
     assert [sorted(sweep) for sweep in swept] == [list(range(17))] * (epochs if use != "look" else 0)
 
