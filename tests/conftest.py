@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import os
 import shutil
 import signal
@@ -125,7 +126,7 @@ def defaults_of_this_run() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for owner, name in ((ProducerPool, "transport"), (BatchSequence, "cache")):
             if asked[name]:
-                patch.setitem(owner.__init__.__kwdefaults__, name, asked[name])
+                patch.setitem(inspect.unwrap(owner.__init__).__kwdefaults__, name, asked[name])
         yield
 
 

@@ -6,6 +6,7 @@ the current folder. A block that begins with ``# before`` shows old code, and is
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -145,10 +146,29 @@ def code_of_users() -> Names:
     return {**usual(), "model": model, "ids": ids, "labels": dict.fromkeys(ids, 1)}
 
 
+def make_outlines() -> None:
+    """One square in each of four images, as Ultralytics and as COCO write it."""
+    names = [f"{i}.png" for i in range(4)]
+    make_images("data/images/train", names)
+    make_images("train2017", names)
+    Path("data/labels/train").mkdir(parents=True)
+    for name in names:
+        Path("data/labels/train", name).with_suffix(".txt").write_text("0 0.1 0.1 0.6 0.1 0.6 0.6 0.1 0.6\n")
+    square = [5, 5, 30, 5, 30, 30, 5, 30]
+    images = [{"id": i, "file_name": name, "width": SIZE, "height": SIZE} for i, name in enumerate(names)]
+    objects = [
+        {"id": i, "image_id": i, "category_id": 1, "bbox": [5, 5, 25, 25], "segmentation": [square]}
+        for i in range(4)
+    ]
+    content = {"images": images, "annotations": objects, "categories": [{"id": 1, "name": "square"}]}
+    Path("instances_train2017.json").write_text(json.dumps(content))
+
+
 def yolo() -> Names:
     """Annotations of one object an image, and a model whose inputs are its targets."""
     lines = [f"images/{name} 4,5,30,40,{i % 2}" for i, name in enumerate(table()["filename"])]
     Path("train.txt").write_text("\n".join(lines))
+    make_outlines()
     anchors, shape = feedline.yolo.YOLO_ANCHORS, (64, 64)
     inputs = [keras.Input((*shape, 3))]
     inputs += [keras.Input((64 // stride, 64 // stride, 3, 7)) for stride in feedline.yolo.STRIDES]
