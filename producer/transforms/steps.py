@@ -17,7 +17,7 @@ from feedline.producer.plugins import Plugins
 from feedline.producer.transforms.boxes import Field, Motion
 from feedline.producer.transforms.calls import call
 from feedline.producer.transforms.choosing import Blending, Choosing, Nest, flat
-from feedline.producer.transforms.filters import clip_to, unchanged
+from feedline.producer.transforms.filters import unchanged
 from feedline.producer.transforms.forms import Action
 from feedline.producer.transforms.functions.color import apply_line, channel_means, no_means, prepare_line
 from feedline.producer.transforms.functions.geometry import (
@@ -111,17 +111,12 @@ class Displacement:
 
     def __init__(self, transform: Transform, *, of_classes: bool = False) -> None:
         self.transforms: tuple[Transform, ...] = (transform,)
-        self._of_classes = of_classes
         self._sampler = Sampler(transform, of_classes=of_classes)
 
     def prepare(self, draws: Draws, size: Size) -> Action:
         """See `Step`."""
         field = self._field(draws, size)
-        return unchanged if field is None else partial(self._run, self._sampler.prepare_field(field))
-
-    def _run(self, look_up: Action, pixels: Pixels, out: Pixels) -> Pixels:
-        result = look_up(pixels, out)
-        return result if self._of_classes else clip_to(self.transforms[0].value_range, result)  # type: ignore[attr-defined]
+        return unchanged if field is None else self._sampler.prepare_field(field)
 
     def motion(self, draws: Draws, size: Size) -> Motion:
         """See `MovingStep`."""

@@ -30,6 +30,7 @@ from feedline.common.declarations.geometry import (
 from feedline.common.sample.image import Interpolation
 from feedline.producer.arrays import Draws, Matrix, Pixels
 from feedline.producer.transforms.boxes import Field, Motion
+from feedline.producer.transforms.filters import clip_to
 from feedline.producer.transforms.forms import Action
 from feedline.producer.transforms.registry import mapping_of
 
@@ -186,6 +187,7 @@ class Sampler:
     def __init__(self, declaration: Any, *, of_classes: bool = False) -> None:
         interpolation = getattr(declaration, "interpolation", Interpolation.BILINEAR)
         self._border = _BORDERS[getattr(declaration, "fill_mode", FillMode.REFLECT)]
+        self._range = None if of_classes else getattr(declaration, "value_range", None)
         self._flags = _SAMPLING[Interpolation.NEAREST if of_classes else interpolation]
         self._fill = for_four_channels(getattr(declaration, "fill_value", None))
 
@@ -205,7 +207,7 @@ class Sampler:
         return partial(self._remap, field)
 
     def _remap(self, field: Field, pixels: Pixels, out: Pixels) -> Pixels:
-        return cv2.remap(
+        moved = cv2.remap(
             pixels,
             field.x,
             field.y,
@@ -214,6 +216,7 @@ class Sampler:
             borderMode=self._border,
             borderValue=self._fill,
         )
+        return moved if self._range is None else clip_to(self._range, moved)
 
     def _warp_perspective(self, matrix: Matrix, size: tuple[int, int], pixels: Pixels, out: Pixels) -> Pixels:
         return cv2.warpPerspective(
