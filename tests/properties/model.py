@@ -13,7 +13,7 @@ from enum import Enum
 
 from feedline.common.wire.protocol import Failure, FailureKind
 from feedline.errors import BatchError, ConfigurationError, StarvedError
-from feedline.trainer.dispatch.books import OVERDUE_AFTER_S
+from feedline.trainer.dispatch.books import OVERDUE_AFTER_S, Opening
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.dispatch.instructions import (
     Deliver,
@@ -172,9 +172,8 @@ class World:
         least = MIN_SLOTS * slot_bytes
         self.slot_bytes[job_id] = slot_bytes
         try:
-            instructions = self.dispatcher.job_opened(
-                job_id, f"job {job_id}", num_steps, need, self.samples_of, self.now
-            )
+            opening = Opening(job_id, f"job {job_id}", num_steps, need, self.samples_of)
+            instructions = self.dispatcher.job_opened(opening, self.now)
         except ConfigurationError:
             assert least > self.budget_bytes
             return None

@@ -138,6 +138,33 @@ class Demand:
         return cls(now, now + timeout_s, now + FIRST_NOTE_S)
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is known of a job when it is opened.
+
+    Attributes
+    ----------
+    name : str
+        For log lines and errors.
+    num_steps : int
+        Of an epoch.
+    samples_of : callable
+        (epoch, step) -> the files of the step, for errors.
+    usual_s : float or None
+        What one of its batches takes, if that is known.
+    prefetches : bool
+        Whether more is built than somebody waits for.
+    """
+
+    job_id: int
+    name: str
+    num_steps: int
+    need: SlotNeed
+    samples_of: Callable[[StepKey], Sequence[str]]
+    usual_s: float | None = None
+    prefetches: bool = True
+
+
 @dataclass(slots=True)
 class Work:
     """One job, from its opening to its closing.
@@ -183,6 +210,14 @@ class Work:
     woken_at: float = 0.0
     num_served: int = 0
     told: set[bytes] = field(default_factory=set)
+
+    @classmethod
+    def begun(cls, opening: Opening, now: float) -> Work:
+        """That of a job that is opened now."""
+        work = cls(opening.job_id, opening.name, Ledger(opening.num_steps), opening.need, opening.samples_of)
+        work.prefetches, work.asked_at = opening.prefetches, now
+        work.answer_s.extend([] if opening.usual_s is None else [opening.usual_s])
+        return work
 
     def is_idle(self, now: float) -> bool:
         """Whether nothing was asked of it for so long that its batches are worth less than their room."""

@@ -16,19 +16,19 @@ those that somebody waits for: enough never to idle, and little to lose when it 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from itertools import count
 
 from feedline.common.errors import LocalProtocolError
 from feedline.common.wire.protocol import LOST_AFTER_S, Failure, FailureKind
 from feedline.trainer.dispatch.answers import NO_GRACE, Answers, Grace
-from feedline.trainer.dispatch.books import UNPROVEN_S, Books, Demand, Peer, Work
+from feedline.trainer.dispatch.books import UNPROVEN_S, Books, Demand, Opening, Peer, Work
 from feedline.trainer.dispatch.feeder import Feeder
 from feedline.trainer.dispatch.instructions import Instruction, Keep, SendCloseJob, SendJob
 from feedline.trainer.dispatch.leases import Leases
-from feedline.trainer.dispatch.ledger import Ledger, StepEvent, StepState
+from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.shares import Shares
-from feedline.trainer.dispatch.slots import Owner, SlotEvent, SlotId, SlotNeed, SlotTable
+from feedline.trainer.dispatch.slots import Owner, SlotEvent, SlotId, SlotTable
 from feedline.trainer.dispatch.turns import Turns
 from feedline.trainer.plan.epochs import StepKey
 
@@ -61,28 +61,15 @@ class Dispatcher:
 
     # --- jobs ---------------------------------------------------------------------------------
 
-    def job_opened(
-        self,
-        job_id: int,
-        name: str,
-        num_steps: int,
-        need: SlotNeed,
-        samples_of: Callable[[StepKey], Sequence[str]],
-        now: float,
-        *,
-        usual_s: float | None = None,
-        prefetches: bool = True,
-    ) -> list[Instruction]:
-        """A sequence was made. `usual_s` is what one of its batches takes, if that is known.
+    def job_opened(self, opening: Opening, now: float) -> list[Instruction]:
+        """A sequence was made.
 
         Raises
         ------
         ConfigurationError
             The budget has no room for `MIN_SLOTS` of its batches.
         """
-        work = Work(job_id, name, Ledger(num_steps), need, samples_of, prefetches=prefetches, asked_at=now)
-        work.answer_s.extend([] if usual_s is None else [usual_s])
-        self._turns.admit(work)
+        self._turns.admit(Work.begun(opening, now))
         self._shares.divide()
         return self._feed(now)
 

@@ -33,6 +33,7 @@ from feedline.common.wire.protocol import (
     Welcome,
     new_id,
 )
+from feedline.trainer.dispatch.books import Opening
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.handover.arenas import Arenas
@@ -126,16 +127,9 @@ class Exchange:
         """
         job = source.job
         encode(Session(new_id(), new_id()), opening(source))
-        instructions = self._dispatcher.job_opened(
-            job.job_id,
-            source.name,
-            source.plan.num_steps,
-            source.need,
-            source.samples_of,
-            now,
-            usual_s=source.usual_s,
-            prefetches=source.prefetches,
-        )
+        plan, known = source.plan, (source.usual_s, source.prefetches)
+        facts = Opening(job.job_id, source.name, plan.num_steps, source.need, source.samples_of, *known)
+        instructions = self._dispatcher.job_opened(facts, now)
         self._jobs[job.job_id] = source
         self.shelves[job.job_id] = Shelf(source.plan.num_steps)
         self._act(instructions, now)

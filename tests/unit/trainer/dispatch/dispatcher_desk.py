@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from feedline.common.wire.protocol import Failure, FailureKind
 from feedline.trainer.dispatch.answers import NO_GRACE, Grace
-from feedline.trainer.dispatch.books import OVERDUE_AFTER_S
+from feedline.trainer.dispatch.books import OVERDUE_AFTER_S, Opening
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.dispatch.instructions import Deliver, Instruction, Note, Reject, SendCancel, SendTicket
 from feedline.trainer.dispatch.slots import SlotNeed
@@ -105,11 +105,13 @@ class Desk:
         """Open a job."""
         self.hear(
             self.dispatcher.job_opened(
-                job_id,
-                f"job {job_id}",
-                num_steps,
-                SlotNeed(slot_bytes, max_slots),
-                lambda key: [f"{key.step}a.png", f"{key.step}b.png"],
+                Opening(
+                    job_id,
+                    f"job {job_id}",
+                    num_steps,
+                    SlotNeed(slot_bytes, max_slots),
+                    lambda key: [f"{key.step}a.png", f"{key.step}b.png"],
+                ),
                 self.now,
             )
         )

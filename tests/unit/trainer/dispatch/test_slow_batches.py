@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dispatcher_desk import Desk
 
-from feedline.trainer.dispatch.books import OVERDUE_FACTOR, UNPROVEN_S
+from feedline.trainer.dispatch.books import OVERDUE_FACTOR, UNPROVEN_S, Opening
 from feedline.trainer.dispatch.instructions import SendTicket
 from feedline.trainer.dispatch.slots import SlotNeed
 from feedline.trainer.plan.epochs import StepKey
@@ -55,8 +57,10 @@ def test_a_batch_that_nobody_waits_for_has_some_minutes() -> None:
     assert first.lease_id in desk.cancelled
 
 
-def open_job(desk: Desk, **known: object) -> None:
-    desk.hear(desk.dispatcher.job_opened(2, "job 2", 6, SlotNeed(1, 10), lambda _: [], desk.now, **known))
+def open_job(desk: Desk, **known: Any) -> None:
+    desk.hear(
+        desk.dispatcher.job_opened(Opening(2, "job 2", 6, SlotNeed(1, 10), lambda _: [], **known), desk.now)
+    )
 
 
 def test_what_was_found_out_before_the_first_batch_counts() -> None:
