@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -28,6 +29,9 @@ from feedline.producer.serving.notices import Notices
 from feedline.producer.serving.session import Task
 
 logger = logging.getLogger(__name__)
+
+LOOK_S = 0.5
+"""The building thread waits so long for a task at a time, see `Desk.next_task`."""
 
 Answer: TypeAlias = tuple[Task, FromProducer]
 
@@ -67,6 +71,17 @@ class Desk:
         task.came_at = time.monotonic()
         self.tasks.put(task)
 
+    def next_task(self) -> Task | None:
+        """Wait for what was queued, or for the end. Called by the building thread.
+
+        Python's handler of a signal runs in the main thread, between two steps of Python. A signal that comes
+        when the thread has looked for signals but does not sleep yet, or that another thread took, ends no
+        sleep: only the next look finds it.
+        """
+        while True:
+            with suppress(queue.Empty):
+                return self.tasks.get(timeout=LOOK_S)
+
     def stop(self) -> None:
         """End after the batch in hand. Called from a signal handler, in the main thread."""
         self.stopping = True
@@ -92,7 +107,7 @@ class Builder:
 
     def run(self) -> None:
         """Build until None comes, or the batch in hand when `stopping` was set."""
-        while (task := self._desk.tasks.get()) is not None and not self._desk.stopping:
+        while (task := self._desk.next_task()) is not None and not self._desk.stopping:
             self._clock.lap(Stage.IDLE)
             self._clock.add(Stage.QUEUED, time.monotonic() - task.came_at)
             self._desk.answers.append((task, self._answer(task)))

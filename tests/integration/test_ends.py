@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -30,6 +32,8 @@ from feedline.trainer.pool.shared import SHARED
 
 HERE = Path(__file__).parent
 NUM_ROWS = 24
+
+SYS_TGKILL = {"x86_64": 234, "aarch64": 131}[platform.machine()]
 
 
 @pytest.fixture(scope="module")
@@ -418,3 +422,33 @@ def test_sigterm_finishes_the_batch_in_hand_and_loses_nothing(tmp_path: Path) ->
             gate.unlink()
         with producers_elsewhere("-m", "feedline.producer", *serving(pool, tmp_path), *allowed):
             assert list(trainer.epochs(1))[1:] == [[2, 3], [4, 5], [6, 7]]
+
+
+def test_a_stop_that_another_thread_than_the_waiting_one_hears_ends_an_idle_producer() -> None:
+    """As one does that comes just before the building thread falls asleep: nothing wakes it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with ProducerPool("tcp://127.0.0.1:*") as pool:
+        command = [*("-m", "feedline.producer"), "--unsupervised", *serving(pool, HERE)]
+        with subprocess.Popen([sys.executable, *command], stderr=subprocess.DEVNULL) as process:
+            wait_for_producers(pool, 1)
+            for thread in threads_that_hear(process.pid, signal.SIGTERM):
+                if thread != process.pid:
+                    assert libc.syscall(SYS_TGKILL, process.pid, thread, signal.SIGTERM) == 0, (
+                        ctypes.get_errno()
+                    )
+            assert process.wait(PATIENCE_S) == 0
+        assert pool.producers == []
+
+
+def threads_that_hear(pid: int, number: int) -> list[int]:
+    """The threads of a process that do not block a signal."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        blocked = next(
+            line.split()[1]
+            for line in (task / "status").read_text().splitlines()
+            if line.startswith("SigBlk")
+        )
+        if not int(blocked, 16) >> (number - 1) & 1:
+            found.append(int(task.name))
+    return found
