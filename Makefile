@@ -9,7 +9,7 @@ BACKENDS := torch==2.13.0 jax jaxlib
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
 # what only make test-all runs
-MORE := all_backends or all_kinds or all_seeds or all_transports or examples or wheel
+MORE := all_backends or all_kinds or all_seeds or all_transports or examples or exhaustive or wheel
 
 .PHONY: help venv demo bench test test-all lint format e2e constraints clean
 
