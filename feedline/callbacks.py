@@ -1,5 +1,5 @@
-"""Keras callbacks of Feedline's own: see docs/resuming.md."""
+"""Keras callbacks of Feedline's own: see docs/resuming.md and docs/monitoring.md."""
 
-from feedline.trainer.callbacks import SetEpoch
+from feedline.trainer.callbacks import FeedMonitor, SetEpoch
 
-__all__ = ["SetEpoch"]
+__all__ = ["FeedMonitor", "SetEpoch"]

@@ -19,6 +19,7 @@ class StageClock:
     def __init__(self) -> None:
         self._ns = [0] * len(Stage)
         self._last_ns = time.perf_counter_ns()
+        self._cpu_ns = time.process_time_ns()
         self._doing: tuple[Stage, str, float] | None = None
 
     def lap(self, stage: Stage) -> None:
@@ -49,6 +50,7 @@ class StageClock:
 
     def take(self) -> Stages:
         """What was added up; begins anew."""
-        taken = Stages(*(ns // 1000 for ns in self._ns))
-        self._ns = [0] * len(Stage)
+        cpu_ns = time.process_time_ns()
+        taken = Stages(*(ns // 1000 for ns in (*self._ns, cpu_ns - self._cpu_ns)))
+        self._ns, self._cpu_ns = [0] * len(Stage), cpu_ns
         return taken

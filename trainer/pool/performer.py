@@ -119,9 +119,11 @@ class Performer:
         """Note where the bytes of the batch that just came are."""
         if batch is None:
             raise LocalProtocolError(f"nothing came that could be kept under {slot}")
-        self._kept[slot] = self.arenas.payload(slot, batch.data)
+        self._kept[slot] = payload = self.arenas.payload(slot, batch.data)
         count = self.post.roster.connections[slot.producer_id].count
-        count.batch(Stages.from_wire(batch.stages_us), answer_s)
+        count.batch(
+            Stages.from_wire(batch.stages_us), answer_s, 0 if batch.data is None else payload.num_bytes
+        )
 
     def _send_ticket(self, order: SendTicket, now: float) -> None:
         """Order a batch; a ticket that cannot be made or sent fails as the batch would."""

@@ -18,6 +18,7 @@ from feedline.common.signatures import suggests
 from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.sequences.chances import chances
 from feedline.trainer.sequences.options import SequenceOptions
 from feedline.trainer.sequences.packing import Packing
 from feedline.trainer.sequences.served import ServedSequence
@@ -193,7 +194,7 @@ class BatchSequence(ServedSequence):
         self._packing = Packing(dataset, targets, input_names, output_names)
         first_epoch = whole("initial_epoch", initial_epoch, at_least=0)
         source = partial(options.source, max_slots=service.max_queue_size)
-        super().__init__(service, source, first_epoch)
+        super().__init__(service, source, first_epoch, partial(chances, options))
 
     @property
     def filenames(self) -> list[str]:
