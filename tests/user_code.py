@@ -236,6 +236,12 @@ def invert(image: npt.NDArray[Any], rng: np.random.Generator, dots: int = 0) -> 
     return image
 
 
+def nap(image: npt.NDArray[Any], _: np.random.Generator, seconds: float) -> npt.NDArray[Any]:
+    """A slow transform that needs no core, so that several producers are several times as fast."""
+    time.sleep(seconds)
+    return image
+
+
 def crash(image: npt.NDArray[Any], _: np.random.Generator) -> npt.NDArray[Any]:
     """Read where nothing is, as a library with a fault does."""
     ctypes.string_at(1)

@@ -71,6 +71,7 @@ class Passes:
     def __init__(self, subject: Subject, pool: ProducerPool, tally: Tally) -> None:
         self._subject, self._pool, self._tally = subject, pool, tally
         self._lock = threading.Lock()
+        self._made = self._look()
         self._began: Mark | None = None
         self._epoch: int | None = None
         self._last: Report | None = None
@@ -99,8 +100,12 @@ class Passes:
             self._roll(epoch)
 
     def report(self) -> Report | None:
-        """What the epoch under way shows, or the one before as long as that is too little to tell."""
+        """What the epoch under way shows, or the one before as long as that is too little to tell.
+
+        Before there was any, all that has happened; None when the pool is closed and there was none.
+        """
         began, epoch, now = self._began, self._epoch, self._look()
+        began = began or (self._made if self._last is None else None)
         if began is None or now is None:
             return self._last
         is_short = now.taken.num_batches - began.taken.num_batches < MIN_BATCHES

@@ -188,7 +188,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         """Who waits for whom, why, and what would help; ``print`` shows it in words.
 
         About the epoch under way, or the one before as long as that has few batches; validation is left out.
-        None before the first batch.
+        None of a closed sequence that had no epoch.
         """
         return self._passes.report()
 

@@ -111,11 +111,13 @@ class Load:
 
     def producers_for(self, batches_per_s: float) -> int | None:
         """How many make so many; None if no number does."""
-        if not self.build_s or batches_per_s <= 0:
+        if not self.build_s:
             return 1
-        num = math.ceil(batches_per_s * self.build_s * (1 - 1e-9))
-        can = num <= MOST_WANTED and batches_per_s * (1 - 1e-9) <= self.made_per_s(num)
-        return max(1, num) if can else None
+        rounded = batches_per_s * (1 - 1e-9)
+        if rounded > min(MOST_WANTED / self.build_s, self.way_per_s):
+            return None
+        num = max(1, math.ceil(rounded * self.build_s))
+        return num if rounded <= self.made_per_s(num) else None
 
 
 def _rate(seconds: float) -> float:
