@@ -73,6 +73,9 @@ def test_history_progress_bar_and_csv_show_it_each_for_real(
 
 
 @pytest.mark.exhaustive
+@pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)  # of Keras, about TensorFlow
 def test_tensorboard_shows_it_for_real(fed: BatchSequence, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     summaries = pytest.importorskip("tensorflow").compat.v1.train.summary_iterator

@@ -221,6 +221,8 @@ def _print(document: dict[str, Any], *, quick: bool) -> None:
         _print_table(
             "Feedline, ms a batch; MB a producer", report.stage_rows(group) + report.memory_rows(group)
         )
+        for line in report.verdict_lines(group):
+            print(f"\n  Feedline is {line}")
         _print_table("emulated device: busy, first wait of an epoch", report.step_rows(group))
     if document.get("checks") and quick:
         print("\n  It works. Turns this short measure noise: for verdicts leave --quick out")
