@@ -31,8 +31,9 @@ from feedline.trainer.pool.hub import PoolThread
 from feedline.trainer.pool.interrupts import WATCH
 from feedline.trainer.pool.job_source import JobSource
 from feedline.trainer.pool.settings import MAX_WORKERS, PoolSettings, check_source
-from feedline.trainer.pool.stats import DeliveryStats, PoolStats
+from feedline.trainer.pool.stats import PoolStats
 from feedline.trainer.pool.waiters import Waiter
+from feedline.trainer.pool.watch import Tally
 
 MEMORY_BUDGET_BYTES = 1 << 30
 """Default bound on the batches that a pool has in hand."""
@@ -242,9 +243,10 @@ class ProducerPool:
         """The same without the verdict."""
         return self._call(lambda _: self._thread.watch.look(self._thread.exchange))
 
-    def count(self, taken: DeliveryStats) -> None:
-        """A sequence gave a batch to Keras."""
-        self._thread.watch.tally.count(taken)
+    @property
+    def tally(self) -> Tally:
+        """What all sequences together have given to Keras: each tells it."""
+        return self._thread.watch.tally
 
     def close(self) -> None:
         """Say goodbye to all producers, end embedded ones, and give everything back. May be repeated."""

@@ -64,16 +64,6 @@ class DeliveryStats:
     trainer_wait_s: float = 0.0
     num_uncertain: int = 0
 
-    def __add__(self, other: DeliveryStats) -> DeliveryStats:
-        """Both together."""
-        return DeliveryStats(
-            self.num_batches + other.num_batches,
-            self.num_samples + other.num_samples,
-            self.wait_s + other.wait_s,
-            self.trainer_wait_s + other.trainer_wait_s,
-            self.num_uncertain + other.num_uncertain,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:

@@ -26,12 +26,24 @@ class Tally:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.stats = DeliveryStats()
+        self._num_batches = self._num_samples = self._num_uncertain = 0
+        self._wait_s = self._trainer_wait_s = 0.0
 
-    def count(self, taken: DeliveryStats) -> None:
-        """So much more."""
+    def count(self, num_samples: int, wait_s: float, trainer_wait_s: float, *, is_certain: bool) -> None:
+        """One batch more; see `DeliveryStats`."""
         with self._lock:
-            self.stats += taken
+            self._num_batches += 1
+            self._num_samples += num_samples
+            self._wait_s += wait_s
+            self._trainer_wait_s += trainer_wait_s
+            self._num_uncertain += not is_certain
+
+    @property
+    def stats(self) -> DeliveryStats:
+        """All that was taken so far."""
+        with self._lock:
+            counts = self._num_batches, self._num_samples, self._wait_s, self._trainer_wait_s
+            return DeliveryStats(*counts, self._num_uncertain)
 
 
 class PoolWatch:

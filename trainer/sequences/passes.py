@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from feedline.common.errors import FeedlineError
+from feedline.common.job.sizes import NUM_PEEKS
 from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.pool.spans import span_between, taken_between
 from feedline.trainer.pool.stats import DeliveryStats, PoolStats
@@ -126,8 +127,9 @@ class Passes:
         now = None if began is None or epoch is None else self._look()
         if began is None or now is None:
             return
-        num = now.taken.num_batches - began.taken.num_batches
-        if num < max(1, min(MIN_BATCHES, self._subject.num_steps - 1)):
+        # By hand an epoch is counted from its first batch on; and two may be a look at what batches are like.
+        num = now.taken.num_batches - began.taken.num_batches + (not by_keras)
+        if num < min(MIN_BATCHES, self._subject.num_steps) or (not by_keras and num <= NUM_PEEKS):
             return
         self._last = report = self._judge(began, now, epoch)
         rate = report.verdict.snapshot.images_per_s

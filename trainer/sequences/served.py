@@ -323,9 +323,8 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             return self._waits.fetched(next(iter(callers), None), asked_at, now)
 
     def _count(self, num_samples: int, wait_s: float, wait: Wait) -> None:
-        taken = DeliveryStats(1, num_samples, wait_s, wait.seconds, int(not wait.is_certain))
-        self._tally.count(taken)
-        self._pool.count(taken)
+        for tally in (self._tally, self._pool.tally):
+            tally.count(num_samples, wait_s, wait.seconds, is_certain=wait.is_certain)
 
     def _subject(self, chances: Callable[[ProducerPool], Possible]) -> Subject:
         job = self._source.job
