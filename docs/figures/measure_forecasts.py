@@ -2,9 +2,9 @@
 
 ``PYTHONPATH=.:tests:tests/integration python -m docs.figures.measure_forecasts``
 
-For each bottleneck there are pools of several sizes, which are trained with in turns, so that whatever else
-this machine does meets all alike. Each epoch's report forecasts what one producer fewer and one more
-would give. Prints how far the median of the forecasts is from the median of what was measured.
+Each is trained with several numbers of producers, in turns, so that whatever else this machine does meets all
+alike. Each report forecasts what one producer fewer and one more would give. Prints how far the median of the
+forecasts is from the median of what was measured.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from feedline import BatchSequence, ImageDataset, ProducerPool
 from feedline.trainer.verdict.report import Report
 
 SIZE = (24, 32)
-NUM_ROUNDS = 5
-"""The first is left out."""
+NUM_ROUNDS, NUM_EPOCHS = 3, 2
+"""Of the epochs in a turn, the last counts."""
 
 
 @dataclass(frozen=True)
@@ -100,20 +100,24 @@ class Epoch:
 
 
 def measure(plant: Plant, folder: Path, data: ImageDataset) -> dict[int, list[Epoch]]:
-    """Some epochs with each number of producers."""
-    options = {"batch_size": 8, "image_size": SIZE} | plant.options
-    epochs: dict[int, list[Epoch]] = {num: [] for num in plant.numbers}
-    with ExitStack() as opened:
-        sequences = {}
+    """An epoch of each round, by the number of producers."""
+    found: dict[int, list[Epoch]] = {num: [] for num in plant.numbers}
+    for _ in range(NUM_ROUNDS):
         for num in plant.numbers:
-            pool = opened.enter_context(pool_for(plant, folder, num))
-            sequences[num] = opened.enter_context(BatchSequence(data, pool=pool, **options))
-        for _ in range(NUM_ROUNDS):
-            for num, sequence in sequences.items():
-                rate, report = train(sequence, plant.step_s), sequence.report()
-                if report is not None:
-                    epochs[num].append(Epoch(rate, report))
-    return {num: found[1:] for num, found in epochs.items()}
+            found[num] += turn(plant, folder, data, num)[-1:]
+    return found
+
+
+def turn(plant: Plant, folder: Path, data: ImageDataset, num: int) -> list[Epoch]:
+    """Some epochs with so many producers."""
+    options = {"batch_size": 8, "image_size": SIZE} | plant.options
+    epochs = []
+    with pool_for(plant, folder, num) as pool, BatchSequence(data, pool=pool, **options) as sequence:
+        for _ in range(NUM_EPOCHS):
+            rate, report = train(sequence, plant.step_s), sequence.report()
+            if report is not None:
+                epochs.append(Epoch(rate, report))
+    return epochs
 
 
 def show(name: str, num: int, found: dict[int, list[Epoch]]) -> None:
