@@ -232,6 +232,7 @@ class BatchSequence(ServedSequence):
         plain = {"shuffle": False, "sampler": None, "drop_remainder": False}
         return self.with_options(**plain, transforms=self._plain_transforms)
 
+    @suggests()
     def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
         """See `ServedSequence.resize`; sequences that are made from this one follow."""
         super().resize(workers, max_queue_size)
