@@ -19,6 +19,7 @@ import pandas as pd
 
 from feedline.common.arguments import whole
 from feedline.common.errors import DatasetError
+from feedline.common.signatures import suggests
 from feedline.trainer.console.cache_dir import default_cache_dir
 from feedline.trainer.console.progress import Bar
 from feedline.trainer.datasets.dicom.facts import DicomFacts, read_facts
@@ -46,6 +47,7 @@ CHUNK = 256
 """Files that a thread reads in one go."""
 
 
+@suggests()
 def build_index(
     directory: str | os.PathLike[str],
     *,
