@@ -1,4 +1,4 @@
-"""What TensorFlow notes while it is imported, past Python, is kept off the terminal unless it is asked for."""
+"""What TensorFlow notes while it is imported, past Python, stays off the terminal unless it is asked for."""
 
 from __future__ import annotations
 
