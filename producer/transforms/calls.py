@@ -41,7 +41,7 @@ def _check_takes_call(function: Callable[..., Any], transform: PythonTransform) 
         raise UserCodeError(
             f"{transform.function}{signature} cannot be called as ({given}), the image and a"
             f" numpy.random.Generator for what it leaves to chance: {error}"
-        ) from error
+        ) from None  # its text says all: a traceback would be none of the user's code
 
 
 @call_of(Albumentations)
