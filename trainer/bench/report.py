@@ -134,7 +134,7 @@ CHECK_HEADINGS = ("", "measured", "asked", "")
 
 
 def verdict_rows(document: Mapping[str, Any]) -> list[Row]:
-    """The ratios that the design promises, and whether they were met; none of turns so short that it is noise."""
+    """The ratios that the design promises, and whether they were met; nothing of turns too short to tell."""
     checks = [] if document.get("quick") else document.get("checks", [])
     rows = [[c["what"], c["measured"], c["asked"], "yes" if c["met"] else "no"] for c in checks]
     return [CHECK_HEADINGS, *rows] if rows else []
