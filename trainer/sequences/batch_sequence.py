@@ -10,14 +10,18 @@ from typing import Any
 
 import numpy.typing as npt
 
-from feedline.common.arguments import whole
+from feedline.common.arguments import whole, yes_or_no
+from feedline.common.batch.layout import zero_buffer
 from feedline.common.declarations.base import Transform
+from feedline.common.job.kinds import AnyJob
+from feedline.common.job.sizes import SizesJob, peeked_sizes
 from feedline.common.sample.companions import ImageOptions
 from feedline.common.sample.ct import CTWindows
 from feedline.common.signatures import suggests
 from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.sequences.exports import as_tf_dataset, as_torch_dataset
 from feedline.trainer.sequences.options import SequenceOptions
 from feedline.trainer.sequences.packing import Packing
 from feedline.trainer.sequences.served import ServedSequence
@@ -232,6 +236,34 @@ class BatchSequence(ServedSequence):
         plain = {"shuffle": False, "sampler": None, "drop_remainder": False}
         return self.with_options(**plain, transforms=self._plain_transforms)
 
+    def as_dataset(self) -> Any:
+        """Make a `tf.data.Dataset` of it: to mix with others, to map, or for ``strategy.distribute``.
+
+        Returns
+        -------
+        tf.data.Dataset
+            Of batches, each time it is iterated those of the next epoch. Its signature leaves the number of
+            samples open, and the sides of images that come in several sizes. Close the sequence after it.
+        """
+        return as_tf_dataset(self, self._blank_batches())
+
+    def as_torch(self, *, channels_first: bool = False) -> Any:
+        """Make a dataset of torch of it, whose tensors lie where the arrays do: nothing is copied.
+
+        Parameters
+        ----------
+        channels_first : bool
+            Images are (batch, channels, height, width), in memory as before, which torch calls
+            ``channels_last``.
+
+        Returns
+        -------
+        torch.utils.data.IterableDataset
+            Of batches, each time it is iterated those of the next epoch. For loops as it is, or in
+            ``DataLoader(..., batch_size=None)``, which must have no workers.
+        """
+        return as_torch_dataset(self, channels_first=yes_or_no("channels_first", channels_first))
+
     @suggests()
     def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
         """See `ServedSequence.resize`; sequences that are made from this one follow."""
@@ -247,6 +279,13 @@ class BatchSequence(ServedSequence):
     def _plain_transforms(self) -> tuple[Transform, ...]:
         plain = (transform.without_chance for transform in self._arguments["transforms"])
         return tuple(transform for transform in plain if transform is not None)
+
+    def _blank_batches(self) -> list[Any]:
+        """A batch of one sample, all zeros, of each size that shows in what batches differ."""
+        job: AnyJob = self._source.job
+        jobs = map(job.of_size, peeked_sizes(job.sizes)) if isinstance(job, SizesJob) else [job]
+        layouts = [one.layout(1) for one in jobs]
+        return [self._packing.pack(layout.views(zero_buffer(layout.num_bytes))) for layout in layouts]
 
     def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
         num_samples = len(arrays["x"])

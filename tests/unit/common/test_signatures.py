@@ -23,7 +23,7 @@ from feedline.common.declarations.base import DECLARATIONS
 from feedline.common.signatures import suggests
 from feedline.errors import ArgumentNameError, ConfigurationError
 from feedline.legacy import DataGenerator, evaluate_generator, fit_generator, predict_generator
-from feedline.samplers import BalancedSampler, KeepProbabilitySampler, WeightedSampler
+from feedline.samplers import BalancedSampler, KeepProbabilitySampler, SharesSampler, WeightedSampler
 from feedline.transforms import RandomFlip
 from feedline.yolo import YoloTargets
 
@@ -102,6 +102,7 @@ DECLARED: list[Any] = [
     *DECLARATIONS.values(),
     BalancedSampler,
     KeepProbabilitySampler,
+    SharesSampler,
     WeightedSampler,
     ImageOptions,
     CTWindows,
