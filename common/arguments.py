@@ -68,7 +68,7 @@ def whole(
     value : object
         What came; NumPy's are fine, True and False are not.
     at_least, at_most : int or None
-        The smallest and the largest that will do; by default what a message can carry.
+        The smallest and the largest that will do; by default what a message can carry; None for no end.
     unit : str
         What it counts, for the message, such as ``" of bytes"``.
     """
