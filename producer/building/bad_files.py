@@ -1,4 +1,4 @@
-"""Which files of a ticket cannot be used: all of them, so that a trainer has its batch at the second attempt."""
+"""Which files of a ticket cannot be used: all of them, so that the second attempt is the last."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from feedline.common.batch.layout import DTYPES
 from feedline.common.errors import DatasetError
+from feedline.trainer.datasets.bad_rows import BadCellsError, DroppedRow
 from feedline.trainer.datasets.further import AnyFurther
 
 Array = npt.NDArray[Any]
@@ -73,6 +74,7 @@ class Parts:
     directory: str | None = None
     input_columns: tuple[Any, ...] = ()
     output_columns: tuple[Any, ...] = ()
+    dropped_rows: tuple[DroppedRow, ...] = ()
 
 
 def column_named(name: Any, columns: Mapping[Any, Array]) -> Column:
@@ -139,11 +141,11 @@ def check_targets(targets: Iterable[Array], num_samples: int) -> None:
 
 
 def refuse_first(column: Column, is_bad: Iterable[bool], expected: str) -> None:
-    """Raise a DatasetError that quotes the first bad cell, if there is one."""
-    index = next((i for i, bad in enumerate(is_bad) if bad), None)
-    if index is not None:
-        cell = column.cells[index]
-        raise DatasetError(f"{column.where(index)} is {_quoted(cell)}: expected {expected}")
+    """Raise a BadCellsError that quotes the first bad cell, and knows all of them, if there is one."""
+    bad = [index for index, one in enumerate(is_bad) if one]
+    if bad:
+        reasons = (f"is {_quoted(column.cells[index])}: expected {expected}" for index in bad)
+        raise BadCellsError(dict(zip(column.rows[bad].tolist(), reasons, strict=True)), column.name)
 
 
 def file_names(column: Column) -> list[str]:

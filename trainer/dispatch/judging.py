@@ -83,10 +83,8 @@ class Judging:
         if new:
             named = "; ".join(f"{one.path}: {one.reason}" for one in new[:NUM_TOLD])
             more = f"; and {len(new) - NUM_TOLD} more" if len(new) > NUM_TOLD else ""
-            does = "left out" if new[0].replaced_by is None else "replaced"
-            self._books.note(
-                logging.WARNING, f"{new[0].key} has bad samples, which are {does}: {named}{more}"
-            )
+            text = f"{new[0].key} has bad samples, {work.bad.lineups.remedy}: {named}{more}"
+            self._books.note(logging.WARNING, text)
             self._books.out.append(Report(work.job_id))
         if work.bad.doom:
             for key in list(work.demands):

@@ -105,6 +105,13 @@ class Lineups:
         """Whether nothing comes in the place of a bad sample: others would be taken for it."""
         return self.on_error is OnError.REPLACE and not self.plan.shuffle
 
+    @property
+    def remedy(self) -> str:
+        """What is done with bad samples, in a clause."""
+        if self.leaves_blank:
+            return "whose places are filled with zeros"
+        return "which are left out" if self.on_error is OnError.SKIP else "which are replaced"
+
     def of(self, key: StepKey) -> Lineup:
         """The lineup of a step.
 

@@ -234,10 +234,10 @@ class BatchSequence(ServedSequence):
     def failures(self) -> pd.DataFrame:
         """The files that could not be used so far, each once; empty with ``on_error="raise"``.
 
-        Columns are ``path`` as in the dataset, ``reason``, ``producer`` (who found out), ``epoch`` and ``step``
-        of the batch that it was wanted for, ``row`` of its sample in the dataset, and ``replaced_by``, the
-        file of the sample that took the place: None where it was left out or stayed zero. Of sequences that
-        `in_order` has made of this one, too.
+        Columns are ``path``, as in the dataset, ``reason``, ``producer``: who found out, ``epoch`` and
+        ``step`` of the batch that it was wanted for, ``row`` of its sample in the dataset, and
+        ``replaced_by``: the file of the sample that took the place, None where that was left out or filled
+        with zeros. Those of sequences that `in_order` has made of this one are among them.
         """
         everyone = (self._source.bad, *self._kin)
         return frame_of(each_once(row for bad in everyone for row in rows_of(bad)))
