@@ -219,9 +219,8 @@ class Trial:
         place = next((place for place in own if death.path in samples[place].paths), own[0])
         paths = samples[place].paths
         file = paths.index(death.path) if death.path in paths else 0
-        reason = (
-            f"kills who uses it: {MAX_DEATHS} times, a process that was {VERBS[death.stage]} it {death.how}"
-        )
+        doing = VERBS[death.stage]
+        reason = f"kills who uses it: {MAX_DEATHS} times, a process that was {doing} it {death.how}"
         self._bad[BadFile(place, file, FailureKind.DECODE, reason)] = death
         self.ticket = replace(self.ticket, samples=_without_first(samples, own.stop))
 

@@ -1,8 +1,8 @@
 """Decode every image of a dataset, and say which cannot be used and why.
 
-A DATASET is a folder of images, a CSV file with a column of file names, or annotations: COCO's JSON file, the
-text file of the Keras YOLOv3, a folder in Pascal VOC's form, or one with folders images and labels (YOLO). Ends
-with status 1 if anything is bad.
+A DATASET is a folder of images, a CSV file with a column of file names, or annotations: COCO's JSON file,
+the text file of the Keras YOLOv3, a folder in Pascal VOC's form, or one with folders images and labels (YOLO).
+Ends with status 1 if anything is bad.
 
 For example:
   feedline check photos
@@ -13,7 +13,10 @@ For example:
 from __future__ import annotations
 
 import argparse
+import logging
+import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -81,17 +84,17 @@ def run(args: argparse.Namespace) -> int:
 
     with quiet_import():
         import keras  # noqa: F401 - what a BatchSequence is; TensorFlow's notes are kept off the terminal
+    # All that is found is printed, in order; it need not be logged, too.
+    logging.getLogger("feedline").setLevel(logging.ERROR)
     bad: list[Bad] = []
     for path in args.datasets:
-        data = dataset_of(path, args)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            data = dataset_of(path, args)
         found = [Bad(str(path), where, reason) for where, reason in (*_dropped(data), *_decoded(data, args))]
         for one in found:
             print(f"{one.path}: {one.reason}")
-        print(
-            f"{path}: {len(found):,} of {len(data):,} samples cannot be used"
-            if found
-            else _all_good(path, data)
-        )
+        print(_summary(path, data, len(found)))
         bad += found
     if args.csv is not None:
         _write(args.csv, bad)
@@ -177,15 +180,14 @@ def _of_csv(path: Path, args: argparse.Namespace) -> ImageDataset:
 
 def _voc_classes(path: Path) -> list[str]:
     """All names that objects have: it is images that are checked here."""
-    from xml.etree import ElementTree as Tree
+    from feedline.trainer.datasets.annotations.xml_files import XmlFile
 
-    names = set()
+    names: set[str] = set()
     for file in (path / "Annotations").glob("*.xml"):
-        try:
-            names |= {name.text.strip() for name in Tree.parse(file).iterfind("object/name") if name.text}  # noqa: S314
-        except Tree.ParseError:
-            continue
-    return sorted(names) or ["(none)"]
+        with suppress(DatasetError):
+            objects = XmlFile(file, "the annotation").root.iterfind("object/name")
+            names |= {name.text.strip() for name in objects if name.text}
+    return sorted(names - {""}) or ["none"]
 
 
 def _dropped(data: ImageDataset) -> Iterator[tuple[str, str]]:
@@ -218,7 +220,9 @@ def _decoded(data: ImageDataset, args: argparse.Namespace) -> Iterator[tuple[str
     yield from zip(found["path"], found["reason"], strict=True)
 
 
-def _all_good(path: Path, data: ImageDataset) -> str:
+def _summary(path: Path, data: ImageDataset, num_bad: int) -> str:
+    if num_bad:
+        return f"{path}: of {len(data):,} samples, {num_bad:,} files or rows cannot be used"
     return f"{path}: all {len(data):,} samples can be used"
 
 

@@ -455,8 +455,8 @@ class ImageDataset(SampleTable):
         validate_filenames : bool
             Leave out images without a file, with one warning. False: only producers see the images.
         on_bad_row : {"raise", "drop"}
-            What a row, or an image without all of its labels, that cannot be used is: an error, or left out and
-            listed in `dropped`.
+            What a row that cannot be used is, or an image without all of its labels: an error, or left out
+            and listed in `dropped`.
 
         Returns
         -------
