@@ -1,8 +1,8 @@
 """Decode every image of a dataset, and say which cannot be used and why.
 
 A DATASET is a folder of images, a CSV file with a column of file names, or annotations: COCO's JSON file,
-the text file of the Keras YOLOv3, a folder in Pascal VOC's form, or one with folders images and labels (YOLO).
-Ends with status 1 if anything is bad.
+the text file of the Keras YOLOv3, a folder in Pascal VOC's form, or one with the folders images and labels of
+YOLO. Ends with status 1 if anything is bad.
 
 For example:
   feedline check photos

@@ -261,16 +261,21 @@ class BatchSequence(ServedSequence):
         as_it_is = not (asked["shuffle"] or asked["sampler"] or asked["drop_remainder"])
         return as_it_is and self._plain_transforms == tuple(asked["transforms"])
 
-    def in_order(self) -> BatchSequence:
+    def in_order(self, **changes: Any) -> BatchSequence:
         """Make a new sequence to judge a model by: every sample once, in order, and not augmented.
 
         Random transforms are left out; of a `RandomCrop` stays the middle, of `YoloAugment` the `Letterbox`.
-        Code of your own stays as it is: it may be what prepares images.
+        Code of your own stays as it is: it may be what prepares images. `changes` are as of `with_options`.
         """
         plain = {"shuffle": False, "sampler": None, "drop_remainder": False}
-        made = self.with_options(**plain, transforms=self._plain_transforms)
+        made = self.with_options(**{**plain, "transforms": self._plain_transforms, **changes})
         self._kin.append(made._source.bad)  # noqa: SLF001 - another of the same class
         return made
+
+    @property
+    def on_error(self) -> str:
+        """What happens where a file cannot be used, as in the constructor."""
+        return str(self._source.bad.lineups.on_error)
 
     def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
         """See `ServedSequence.resize`; sequences that are made from this one follow."""
