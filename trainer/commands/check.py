@@ -16,7 +16,7 @@ import argparse
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -84,21 +84,33 @@ def run(args: argparse.Namespace) -> int:
 
     with quiet_import():
         import keras  # noqa: F401 - what a BatchSequence is; TensorFlow's notes are kept off the terminal
-    # All that is found is printed, in order; it need not be logged, too.
-    logging.getLogger("feedline").setLevel(logging.ERROR)
     bad: list[Bad] = []
-    for path in args.datasets:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
+    with _told_once():
+        for path in args.datasets:
             data = dataset_of(path, args)
-        found = [Bad(str(path), where, reason) for where, reason in (*_dropped(data), *_decoded(data, args))]
-        for one in found:
-            print(f"{one.path}: {one.reason}")
-        print(_summary(path, data, len(found)))
-        bad += found
+            parts = (*_dropped(data), *_decoded(data, args))
+            found = [Bad(str(path), where, reason) for where, reason in parts]
+            for one in found:
+                print(f"{one.path}: {one.reason}")
+            print(_summary(path, data, len(found)))
+            bad += found
     if args.csv is not None:
         _write(args.csv, bad)
     return BAD if bad else 0
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """All that is found is printed, in order: it need not be logged and warned of, too."""
+    logger = logging.getLogger("feedline")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def dataset_of(path: Path, args: argparse.Namespace) -> ImageDataset:
