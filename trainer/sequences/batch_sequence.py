@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.arguments import whole
+from feedline.common.arguments import whole, yes_or_no
+from feedline.common.batch.layout import zero_buffer
 from feedline.common.declarations.base import Transform
+from feedline.common.job.kinds import AnyJob
+from feedline.common.job.sizes import SizesJob, peeked_sizes
 from feedline.common.sample.companions import ImageOptions
 from feedline.common.sample.ct import CTWindows
 from feedline.common.signatures import suggests
@@ -22,6 +25,7 @@ from feedline.trainer.dispatch.bad_samples import BadSamples
 from feedline.trainer.plan.drawings import Rows
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.sequences.exports import as_tf_dataset, as_torch_dataset
 from feedline.trainer.sequences.failures import FailuresCsv, each_once, frame_of, rows_of
 from feedline.trainer.sequences.options import SequenceOptions
 from feedline.trainer.sequences.packing import Packing
@@ -277,6 +281,34 @@ class BatchSequence(ServedSequence):
         """What happens where a file cannot be used, as in the constructor."""
         return str(self._source.bad.lineups.on_error)
 
+    def as_dataset(self) -> Any:
+        """Make a `tf.data.Dataset` of it: to mix with others, to map, or for ``strategy.distribute``.
+
+        Returns
+        -------
+        tf.data.Dataset
+            Of batches, each time it is iterated those of the next epoch. Its signature leaves the number of
+            samples open, and the sides of images that come in several sizes. Close the sequence after it.
+        """
+        return as_tf_dataset(self, self._blank_batches())
+
+    def as_torch(self, *, channels_first: bool = False) -> Any:
+        """Make a dataset of torch of it, whose tensors lie where the arrays do: nothing is copied.
+
+        Parameters
+        ----------
+        channels_first : bool
+            Images are (batch, channels, height, width), in memory as before, which torch calls
+            ``channels_last``.
+
+        Returns
+        -------
+        torch.utils.data.IterableDataset
+            Of batches, each time it is iterated those of the next epoch. For loops as it is, or in
+            ``DataLoader(..., batch_size=None)``, which must have no workers.
+        """
+        return as_torch_dataset(self, channels_first=yes_or_no("channels_first", channels_first))
+
     def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
         """See `ServedSequence.resize`; sequences that are made from this one follow."""
         super().resize(workers, max_queue_size)
@@ -296,6 +328,13 @@ class BatchSequence(ServedSequence):
     def _plain_transforms(self) -> tuple[Transform, ...]:
         plain = (transform.without_chance for transform in self._arguments["transforms"])
         return tuple(transform for transform in plain if transform is not None)
+
+    def _blank_batches(self) -> list[Any]:
+        """A batch of one sample, all zeros, of each size that shows in what batches differ."""
+        job: AnyJob = self._source.job
+        jobs = map(job.of_size, peeked_sizes(job.sizes)) if isinstance(job, SizesJob) else [job]
+        layouts = [one.layout(1) for one in jobs]
+        return [self._packing.pack(layout.views(zero_buffer(layout.num_bytes))) for layout in layouts]
 
     def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
         num_samples = len(arrays["x"])
