@@ -142,9 +142,12 @@ def check_targets(targets: Iterable[Array], num_samples: int) -> None:
 
 def refuse_first(column: Column, is_bad: Iterable[bool], expected: str) -> None:
     """Raise a BadCellsError that quotes the first bad cell, and knows all of them, if there is one."""
-    bad = [index for index, one in enumerate(is_bad) if one]
-    if bad:
-        reasons = (f"is {_quoted(column.cells[index])}: expected {expected}" for index in bad)
+    _refuse(column, column.cells, [index for index, one in enumerate(is_bad) if one], expected)
+
+
+def _refuse(column: Column, values: Array, bad: Sequence[int], expected: str) -> None:
+    if len(bad):
+        reasons = (f"is {_quoted(values[index])}: expected {expected}" for index in bad)
         raise BadCellsError(dict(zip(column.rows[bad].tolist(), reasons, strict=True)), column.name)
 
 
@@ -225,11 +228,9 @@ def _is_numeric(cell: Any) -> bool:
 
 
 def _refuse_rows(column: Column, values: Array, is_good: Array, expected: str) -> None:
-    """Quote the first row of `values` that is not good throughout."""
-    if is_good.all():
-        return
-    index = int(np.argmin(is_good.reshape(len(values), -1).all(axis=1)))
-    raise DatasetError(f"{column.where(index)} is {_quoted(values[index])}: expected {expected}")
+    """Raise a BadCellsError of the rows of `values` that are not good throughout."""
+    whole = is_good.reshape(len(values), -1).all(axis=1)
+    _refuse(column, values, np.flatnonzero(~whole).tolist(), expected)
 
 
 def _storable(column: Column, values: Array) -> Array:
