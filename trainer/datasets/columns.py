@@ -55,10 +55,6 @@ class Column:
             raise DatasetError(f"{name} must have one entry per sample, got {values!r}")
         return cls(name, cells, np.arange(len(cells)))
 
-    def where(self, index: int) -> str:
-        """Say where a cell stands, for an error."""
-        return f"row {self.rows[index]} (counted from 0) of {self.name!r}"
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
