@@ -117,7 +117,7 @@ def check(broken: Broken, seen: Seen, on_error: str) -> None:
         assert [Counter(labels) for labels in seen.labels] == [expected, expected]
 
 
-@pytest.mark.parametrize("on_error", ["replace", "skip"])
+@pytest.mark.parametrize("on_error", ["replace", pytest.param("skip", marks=pytest.mark.exhaustive)])
 def test_two_producers_make_the_same_bytes_as_one_of_a_folder_with_bad_files(
     broken: Broken, on_error: str
 ) -> None:
@@ -163,6 +163,7 @@ def test_check_finds_the_same_files_and_writes_them_down(
         assert {row["path"] for row in csv.DictReader(file)} == broken.bad.keys()
 
 
+@pytest.mark.exhaustive
 def test_check_of_what_is_good_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     numbered(tmp_path, 3)
     assert main(["check", str(tmp_path), "--workers", "1"]) == 0
@@ -274,6 +275,7 @@ def test_one_bad_part_makes_the_whole_sample_bad(tmp_path: Path) -> None:
     assert sorted(rows) == [row for row in range(20) if row not in {3, 11}]
 
 
+@pytest.mark.exhaustive
 def test_a_mosaic_with_a_bad_part_is_replaced_as_a_whole(rows: tuple[Path, ImageDataset]) -> None:
     folder, data = rows
     hot = ImageDataset.from_lists(data.paths, np.eye(20, dtype=np.float32), directory=folder)
@@ -314,7 +316,7 @@ def deadly_producers(pool: ProducerPool, folder: Path, flags: Path) -> Iterator[
         thread.join()
 
 
-@pytest.mark.parametrize("on_error", ["raise", "replace"])
+@pytest.mark.parametrize("on_error", [pytest.param("raise", marks=pytest.mark.exhaustive), "replace"])
 def test_a_file_that_kills_its_producer_is_found_out(tmp_path: Path, on_error: str) -> None:
     (tmp_path / "images").mkdir()
     data = numbered(tmp_path / "images", 20)
@@ -337,6 +339,7 @@ def test_a_file_that_kills_its_producer_is_found_out(tmp_path: Path, on_error: s
 # --- several producers, not all of which have all -----------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_a_file_is_bad_only_if_no_producer_has_it(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()

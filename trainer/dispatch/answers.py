@@ -91,7 +91,12 @@ class Answers:
         record.error = ""
 
     def fail_if_unreadable(self, work: Work, key: StepKey, now: float) -> None:
-        """Give up a demanded step when every producer there is has failed to read it, and no other came."""
+        """Give up a demanded step when every producer there is has failed to read it, and no other came.
+
+        Before a job that does without bad samples does so, it is known which those are.
+        """
+        if work.bad.is_tolerant and self._books.willing and not self.has_been_tried_by_all(work, key, now):
+            return
         if self._is_unreadable(work, key) and now - work.demands[key].since >= self._grace_s:
             self.fail(work, key, self._why_unreadable(work, key))
 

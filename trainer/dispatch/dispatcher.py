@@ -210,12 +210,12 @@ class Dispatcher:
         if work is None:
             raise LocalProtocolError(f"job {job_id} is not open")
         work.asked, work.asked_at = True, now
-        if job_id in self._books.resting:
-            self._books.waiting[job_id] = work
         work.demands.setdefault(key, Demand.begun(now, timeout_s))
         if work.bad.doom:
             self._judging.refuse(work, key)
             return self._feed(now)
+        if job_id in self._books.resting:
+            self._books.waiting[job_id] = work
         if key.epoch > work.ledger.first_epoch:
             self._leases.retire_before(work, key.epoch)
         match work.ledger.state(key):

@@ -149,6 +149,19 @@ def test_others_are_waited_for_that_may_have_the_file_but_not_for_each_file_anew
     assert desk.bad_rows == [1, 4]
 
 
+def test_one_that_joins_late_is_waited_for_by_whoever_waits_longer_than_that() -> None:
+    desk = JudgingDesk("p", grace=Grace(one_file_s=5.0, everything_s=5.0))
+    desk.ask(0)
+    desk.finds(desk.ticket(0), (1, READ))
+    desk.wait(4.0, "p")
+    desk.join("q")
+    desk.finds(desk.ticket(0), (1, READ))
+    desk.wait(4.0, "p", "q")
+    assert (desk.bad_rows, desk.errors) == ([], [])
+    desk.wait(1.5, "p", "q")
+    assert (desk.bad_rows, desk.errors) == ([1], [])
+
+
 def test_more_than_the_share_ends_the_training_with_the_first_ten_named() -> None:
     desk = JudgingDesk("p", max_share=0.5)
     desk.ask(0, 1, 2, 3)
