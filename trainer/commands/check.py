@@ -80,10 +80,6 @@ def run(args: argparse.Namespace) -> int:
     FeedlineError
         If a dataset cannot be read, or an option does not go with it.
     """
-    from feedline.trainer.console.quiet import quiet_import
-
-    with quiet_import():
-        import keras  # noqa: F401 - what a BatchSequence is; TensorFlow's notes are kept off the terminal
     bad: list[Bad] = []
     with _told_once():
         for path in args.datasets:
@@ -211,7 +207,10 @@ def _dropped(data: ImageDataset) -> Iterator[tuple[str, str]]:
 def _decoded(data: ImageDataset, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     """Decode everything; what could not be, in the order of the dataset."""
     from feedline.trainer.console.progress import Bar
-    from feedline.trainer.sequences.batch_sequence import BatchSequence
+    from feedline.trainer.console.quiet import quiet_import
+
+    with quiet_import():
+        from feedline.trainer.sequences.batch_sequence import BatchSequence
 
     with BatchSequence(
         data,
