@@ -9,10 +9,10 @@ producer. One that stands still all the same is given up.
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import select
 import signal
-import tempfile
 import time
 import warnings
 from collections import Counter
@@ -33,6 +33,8 @@ from feedline.producer.building.batches import CancelledBuildError
 from feedline.producer.building.builders import Workshop
 from feedline.producer.building.stage_clock import VERBS, StageClock
 from feedline.producer.cache.folder import CacheSettings
+
+logger = logging.getLogger(__name__)
 
 MAX_DEATHS = 3
 """So many deaths at the same sample make it bad."""
@@ -147,7 +149,7 @@ class Trial:
         """Build once; how that was fatal, or None if it was not."""
         reads, writes = os.pipe()
         try:
-            with tempfile.TemporaryFile() as stderr:
+            with os.fdopen(os.memfd_create("stderr"), "w+b") as stderr:
                 pid = _fork()
                 if pid == 0:
                     self._build(writes, stderr.fileno())
@@ -227,8 +229,12 @@ class Trial:
 
 def try_out(job: AnyJob | str, ticket: Ticket, shop: Workshop, is_cancelled: Callable[[], bool]) -> None:
     """Have a ticket built elsewhere first, if it is one of images; see `Trial.run`."""
-    if isinstance(job, Job | SizesJob):
+    if not isinstance(job, Job | SizesJob):
+        return
+    try:
         Trial(job, ticket, shop, is_cancelled).run()
+    except OSError as error:
+        logger.warning(f"a batch at which a producer died is built without being tried apart: {error}")
 
 
 def _without_first(samples: tuple[Sample, ...], num: int) -> tuple[Sample, ...]:

@@ -14,7 +14,7 @@ from feedline.common.errors import BadSamplesError
 from feedline.common.wire.protocol import BadFile, Failure, FailureKind
 from feedline.trainer.plan.drawings import Rows
 from feedline.trainer.plan.epochs import StepKey
-from feedline.trainer.plan.lineups import Lineup, Lineups, OnError
+from feedline.trainer.plan.lineups import Lineup, Lineups, Marks, OnError
 
 NUM_NAMED = 10
 """The error that ends a training names so many bad files."""
@@ -90,7 +90,8 @@ class BadSamples:
     found: tuple[Found, ...] = ()
     doom: str = ""
     unsettled: set[StepKey] = field(default_factory=set)
-    _delivered: dict[StepKey, Lineup] = field(default_factory=dict)
+    _as_planned: dict[int, Marks] = field(default_factory=dict)
+    _otherwise: dict[StepKey, Rows] = field(default_factory=dict)
 
     @property
     def is_tolerant(self) -> bool:
@@ -103,6 +104,8 @@ class BadSamples:
         Nothing, if the job does without no sample, or the ticket had no such file: then the batch has failed.
         """
         if lineup is None or not self.is_tolerant:
+            return []
+        if len(failure.bad_files) > len(lineup.rows) * len(self.files_of(int(lineup.rows[0]))):
             return []
         findings = [self._finding(bad, lineup, key, producer) for bad in failure.bad_files]
         return [] if None in findings else [one for one in findings if one is not None]
@@ -137,18 +140,37 @@ class BadSamples:
 
     def delivered(self, key: StepKey, lineup: Lineup) -> None:
         """A batch of these samples was handed over."""
-        if self.is_tolerant:
-            for old in [old for old in self._delivered if old.epoch + EPOCHS_KEPT <= key.epoch]:
-                del self._delivered[old]
-            self._delivered[key.planned] = lineup
+        if not self.is_tolerant:
+            return
+        plan, (epoch, step) = self.lineups.plan, key.planned
+        if epoch not in self._as_planned:
+            self._forget_before(epoch)
+            self._as_planned[epoch] = np.zeros(plan.num_steps, np.bool_)
+        self._as_planned[epoch][step] = np.array_equal(lineup.items, plan.rows(epoch, step))
+        if not self._as_planned[epoch][step]:
+            self._otherwise[key.planned] = lineup.items
 
     def order(self, epoch: int) -> Rows:
         """Rows of an epoch in the order of delivery: what was delivered, and what is to be."""
         plan = self.lineups.plan
-        if not self.is_tolerant or not (self.lineups.is_bad.any() or self._delivered):
+        if not self.lineups.is_bad.any():
             return plan.order(epoch)
-        keys = [StepKey(epoch, step) for step in range(plan.num_steps)]
-        return np.concatenate([(self._delivered.get(key) or self.lineups.of(key)).items for key in keys])
+        return np.concatenate([self._rows(StepKey(epoch, step)) for step in range(plan.num_steps)])
+
+    def _rows(self, key: StepKey) -> Rows:
+        if key in self._otherwise:
+            return self._otherwise[key]
+        as_planned = self._as_planned.get(key.epoch)
+        if as_planned is not None and as_planned[key.step]:
+            return self.lineups.plan.rows(*key)
+        return self.lineups.of(key).items
+
+    def _forget_before(self, epoch: int) -> None:
+        """Forget what was delivered long ago."""
+        for old in [old for old in self._as_planned if old + EPOCHS_KEPT <= epoch]:
+            del self._as_planned[old]
+        for key in [key for key in self._otherwise if key.epoch + EPOCHS_KEPT <= epoch]:
+            del self._otherwise[key]
 
     def _replacement(self, one: Found) -> int | None:
         try:

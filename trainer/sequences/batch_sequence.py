@@ -21,12 +21,11 @@ from feedline.common.sample.companions import ImageOptions
 from feedline.common.sample.ct import CTWindows
 from feedline.common.signatures import suggests
 from feedline.trainer.datasets.dataset import ImageDataset
-from feedline.trainer.dispatch.bad_samples import BadSamples
 from feedline.trainer.plan.drawings import Rows
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.sequences.exports import as_tf_dataset, as_torch_dataset
-from feedline.trainer.sequences.failures import FailuresCsv, each_once, frame_of, rows_of
+from feedline.trainer.sequences.failures import FailuresCsv, Kin, frame_of
 from feedline.trainer.sequences.options import SequenceOptions
 from feedline.trainer.sequences.packing import Packing
 from feedline.trainer.sequences.served import ServedSequence
@@ -204,7 +203,7 @@ class BatchSequence(ServedSequence):
         output_names: Sequence[str] | None = None,
         on_error: str = "raise",
         max_bad_share: float = 0.01,
-        failures_csv: str | os.PathLike[str] | None = None,
+        failures_csv: str | os.PathLike[str] | FailuresCsv | None = None,
     ) -> None:
         self._arguments = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
         own = {field.name: self._arguments[field.name] for field in fields(SequenceOptions)}
@@ -215,10 +214,12 @@ class BatchSequence(ServedSequence):
         self.dataset = dataset
         self._packing = Packing(dataset, targets, input_names, output_names)
         first_epoch = whole("initial_epoch", initial_epoch, at_least=0)
-        failures = None if failures_csv is None else FailuresCsv(failures_csv)
-        self._kin: list[BadSamples] = []
-        source = partial(options.source, max_slots=service.max_queue_size, failures=failures)
+        if failures_csv is not None and not isinstance(failures_csv, FailuresCsv):
+            # Sequences that are made of this one write to the same.
+            failures_csv = self._arguments["failures_csv"] = FailuresCsv(failures_csv)
+        source = partial(options.source, max_slots=service.max_queue_size, failures=failures_csv)
         super().__init__(service, source, first_epoch)
+        self._kin = Kin(self._source.bad)
 
     @property
     def filenames(self) -> list[str]:
@@ -243,13 +244,12 @@ class BatchSequence(ServedSequence):
         ``replaced_by``: the file of the sample that took the place, None where that was left out or filled
         with zeros. Those of sequences that `in_order` has made of this one are among them.
         """
-        everyone = (self._source.bad, *self._kin)
-        return frame_of(each_once(row for bad in everyone for row in rows_of(bad)))
+        return frame_of(self._kin.rows)
 
     @property
     def bad_rows(self) -> npt.NDArray[np.intp]:
         """Rows of the dataset that are known to be bad, ascending, shape (num_bad,)."""
-        return np.flatnonzero(np.any([bad.lineups.is_bad for bad in (self._source.bad, *self._kin)], axis=0))
+        return self._kin.bad_rows
 
     def with_options(self, **changes: Any) -> BatchSequence:
         """Make a new sequence with the constructor's arguments of this one, except for `changes`.
@@ -273,7 +273,7 @@ class BatchSequence(ServedSequence):
         """
         plain = {"shuffle": False, "sampler": None, "drop_remainder": False}
         made = self.with_options(**{**plain, "transforms": self._plain_transforms, **changes})
-        self._kin.append(made._source.bad)  # noqa: SLF001 - another of the same class
+        self._kin.add(made, made._source.bad)  # noqa: SLF001 - another of the same class
         return made
 
     @property

@@ -30,12 +30,12 @@ def test_the_file_has_its_header_before_anything_is_bad(tmp_path: Path) -> None:
 def test_it_grows_and_is_written_anew_only_when_an_earlier_line_changes(tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
     table = FailuresCsv(file)
-    table.write([row_of("a.png")])
+    table.write(1, [row_of("a.png")])
     number = file.stat().st_ino
-    table.write([row_of("a.png"), row_of('"b", c.png')])
+    table.write(1, [row_of("a.png"), row_of('"b", c.png')])
     assert paths_in(file) == ["a.png", '"b", c.png']
     assert file.stat().st_ino == number
-    table.write([row_of("a.png", "y.png"), row_of('"b", c.png')])
+    table.write(1, [row_of("a.png", "y.png"), row_of('"b", c.png')])
     assert "y.png" in file.read_text()
     assert file.stat().st_ino != number
     assert [entry.name for entry in tmp_path.iterdir()] == ["bad.csv"]
@@ -43,13 +43,21 @@ def test_it_grows_and_is_written_anew_only_when_an_earlier_line_changes(tmp_path
 
 def test_the_next_run_goes_on_and_lists_no_file_twice(tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
-    FailuresCsv(file).write([row_of("a.png"), row_of("b.png")])
+    FailuresCsv(file).write(1, [row_of("a.png"), row_of("b.png")])
     with file.open("a") as half:
         half.write("c.png,is cut")
     again = FailuresCsv(file)
     assert paths_in(file) == ["a.png", "b.png"]
-    again.write([row_of("b.png"), row_of("d.png")])
+    again.write(1, [row_of("b.png"), row_of("d.png")])
     assert paths_in(file) == ["a.png", "b.png", "d.png"]
+
+
+def test_two_sequences_write_to_one_file_and_neither_takes_a_line_from_the_other(tmp_path: Path) -> None:
+    table = FailuresCsv(tmp_path / "bad.csv")
+    table.write(1, [row_of("a.png")])
+    table.write(2, [row_of("b.png"), row_of("a.png")])
+    table.write(1, [row_of("a.png", "x.png"), row_of("c.png")])
+    assert sorted(paths_in(tmp_path / "bad.csv")) == ["a.png", "b.png", "c.png"]
 
 
 def test_a_file_that_is_something_else_is_not_touched(tmp_path: Path) -> None:
