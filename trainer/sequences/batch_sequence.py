@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,16 +25,18 @@ from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.plan.drawings import Rows
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.preview.preview import preview
 from feedline.trainer.sequences.exports import as_tf_dataset, as_torch_dataset
 from feedline.trainer.sequences.failures import FailuresCsv, Kin, frame_of
 from feedline.trainer.sequences.options import SequenceOptions
-from feedline.trainer.sequences.packing import Packing
+from feedline.trainer.sequences.packing import ByName, Packing
 from feedline.trainer.sequences.served import ServedSequence
 from feedline.trainer.sequences.service import Service
 from feedline.trainer.targets.yolo import YoloTargets
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 logger = logging.getLogger(__name__)
 
@@ -212,7 +215,7 @@ class BatchSequence(ServedSequence):
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
         self.dataset = dataset
-        self._packing = Packing(dataset, targets, input_names, output_names)
+        self._packing: Packing | ByName = Packing(dataset, targets, input_names, output_names)
         first_epoch = whole("initial_epoch", initial_epoch, at_least=0)
         if failures_csv is not None and not isinstance(failures_csv, FailuresCsv):
             # Sequences that are made of this one write to the same.
@@ -280,6 +283,52 @@ class BatchSequence(ServedSequence):
     def on_error(self) -> str:
         """What happens where a file cannot be used, as in the constructor."""
         return str(self._source.bad.lineups.on_error)
+
+    def preview(self, path: str | Path | None = None, num_samples: int = 16) -> Figure:
+        """Draw the first samples of the present epoch as they are on disk, and as they are delivered.
+
+        With the draws of training, labels, boxes and masks, and each window of a CT by itself. The epoch that
+        is under way is not disturbed.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to write it, such as ``"batch.png"``.
+        num_samples : int
+            At least 1.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it. Needs the extra ``demo``.
+
+        Raises
+        ------
+        ConfigurationError
+            It cannot be written, or Matplotlib is missing.
+        """
+        return preview(self, path, num_samples)
+
+    def named_batches(self, **changes: Any) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        """Deliver the present epoch once more, by a sequence of its own, with the constructor's `changes`.
+
+        Yields
+        ------
+        dict of str to ndarray
+            What producers make of each step: ``x``, further inputs ``x1`` and so on, targets ``y``, images
+            and masks to predict, ``boxes``, ``weight``.
+        """
+        as_they_come = {"input_names": None, "output_names": None, "targets": None, "cache": None}
+        now = {"initial_epoch": self._binding.epoch, "max_queue_size": 2}
+        with self.with_options(**{**as_they_come, **now, **changes}) as twin:
+            twin._packing = ByName()  # noqa: SLF001 - it is one of us
+            yield from twin
+
+    @property
+    def color_mode(self) -> str | CTWindows:
+        """The constructor's."""
+        mode: str | CTWindows = self._arguments["color_mode"]
+        return mode
 
     def as_dataset(self) -> Any:
         """Make a `tf.data.Dataset` of it: to mix with others, to map, or for ``strategy.distribute``.
