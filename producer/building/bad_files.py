@@ -31,6 +31,7 @@ class BadFilesError(SampleError):
         first = is_decode.index(True) if any(is_decode) else 0
         more = f" (and {len(files) - 1} more of its files cannot be used)" if len(files) > 1 else ""
         super().__init__(errors[first].path, errors[first].reason + more)
+        self.first = errors[first]
         self.kind = files[first].kind
         self.files = tuple(files)
 
@@ -66,7 +67,8 @@ class BadFiles:
     def refuse(self) -> None:
         """Raise a BadFilesError if there are any."""
         if self._errors:
-            raise BadFilesError(list(self._files.values()), self._errors) from self._errors[0]
+            error = BadFilesError(list(self._files.values()), self._errors)
+            raise error from error.first
 
     def _look_through(self, place: int, sample: Sample) -> None:
         """Try every file of a sample."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.draws import Purpose, UniformStream
-from feedline.common.errors import SampleError, UserCodeError
+from feedline.common.errors import ReadError, SampleError, UserCodeError
 from feedline.common.job.images import Job
 from feedline.common.sample.companions import Origin, Role
 from feedline.common.sample.image import Size
@@ -214,7 +214,8 @@ def failure_of(ticket: Ticket, error: BaseException) -> Failure:
             kind, path, text = FailureKind.BUILD, _paths(ticket), f"{type(error).__name__}: {error}"
     # What was found out about code of users, or that a file is not there, says all in its text; what that
     # code or the system raised is shown where.
-    says_all = isinstance(error, UserCodeError | ReadError) and error.__cause__ is None
+    origin = error.first if isinstance(error, BadFilesError) else error
+    says_all = isinstance(origin, UserCodeError | ReadError) and origin.__cause__ is None
     trace = "" if says_all else "".join(traceback.format_exception(error))[-MAX_TEXT_CHARS:]
     # A failure that is too long to be sent would be no answer at all.
     path, text, trace = (printable(part)[:MAX_TEXT_CHARS] for part in (path, text, trace))
