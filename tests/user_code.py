@@ -97,6 +97,14 @@ class Slow(Rows):
         return super().__getitem__(index)
 
 
+class SlowToMake(Rows):
+    """Reads much before it can give a batch."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        time.sleep(seconds)
+
+
 class Augmenting(Rows):
     """Shuffles with `random`, and adds noise from both global generators to each batch."""
 
@@ -239,6 +247,11 @@ def invert(image: npt.NDArray[Any], rng: np.random.Generator, dots: int = 0) -> 
 def nap(image: npt.NDArray[Any], _: np.random.Generator, seconds: float) -> npt.NDArray[Any]:
     """A slow transform that needs no core, so that several producers are several times as fast."""
     time.sleep(seconds)
+    return image
+
+
+def takes_no_generator(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Is written as if the image were all it gets."""
     return image
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from feedline.common.errors import ConfigurationError
+from feedline.common.signatures import suggests
 from feedline.trainer.pool.stats import DeliveryStats
 from feedline.trainer.sequences.served import ServedSequence, begun_here
 
@@ -40,6 +41,7 @@ class SetEpoch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
     >>> model.fit(train, epochs=10, initial_epoch=2, callbacks=[SetEpoch(train)])  # doctest: +SKIP
     """
 
+    @suggests()
     def __init__(self, sequence: ServedSequence) -> None:
         super().__init__()
         if not isinstance(sequence, ServedSequence):
