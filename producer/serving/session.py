@@ -73,12 +73,15 @@ class KnownJob:
         Offered to the trainer, or about to be.
     shared : bool
         The trainer has mapped it.
+    checksums : bool
+        Batches that go as frames are to have their sums.
     """
 
     job: AnyJob | str
     builder: Any = None
     arena: Arena | None = None
     shared: bool = False
+    checksums: bool = False
 
     def forget(self, slots: Sequence[int]) -> None:
         """Memory of slots was given back, or is not needed now. No ticket in hand names one of them."""
@@ -162,6 +165,8 @@ class TrainerSession:
         What the trainer told.
     tasks : dict of int to Task
         Leases not yet answered, by lease_id.
+    checksums : bool
+        The trainer wants the sums of batches that go as frames.
     """
 
     hello: Hello
@@ -169,6 +174,7 @@ class TrainerSession:
     phase: Phase = Phase.GREETING
     jobs: dict[int, KnownJob] = field(default_factory=dict)
     tasks: dict[int, Task] = field(default_factory=dict)
+    checksums: bool = False
     said_hello_at: float | None = None
     heard_at: float = 0.0
     beat_at: float = 0.0
@@ -213,8 +219,9 @@ class TrainerSession:
             return []
         self.heard_at = now
         match message:
-            case Welcome():
+            case Welcome(checksums):
                 self.ids, self.phase, self.beat_at = ids, Phase.SERVING, now
+                self.checksums = checksums
             case Refuse(Refusal.UNKNOWN_PEER, text):
                 return [Restart(f"refused: {text}")]
             case Refuse(_, text):
@@ -262,7 +269,7 @@ class TrainerSession:
         if not isinstance(job_id, int):
             raise RemoteProtocolError("a job has no job_id")
         try:
-            self.jobs[job_id] = KnownJob(job_from_wire(wire))
+            self.jobs[job_id] = KnownJob(job_from_wire(wire), checksums=self.checksums)
         except RemoteProtocolError as error:
             self.jobs[job_id] = KnownJob(str(error))
             return []

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 
 from feedline.common.errors import ClosedError, FeedlineError, InterruptedWaitError, ProtocolError
+from feedline.common.wire.checksums import checksum
 from feedline.common.wire.encoding import decode, encode
 from feedline.common.wire.protocol import (
     HEARTBEAT_S,
@@ -74,6 +75,8 @@ class Exchange:
         Told the process id of each producer that is let in.
     arenas : Arenas
         Memory that producers share.
+    checksums : bool
+        Batches that come as frames have their sums.
 
     Attributes
     ----------
@@ -93,6 +96,8 @@ class Exchange:
         releases: Releases,
         on_welcome: Callable[[int], None],
         arenas: Arenas,
+        *,
+        checksums: bool = False,
     ) -> None:
         self._dispatcher = dispatcher
         self._roster = roster
@@ -100,6 +105,7 @@ class Exchange:
         self._releases = releases
         self._on_welcome = on_welcome
         self._arenas = arenas
+        self._checksums = checksums
         self._performer = Performer(dispatcher, self._post, releases, arenas)
         self._jobs, self._waiters = self._performer.jobs, self._performer.waiters
         self.shelves = self._performer.shelves
@@ -209,8 +215,8 @@ class Exchange:
 
     # --- from producers -----------------------------------------------------------------------
 
-    def hear(self, routing_id: bytes, frames: Sequence[Buffer], now: float) -> None:
-        """A message came."""
+    def hear(self, routing_id: bytes, frames: Sequence[Buffer], now: float, key: str = "") -> None:
+        """A message came, from whoever has proved to have the key, where keys are asked for."""
         try:
             ids, message = decode(frames)
         except ProtocolError as error:
@@ -218,7 +224,7 @@ class Exchange:
             self._post.answer(routing_id, Session(b"", b""), Refuse(Refusal.BROKEN_MESSAGE, str(error)))
             return
         if isinstance(message, Hello):
-            self._greet(routing_id, ids, message, now)
+            self._greet(routing_id, ids, message, now, key)
         elif (connection := self._roster.find(ids, routing_id)) is None:
             text = f"{message.tag} in a session that this pool does not know"
             self._post.answer(routing_id, ids, Refuse(Refusal.UNKNOWN_PEER, text))
@@ -237,6 +243,13 @@ class Exchange:
                 f"producer {connection.hello.name} left: {last_words.splitlines()[0]}",
             )
             self._act(self._dispatcher.producer_left(producer_id, last_words, now, by_itself=by_itself), now)
+
+    def shut_out(self, keys: set[str], now: float) -> None:
+        """Keys were taken off the list: whoever came with them hears no more but that."""
+        for connection in self._roster.with_keys(keys) if keys else ():
+            text = "the trainer does not list its key any more"
+            self._post.answer(connection.routing_id, connection.session, Refuse(Refusal.UNKNOWN_PEER, text))
+            self.lost(connection.session.producer_id, text, now, by_itself=True)
 
     def lost_process(self, pid: int, last_words: str, now: float) -> None:
         """An embedded producer's process ended."""
@@ -277,17 +290,17 @@ class Exchange:
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _greet(self, routing_id: bytes, ids: Session, hello: Hello, now: float) -> None:
+    def _greet(self, routing_id: bytes, ids: Session, hello: Hello, now: float, key: str) -> None:
         if ids.producer_id in self._roster.connections:
             return
-        answer = self._roster.greet(ids, hello, routing_id)
+        answer = self._roster.greet(ids, hello, routing_id, key)
         if isinstance(answer, Refuse):
             logger.error(f"refusing producer {hello.name or '(unnamed)'}: {answer.text}")
             self._post.answer(routing_id, ids, answer)
             return
         logger.info(f"producer {hello.name} joined (process {hello.pid} on {hello.host})")
         self._roster.warn_of_mixture(hello)
-        self._post.answer(routing_id, answer.session, Welcome())
+        self._post.answer(routing_id, answer.session, Welcome(self._checksums))
         self._on_welcome(hello.pid)
         self._act(self._dispatcher.producer_joined(ids.producer_id, hello.name, now), now)
 
@@ -321,5 +334,15 @@ class Exchange:
             failure = Failure(batch.job_id, batch.lease_id, FailureKind.BUILD, "", text, "")
             self._act(self._dispatcher.batch_failed(producer_id, batch.lease_id, failure, now), now)
             return
+        if self._checksums and batch.data is not None and checksum(batch.data) != batch.checksum:
+            self._disown(producer_id, "a batch has other bytes than were built: its checksum is wrong", now)
+            return
         instructions = self._dispatcher.batch_came(producer_id, batch.lease_id, now)
         self._act(instructions, now, batch)
+
+    def _disown(self, producer_id: bytes, text: str, now: float) -> None:
+        """What a producer sends cannot be used: it is sent away, and others build what it had in hand."""
+        connection = self._roster.connections[producer_id]
+        self._post.answer(connection.routing_id, connection.session, Refuse(Refusal.BROKEN_MESSAGE, text))
+        logger.warning(f"refused producer {connection.hello.name}: {text}")
+        self.lost(producer_id, "it was sent away", now, by_itself=True)

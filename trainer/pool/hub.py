@@ -1,7 +1,7 @@
 """The socket that producers connect to, and the thread that serves it.
 
 The thread owns the socket, the exchange behind it and the embedded producers. Everybody else posts
-calls, which it makes one after another. The only file of the trainer that imports zmq.
+calls, which it makes one after another.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from feedline.common.errors import ClosedError, FeedlineError, ProducerCrashErro
 from feedline.common.memory.arena import sweep
 from feedline.common.processes.clock import AwakeClock
 from feedline.common.processes.waker import Waker
-from feedline.common.wire.endpoints import cannot_listen, check_free, is_ipv6, leaves_machine
+from feedline.common.wire.endpoints import leaves_machine
 from feedline.common.wire.protocol import MAX_HEADER_BYTES, Buffer, new_id
 from feedline.trainer.dispatch.answers import NO_GRACE, Grace
 from feedline.trainer.dispatch.dispatcher import Dispatcher
+from feedline.trainer.pool.door import Door
 from feedline.trainer.pool.embedded import EmbeddedProducers, PrivateFolder
 from feedline.trainer.pool.exchange import Exchange
 from feedline.trainer.pool.handover.arenas import Arenas
@@ -95,14 +96,19 @@ class PoolThread(threading.Thread):
     def _open(self, settings: PoolSettings, opened: ExitStack) -> None:
         """Open the socket and what is behind it; `opened` closes all of it if anything fails."""
         endpoint, budget_bytes = settings.endpoint, settings.memory_budget
+        self._has_keys = settings.trainer_keys is not None
         opened.callback(self.waker.close)
         self._folder = PrivateFolder() if endpoint is None else None
         if self._folder is not None:
             opened.callback(self._folder.remove)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         opened.callback(self._context.term)
-        self._socket = self._bind(endpoint, budget_bytes, opened)
-        self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        address = endpoint or (self._folder.endpoint if self._folder else "")
+        most = min(max(budget_bytes, MAX_HEADER_BYTES), MAX_MESSAGE_BYTES)
+        self._door = Door(self._context, address, settings.trainer_keys, self._refused, most)
+        opened.callback(self._door.close, linger_ms=0)
+        self._socket, self.endpoint = self._door.socket, self._door.endpoint
+        self._own = {self._socket, self.waker.fileno()}
         self._producers = EmbeddedProducers(self.endpoint)
         self._poller, self._polled_children = self._make_poller([]), list[int]()
         self.exchange = Exchange(
@@ -112,6 +118,7 @@ class PoolThread(threading.Thread):
             Releases(self.waker),
             self._producers.welcomed,
             Arenas(share_memory=settings.transport == "auto"),
+            checksums=settings.adds_up,
         )
 
     def post(self, call: Callable[[float], object], *, wakes: bool = True) -> None:
@@ -194,8 +201,9 @@ class PoolThread(threading.Thread):
         # Behind what was received: who got a batch has asked for the next one in the meantime.
         self._make_calls(now)
         self.exchange.take_releases(now)
-        if now >= self._watch_at or not ready <= {self._socket, self.waker.fileno()}:
+        if now >= self._watch_at or not ready <= self._own:
             self._watch_at = now + POLL_MS / 1000
+            self.exchange.shut_out(self._door.attend(now), now)
             self._watch_producers(now)
         # Last, so that nobody is judged by what has come but was not read yet.
         self.exchange.tick(self._clock())
@@ -211,7 +219,7 @@ class PoolThread(threading.Thread):
 
     def _make_poller(self, children: list[int]) -> zmq.Poller:
         poller = zmq.Poller()
-        for source in (self._socket, self.waker.fileno(), *children):
+        for source in (*self._own, *self._door.guards, *children):
             poller.register(source, zmq.POLLIN)
         return poller
 
@@ -225,8 +233,11 @@ class PoolThread(threading.Thread):
                 frames = [self._socket.recv(_LAST, copy=False)]
                 while frames[-1].more:
                     frames.append(self._socket.recv(_LAST, copy=False))
+                key = self._door.key_behind(frames[0])
+                if key is None:
+                    continue
                 routing_id, *buffers = [frame.buffer for frame in frames]
-                self.exchange.hear(bytes(routing_id), buffers, now)
+                self.exchange.hear(bytes(routing_id), buffers, now, key)
 
     def _watch_producers(self, now: float) -> None:
         try:
@@ -262,7 +273,7 @@ class PoolThread(threading.Thread):
         except Exception:
             logger.exception("the pool could not say goodbye")
         self.exchange.close()
-        self._socket.close(linger=FLUSH_MS)
+        self._door.close(FLUSH_MS)
         self._producers.stop()
         # What those of its producers left behind that were killed.
         sweep()
@@ -280,23 +291,9 @@ class PoolThread(threading.Thread):
             self._shut(ClosedError("the pool's thread could not be started"))
             raise
 
-    def _bind(self, endpoint: str | None, budget_bytes: int, opened: ExitStack) -> zmq.Socket[bytes]:
-        if endpoint is not None:
-            check_free(endpoint)
-            if leaves_machine(endpoint):
-                logger.warning(f"{endpoint} is open to the network: nothing is encrypted or authenticated")
-        socket = self._context.socket(zmq.ROUTER)
-        opened.callback(socket.close, linger=0)
-        # A message to a producer whose connection is gone is an error, not silence.
-        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        socket.setsockopt(zmq.MAXMSGSIZE, min(max(budget_bytes, MAX_HEADER_BYTES), MAX_MESSAGE_BYTES))
-        address = endpoint or (self._folder.endpoint if self._folder else "")
-        socket.setsockopt(zmq.IPV6, is_ipv6(address))
-        try:
-            socket.bind(address.replace("tcp://localhost", "tcp://127.0.0.1"))
-        except zmq.ZMQError as error:
-            raise cannot_listen(address, error.errno, str(error.strerror)) from error
-        return socket
+    def _refused(self, who: str, why: str) -> None:
+        """Somebody was not let in."""
+        logger.warning(f"refused {who}: {why}")
 
     def _advice(self) -> str:
         """How to start a producer for this pool."""
@@ -304,9 +301,10 @@ class PoolThread(threading.Thread):
             return "The pool starts them itself; the log says what became of them"
         address = self.endpoint.replace("0.0.0.0", platform.node())  # noqa: S104 - to be told, not bound
         insecure = " --insecure" if leaves_machine(address) else ""
+        trust = " --keys DIR" if self._has_keys else insecure
         return (
             f"The trainer listens on {self.endpoint}; start a producer where the images are:"
-            f" feedline-producer --connect {address} --data-root DIR{insecure}"
+            f" feedline-producer --connect {address} --data-root DIR{trust}"
         )
 
 

@@ -26,12 +26,15 @@ class Connection:
         Where the ROUTER finds it; changes when its connection was cut and is back.
     count : ProducerCount
         What it has done.
+    key : str
+        That it proved to have; empty where none are asked for.
     """
 
     session: Session
     routing_id: bytes
     hello: Hello
     count: ProducerCount = field(default_factory=ProducerCount, compare=False)
+    key: str = ""
 
     @property
     def stats(self) -> ProducerStats:
@@ -62,7 +65,7 @@ class Roster:
     mixed: bool = False
     noticed: set[str] = field(default_factory=set)
 
-    def greet(self, ids: Session, hello: Hello, routing_id: bytes) -> Connection | Refuse:
+    def greet(self, ids: Session, hello: Hello, routing_id: bytes, key: str = "") -> Connection | Refuse:
         """Let a producer in, or say why not."""
         if hello.version != VERSION:
             return Refuse(
@@ -73,7 +76,7 @@ class Roster:
         self.libraries = self.libraries or hello.libraries
         if self.strict_versions and hello.libraries != self.libraries:
             return Refuse(Refusal.MIXED_VERSIONS, self.difference(hello))
-        connection = Connection(Session(ids.producer_id, self.pool_id), routing_id, hello)
+        connection = Connection(Session(ids.producer_id, self.pool_id), routing_id, hello, key=key)
         self.connections[ids.producer_id] = connection
         return connection
 
@@ -108,6 +111,10 @@ class Roster:
             return None
         connection.routing_id = routing_id
         return connection
+
+    def with_keys(self, keys: set[str]) -> list[Connection]:
+        """Producers that came with one of these keys."""
+        return [connection for connection in self.connections.values() if connection.key in keys]
 
     def with_pid(self, pid: int) -> list[bytes]:
         """Producers that run as this process; only told apart from others' on the same machine."""
