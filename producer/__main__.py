@@ -120,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = command.parse_args(arguments)
     configure_logging(settings.log_format)
     from feedline.common.errors import FeedlineError
+    from feedline.common.keys.files import ProducerKeys
     from feedline.common.wire.endpoints import check_connect
     from feedline.producer.reading.roots import DataRoots
 
@@ -127,6 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings.keys = _keys(settings)
         for endpoint in settings.connect:
             check_connect(endpoint, insecure=settings.insecure, has_keys=settings.keys is not None)
+        if settings.keys is not None:
+            ProducerKeys.read(settings.keys)
         DataRoots(settings.data_root)
         return _produce(settings) if settings.unsupervised else _supervise(settings)
     except FeedlineError as error:
@@ -134,9 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _keys(settings: argparse.Namespace) -> str | None:
-    """The folder of keys, where any are wanted. That they can be read is found out here."""
+    """The folder of keys, where any are wanted."""
     from feedline.common.errors import ConfigurationError
-    from feedline.common.keys.files import VARIABLE, ProducerKeys
+    from feedline.common.keys.files import VARIABLE
     from feedline.common.wire.endpoints import is_tcp
 
     over_tcp = any(map(is_tcp, settings.connect))
@@ -146,8 +149,6 @@ def _keys(settings: argparse.Namespace) -> str | None:
             " it out"
         )
     folder: str | None = (settings.keys or os.environ.get(VARIABLE)) if over_tcp else None
-    if folder:
-        ProducerKeys.read(folder)
     return folder or None
 
 
