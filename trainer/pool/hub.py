@@ -19,6 +19,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 import zmq
+from zmq.utils.monitor import parse_monitor_message
 
 from feedline.common.errors import ClosedError, FeedlineError, ProducerCrashError
 from feedline.common.memory.arena import sweep
@@ -28,8 +29,10 @@ from feedline.common.wire.endpoints import cannot_listen, check_free, is_ipv6, l
 from feedline.common.wire.protocol import MAX_HEADER_BYTES, Buffer, new_id
 from feedline.trainer.dispatch.answers import NO_GRACE, Grace
 from feedline.trainer.dispatch.dispatcher import Dispatcher
+from feedline.trainer.dispatch.slots import MIN_SLOTS
+from feedline.trainer.pool.doorkeeper import REVIEW_S, Doorkeeper
 from feedline.trainer.pool.embedded import EmbeddedProducers, PrivateFolder
-from feedline.trainer.pool.exchange import Exchange
+from feedline.trainer.pool.exchange import Exchange, Standing
 from feedline.trainer.pool.handover.arenas import Arenas
 from feedline.trainer.pool.handover.delivery import Releases
 from feedline.trainer.pool.roster import Roster
@@ -42,6 +45,15 @@ POLL_MS = 250
 
 GRACE = Grace(one_file_s=5.0, everything_s=60.0)
 """Files that no producer has wait so long for another producer to connect; embedded ones are all alike."""
+
+MAX_RECEIVED = 256
+"""Messages that are taken in at a time: whoever says more without end does not stop all else."""
+
+UNJUDGED_S = 1.0
+"""So long nobody is judged while there is more to be taken in. Everybody's turn comes within that time."""
+
+HANDSHAKE_MS = 5000
+"""A connection that does not speak ZeroMQ by then is ended."""
 
 MAX_MESSAGE_BYTES = (1 << 63) - 1
 """What ZeroMQ can be told; no machine has so much memory."""
@@ -103,6 +115,9 @@ class PoolThread(threading.Thread):
         opened.callback(self._context.term)
         self._socket = self._bind(endpoint, budget_bytes, opened)
         self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._doorkeeper, self._drained_at = Doorkeeper(), self._clock()
+        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+        opened.callback(self._monitor.close, linger=0)
         self._producers = EmbeddedProducers(self.endpoint)
         self._poller, self._polled_children = self._make_poller([]), list[int]()
         self.exchange = Exchange(
@@ -112,6 +127,7 @@ class PoolThread(threading.Thread):
             Releases(self.waker),
             self._producers.welcomed,
             Arenas(share_memory=settings.transport == "auto"),
+            None if self._folder is None else self._producers.has,
         )
 
     def post(self, call: Callable[[float], object], *, wakes: bool = True) -> None:
@@ -189,16 +205,17 @@ class PoolThread(threading.Thread):
         if self.waker.fileno() in ready:
             self.waker.clear()
         now = self._clock()
-        if self._socket in ready:
-            self._receive(now)
+        self._watch_door(now, is_news=self._monitor in ready)
+        if self._socket not in ready or self._receive(now):
+            self._drained_at = now
         # Behind what was received: who got a batch has asked for the next one in the meantime.
         self._make_calls(now)
         self.exchange.take_releases(now)
-        if now >= self._watch_at or not ready <= {self._socket, self.waker.fileno()}:
+        if now >= self._watch_at or not ready <= {self._socket, self._monitor, self.waker.fileno()}:
             self._watch_at = now + POLL_MS / 1000
             self._watch_producers(now)
         # Last, so that nobody is judged by what has come but was not read yet.
-        self.exchange.tick(self._clock())
+        self.exchange.tick(self._clock(), heard_all=now - self._drained_at < UNJUDGED_S)
 
     def _wait(self) -> set[Any]:
         """Wait until something happens; returns the sockets and descriptors that have something to say."""
@@ -206,12 +223,14 @@ class PoolThread(threading.Thread):
         if children != self._polled_children:
             self._poller, self._polled_children = self._make_poller(children), children
         # Calls that wake nobody may have come since they were made last.
-        timeout_ms = 0 if self.exchange.wants_releases() or self._calls else POLL_MS
+        timeout_ms = POLL_MS if self._doorkeeper.is_alone else int(REVIEW_S * 1000)
+        if self.exchange.wants_releases() or self._calls:
+            timeout_ms = 0
         return {source for source, _ in self._poller.poll(timeout_ms)}
 
     def _make_poller(self, children: list[int]) -> zmq.Poller:
         poller = zmq.Poller()
-        for source in (self._socket, self.waker.fileno(), *children):
+        for source in (self._socket, self._monitor, self.waker.fileno(), *children):
             poller.register(source, zmq.POLLIN)
         return poller
 
@@ -219,14 +238,30 @@ class PoolThread(threading.Thread):
         while self._calls:
             self._calls.popleft()(now)
 
-    def _receive(self, now: float) -> None:
+    def _watch_door(self, now: float, *, is_news: bool) -> None:
+        """Look who came and went, and what strangers send."""
         with suppress(zmq.Again):
-            while True:
+            while is_news:
+                event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
+                is_new = event["event"] == zmq.EVENT_ACCEPTED
+                (self._doorkeeper.arrived if is_new else self._doorkeeper.left)(event["value"], now)
+        self._doorkeeper.review(now)
+
+    def _receive(self, now: float) -> bool:
+        """Take in what came; whether that was all."""
+        with suppress(zmq.Again):
+            for _ in range(MAX_RECEIVED):
                 frames = [self._socket.recv(_LAST, copy=False)]
                 while frames[-1].more:
                     frames.append(self._socket.recv(_LAST, copy=False))
                 routing_id, *buffers = [frame.buffer for frame in frames]
-                self.exchange.hear(bytes(routing_id), buffers, now)
+                standing = self.exchange.hear(bytes(routing_id), buffers, now)
+                if standing is Standing.LET_IN:
+                    self._doorkeeper.left(frames[-1].get(zmq.SRCFD), now)
+                elif standing is Standing.TIRESOME:
+                    self._doorkeeper.hang_up(frames[-1].get(zmq.SRCFD))
+            return False
+        return True
 
     def _watch_producers(self, now: float) -> None:
         try:
@@ -244,8 +279,7 @@ class PoolThread(threading.Thread):
             self._socket.send(frames[-1], _LAST, copy=False)
         except zmq.ZMQError as error:
             if error.errno in {zmq.EHOSTUNREACH, zmq.EAGAIN}:
-                # Of an embedded producer its process tells that it is gone, and its last words.
-                return self._folder is not None
+                return False
             raise
         return True
 
@@ -262,6 +296,8 @@ class PoolThread(threading.Thread):
         except Exception:
             logger.exception("the pool could not say goodbye")
         self.exchange.close()
+        self._socket.disable_monitor()
+        self._monitor.close(linger=0)
         self._socket.close(linger=FLUSH_MS)
         self._producers.stop()
         # What those of its producers left behind that were killed.
@@ -289,7 +325,9 @@ class PoolThread(threading.Thread):
         opened.callback(socket.close, linger=0)
         # A message to a producer whose connection is gone is an error, not silence.
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        socket.setsockopt(zmq.MAXMSGSIZE, min(max(budget_bytes, MAX_HEADER_BYTES), MAX_MESSAGE_BYTES))
+        socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+        if endpoint is not None:
+            socket.setsockopt(zmq.MAXMSGSIZE, largest_message(budget_bytes))
         address = endpoint or (self._folder.endpoint if self._folder else "")
         socket.setsockopt(zmq.IPV6, is_ipv6(address))
         try:
@@ -308,6 +346,14 @@ class PoolThread(threading.Thread):
             f"The trainer listens on {self.endpoint}; start a producer where the images are:"
             f" feedline-producer --connect {address} --data-root DIR{insecure}"
         )
+
+
+def largest_message(budget_bytes: int) -> int:
+    """Bytes of the largest frame that may come where others can connect.
+
+    A job needs room for two batches at least, and ZeroMQ makes room for a frame before it has come.
+    """
+    return min(max(budget_bytes // MIN_SLOTS, MAX_HEADER_BYTES), MAX_MESSAGE_BYTES)
 
 
 def _foreign_threads() -> set[int]:
