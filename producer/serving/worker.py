@@ -20,11 +20,12 @@ import msgpack
 import numpy as np
 import zmq
 
-from feedline.common.errors import ProtocolError
+from feedline.common.errors import RemoteProtocolError
 from feedline.common.memory.arena import Arena, arena_name, sweep
 from feedline.common.processes.clock import AwakeClock
 from feedline.common.wire.encoding import decode, encode
 from feedline.common.wire.endpoints import is_ipv6
+from feedline.common.wire.names import one_line
 from feedline.common.wire.protocol import VERSION, ArenaOffer, FromProducer, Goodbye, Hello
 from feedline.producer.building.builders import Workshop
 from feedline.producer.building.stage_clock import StageClock
@@ -33,6 +34,7 @@ from feedline.producer.plugins import NO_PLUGINS, Plugins
 from feedline.producer.reading.roots import DataRoots
 from feedline.producer.serving.desk import Builder, Desk
 from feedline.producer.serving.session import (
+    MAX_LINE_CHARS,
     Build,
     End,
     KnownJob,
@@ -41,6 +43,7 @@ from feedline.producer.serving.session import (
     Restart,
     Say,
     TrainerSession,
+    TurnAway,
 )
 from feedline.producer.serving.waits import Turn, Waits, note_wait
 
@@ -54,6 +57,15 @@ POLL_MS = 200
 
 FLUSH_MS, ORPHANS_FLUSH_MS = 2000, 500
 """How long a goodbye, and the batches before it, may take to leave; an orphan's trainer may be gone, too."""
+
+TURN_AWAY_S = 5.0
+"""Pause before a hello to who said what no trainer says; the next one may listen there then."""
+
+MAX_RECEIVED = 256
+"""Messages of one trainer that are taken in at a time."""
+
+MAX_FRAME_BYTES = 1 << 30
+"""A part of a ticket has no more; ZeroMQ hangs up on who sends more."""
 
 REJOIN_S = 0.5
 """Pause between a trainer's goodbye and the next hello: until then the old one may still listen."""
@@ -169,6 +181,7 @@ class Link:
         socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
         socket.setsockopt(zmq.IPV6, is_ipv6(self.endpoint))
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
         socket.connect(self.endpoint)
         return socket
 
@@ -221,7 +234,9 @@ class Talker(threading.Thread):
         now = self._clock()
         for link in links:
             self._act(link, link.session.tick(now, self._stages.doing))
-            poller.register(link.socket, zmq.POLLIN)
+            # Who turned away, or was told goodbye, does not listen; the socket is closed when it says hello.
+            if link.session.phase is not Phase.ENDED:
+                poller.register(link.socket, zmq.POLLIN)
         poller.poll(POLL_MS)
         self._desk.waker.clear()
         self._send_answers(links)
@@ -246,14 +261,16 @@ class Talker(threading.Thread):
             note.start()
 
     def _hear(self, link: Link) -> None:
-        """Take in all there is from one trainer."""
+        """Take in what there is from one trainer, and leave time for others."""
         with suppress(zmq.Again):
-            while True:
+            for _ in range(MAX_RECEIVED):
+                if link.session.phase is Phase.ENDED:
+                    return
                 frames = link.socket.recv_multipart(zmq.NOBLOCK)
                 try:
                     actions = link.session.heard(*decode(frames), self._clock())
-                except ProtocolError as error:
-                    actions = [Restart(f"{link.endpoint} is no trainer of this version: {error}")]
+                except RemoteProtocolError as error:
+                    actions = link.session.turn_away(str(error))
                 self._act(link, actions)
 
     def _act(self, link: Link, actions: Sequence[object]) -> None:
@@ -267,6 +284,12 @@ class Talker(threading.Thread):
                     self._desk.queue(task)
                 case Restart(reason):
                     link.restart(reason)
+                case TurnAway(reason):
+                    link.rejoin_at = self._clock() + TURN_AWAY_S
+                    logger.warning(
+                        f"turning away from {link.endpoint} for {TURN_AWAY_S:g} s, which is no trainer of"
+                        f" this version: {one_line(reason, MAX_LINE_CHARS)}"
+                    )
                 case End(error):
                     link.refusal, link.rejoin_at = error, self._clock() + REJOIN_S
                     logger.log(
