@@ -57,6 +57,10 @@ def job_to_wire(job: AnyJob) -> dict[str, Any]:
     return {"kind": _NAMES[type(job)], **job.to_wire()}
 
 
+STRANGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+"""What a description raises that no trainer sends."""
+
+
 def job_from_wire(wire: Mapping[str, Any]) -> AnyJob:
     """Undo `job_to_wire`.
 
@@ -73,6 +77,6 @@ def job_from_wire(wire: Mapping[str, Any]) -> AnyJob:
         job: AnyJob = kind.from_wire(rest)
     except RemoteProtocolError:
         raise
-    except (KeyError, TypeError, ValueError, FeedlineError) as error:
+    except (*STRANGE, FeedlineError) as error:
         raise RemoteProtocolError(f"not a job this version can build: {error}") from error
     return job

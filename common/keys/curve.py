@@ -29,7 +29,7 @@ _FAULTS: dict[int, Handshake] = {
     zmq.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC: Handshake.OTHER_TRAINER,
 }
 
-_EVENTS = (
+HANDSHAKE_EVENTS = (
     zmq.EVENT_HANDSHAKE_SUCCEEDED
     | zmq.EVENT_HANDSHAKE_FAILED_AUTH
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
@@ -53,7 +53,7 @@ class Handshakes:
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self._watched = socket
-        self.socket = socket.get_monitor_socket(_EVENTS)
+        self.socket = socket.get_monitor_socket(HANDSHAKE_EVENTS)
         # The thread that reads may be busy, and then the one that moves bytes must not wait for it.
         self.socket.setsockopt(zmq.RCVHWM, 0)
 
@@ -63,7 +63,7 @@ class Handshakes:
         with suppress(zmq.Again):
             while True:
                 event = parse_monitor_message(self.socket.recv_multipart(zmq.NOBLOCK))
-                ended.append(_outcome(event["event"], event["value"]))
+                ended.append(how_it_ended(event["event"], event["value"]))
         return ended
 
     def close(self) -> None:
@@ -72,7 +72,8 @@ class Handshakes:
         self.socket.close(linger=0)
 
 
-def _outcome(event: int, value: int) -> Handshake:
+def how_it_ended(event: int, value: int) -> Handshake:
+    """What one of `HANDSHAKE_EVENTS` means."""
     match event:
         case zmq.EVENT_HANDSHAKE_SUCCEEDED:
             return Handshake.DONE

@@ -29,6 +29,10 @@ RECONNECT_MS, LONGEST_RECONNECT_MS = 100, 2000
 """Pauses between attempts to connect: the first, and the longest they grow to."""
 
 
+MAX_FRAME_BYTES = 1 << 30
+"""A part of a ticket has no more; ZeroMQ hangs up on who sends more."""
+
+
 @dataclass(slots=True)
 class Address:
     """Where a trainer is, and how it is known to be the right one.
@@ -172,6 +176,7 @@ class Link:
         socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
         socket.setsockopt(zmq.IPV6, is_ipv6(self.endpoint))
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
         if keys is not None:
             connect_securely(socket, keys)
         socket.connect(self.endpoint)

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import cv2
 import zmq
 
-from feedline.common.errors import ProtocolError
+from feedline.common.errors import RemoteProtocolError
 from feedline.common.memory.arena import sweep
 from feedline.common.processes.clock import AwakeClock
 from feedline.common.wire.encoding import decode
+from feedline.common.wire.names import one_line
 from feedline.producer.building.builders import Workshop
 from feedline.producer.building.stage_clock import StageClock
 from feedline.producer.cache.folder import DEFAULTS, CacheSettings
@@ -27,7 +28,16 @@ from feedline.producer.plugins import NO_PLUGINS, Plugins
 from feedline.producer.reading.roots import DataRoots
 from feedline.producer.serving.desk import Builder, Desk
 from feedline.producer.serving.link import Address, Link
-from feedline.producer.serving.session import Build, End, MakeArena, Phase, Restart, Say
+from feedline.producer.serving.session import (
+    MAX_LINE_CHARS,
+    Build,
+    End,
+    MakeArena,
+    Phase,
+    Restart,
+    Say,
+    TurnAway,
+)
 from feedline.producer.serving.waits import Turn, note_wait
 
 logger = logging.getLogger(__name__)
@@ -40,6 +50,12 @@ POLL_MS = 200
 
 FLUSH_MS, ORPHANS_FLUSH_MS = 2000, 500
 """How long a goodbye, and the batches before it, may take to leave; an orphan's trainer may be gone, too."""
+
+TURN_AWAY_S = 5.0
+"""Pause before a hello to who said what no trainer says; the next one may listen there then."""
+
+MAX_RECEIVED = 256
+"""Messages of one trainer that are taken in at a time."""
 
 REJOIN_S = 0.5
 """Pause between a trainer's goodbye and the next hello: until then the old one may still listen."""
@@ -133,7 +149,8 @@ class Talker(threading.Thread):
         now = self._clock()
         for link in links:
             self._act(link, link.session.tick(now, self._stages.doing))
-            for socket in link.sockets:
+            # Who turned away, or was told goodbye, does not listen; the socket is closed when it says hello.
+            for socket in link.sockets if link.session.phase is not Phase.ENDED else ():
                 poller.register(socket, zmq.POLLIN)
         poller.poll(POLL_MS)
         self._desk.waker.clear()
@@ -159,15 +176,17 @@ class Talker(threading.Thread):
             note.start()
 
     def _hear(self, link: Link) -> None:
-        """Take in all there is from one trainer."""
+        """Take in what there is from one trainer, and leave time for others."""
         link.note_handshakes()
         with suppress(zmq.Again):
-            while True:
+            for _ in range(MAX_RECEIVED):
+                if link.session.phase is Phase.ENDED:
+                    return
                 frames = link.socket.recv_multipart(zmq.NOBLOCK)
                 try:
                     actions = link.session.heard(*decode(frames), self._clock())
-                except ProtocolError as error:
-                    actions = [Restart(f"{link.endpoint} is no trainer of this version: {error}")]
+                except RemoteProtocolError as error:
+                    actions = link.session.turn_away(str(error))
                 self._act(link, actions)
 
     def _act(self, link: Link, actions: Sequence[object]) -> None:
@@ -181,6 +200,12 @@ class Talker(threading.Thread):
                     self._desk.queue(task)
                 case Restart(reason):
                     link.restart(reason)
+                case TurnAway(reason):
+                    link.rejoin_at = self._clock() + TURN_AWAY_S
+                    logger.warning(
+                        f"turning away from {link.endpoint} for {TURN_AWAY_S:g} s, which is no trainer of"
+                        f" this version: {one_line(reason, MAX_LINE_CHARS)}"
+                    )
                 case End(error):
                     link.refusal, link.rejoin_at = error, self._clock() + REJOIN_S
                     logger.log(

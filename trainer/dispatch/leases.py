@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from itertools import count
 
 from feedline.common.wire.protocol import Failure
 from feedline.trainer.dispatch.answers import Answers
@@ -32,16 +31,22 @@ class Leases:
         Shared with the dispatcher's other parts.
     answers : Answers
         Where a step goes that cannot be built.
+
+    Attributes
+    ----------
+    next_id : int
+        Of the next lease; whoever names this one or a later one makes it up.
     """
 
     def __init__(self, books: Books, answers: Answers) -> None:
         self._books = books
         self._answers = answers
-        self._ids = count(1)
+        self.next_id = 1
 
     def lease(self, peer: Peer, work: Work, key: StepKey, slot: SlotId, now: float) -> None:
         """Order a planned step from a producer that has a free slot."""
-        lease = Lease(next(self._ids), key, slot, now)
+        lease = Lease(self.next_id, key, slot, now)
+        self.next_id += 1
         self._books.slots.apply(slot, SlotEvent.LEASE)
         work.ledger.apply(key, StepEvent.LEASE)
         peer.leases[lease.lease_id] = work.leased[key] = lease

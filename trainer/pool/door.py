@@ -2,8 +2,8 @@
 
 Where there are keys, ZeroMQ asks about each that somebody proves to have, before a byte of any message goes
 either way (ZAP, https://rfc.zeromq.org/spec/27). It is answered from the folder of listed keys as it is then.
-A key that is taken off the list ends at once what was agreed with whoever has it. ZeroMQ cannot cut a single
-connection: so nothing that comes over it is heard, and nothing is said over it.
+A key that is taken off the list ends at once what was agreed with whoever has it; whoever goes on speaking
+over a connection that was made with it is hung up on.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ from contextlib import suppress
 
 import zmq
 from zmq.utils import z85
+from zmq.utils.monitor import parse_monitor_message
 
-from feedline.common.keys.curve import ZAP_DOMAIN, Handshake, Handshakes, serve_securely
+from feedline.common.keys.curve import HANDSHAKE_EVENTS, ZAP_DOMAIN, Handshake, how_it_ended, serve_securely
 from feedline.common.keys.files import PUBLIC, TRAINER, Listing, TrainerKeys
 from feedline.common.wire.endpoints import cannot_listen, check_free, is_ipv6, is_tcp, leaves_machine
+from feedline.trainer.pool.doorkeeper import Doorkeeper
 
 logger = logging.getLogger(__name__)
 
-REVIEW_S = 0.2
+HANDSHAKE_MS = 5000
+"""A connection that does not speak ZeroMQ by then is ended."""
+
+RELIST_S = 0.2
 """The folder of listed keys is looked at no more often, however many strangers knock."""
 
 ZAP_ADDRESS = "inproc://zeromq.zap.01"
@@ -51,7 +56,7 @@ class Gate:
     def __init__(self, context: Context, keys: TrainerKeys, note: Note) -> None:
         self._listing = Listing(keys.producers)
         self._note = note
-        self._reviewed_at = float("-inf")
+        self._relist_at = float("-inf")
         self._troubles: tuple[str, ...] = ()
         self.socket = context.socket(zmq.REP)
         self.socket.bind(ZAP_ADDRESS)
@@ -62,9 +67,9 @@ class Gate:
 
     def review(self, now: float) -> set[str]:
         """Look at the list again; returns the keys that were taken off it."""
-        if now - self._reviewed_at < REVIEW_S:
+        if now < self._relist_at:
             return set()
-        self._reviewed_at = now
+        self._relist_at = now + RELIST_S
         gone = self._listing.review()
         for trouble in set(self._listing.troubles) - set(self._troubles):
             logger.warning(trouble)
@@ -82,15 +87,13 @@ class Gate:
         key = z85.encode(credentials[0]) if mechanism == b"CURVE" and domain == ZAP_DOMAIN else b""
         if key in self._listing.names:
             return [ZAP_VERSION, request_id, b"200", b"", key, b""]
-        folder = self._listing.folder
-        self._note(
-            f"somebody at {address.decode()}", f"its key {key.decode()} is in no file {folder}/NAME{PUBLIC}"
-        )
+        files = self._listing.folder / f"NAME{PUBLIC}"
+        self._note(f"somebody at {address.decode()}", f"its key {key.decode()} is in no file {files}")
         return [ZAP_VERSION, request_id, b"400", b"not listed", b"", b""]
 
 
 class Door:
-    """A bound ROUTER, what guards it, and what its handshakes come to.
+    """A bound ROUTER and what guards it.
 
     Parameters
     ----------
@@ -102,7 +105,7 @@ class Door:
         Whom to let in; None: everybody who can reach it.
     note : callable
         Told of everybody who is not let in.
-    max_message_bytes : int
+    max_message_bytes : int or None
         Whoever sends a longer one is cut off.
 
     Raises
@@ -112,17 +115,27 @@ class Door:
     """
 
     def __init__(
-        self, context: Context, address: str, keys: TrainerKeys | None, note: Note, max_message_bytes: int
+        self,
+        context: Context,
+        address: str,
+        keys: TrainerKeys | None,
+        note: Note,
+        max_message_bytes: int | None,
     ) -> None:
         check_free(address)
         if leaves_machine(address) and keys is None:
             logger.warning(f"{address} is open to the network: nothing is encrypted or authenticated")
         self._note = note
-        self._reasons = _reasons(keys)
+        self._reasons = _reasons(keys) if is_tcp(address) else {}
+        self._keeper = Doorkeeper()
         # Before anybody can knock.
         self._gate = Gate(context, keys, note) if keys is not None else None
         self.socket = context.socket(zmq.ROUTER)
-        self._handshakes = Handshakes(self.socket) if is_tcp(address) else None
+        self._monitor = self.socket.get_monitor_socket(
+            HANDSHAKE_EVENTS | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
+        )
+        # The pool may be busy, and then the thread that moves bytes must not wait for it.
+        self._monitor.setsockopt(zmq.RCVHWM, 0)
         try:
             self._bind(address, keys, max_message_bytes)
         except BaseException:
@@ -133,13 +146,20 @@ class Door:
     @property
     def guards(self) -> list[zmq.Socket[bytes]]:
         """Sockets that are readable when `attend` has something to do."""
-        return [guard.socket for guard in (self._gate, self._handshakes) if guard is not None]
+        return [self._monitor, *([] if self._gate is None else [self._gate.socket])]
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no stranger is there who has to be watched."""
+        return self._keeper.is_alone
 
     def attend(self, now: float) -> set[str]:
-        """Let in who may come in, take note of who may not; returns keys that were taken off the list."""
-        for ended in self._handshakes.take() if self._handshakes else ():
-            if ended in self._reasons:
-                self._note("somebody", self._reasons[ended])
+        """Look who came and went, and let in who may come in; returns keys that were taken off the list."""
+        with suppress(zmq.Again):
+            while True:
+                event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
+                self._take_event(event["event"], event["value"], now)
+        self._keeper.review(now)
         if self._gate is None:
             return set()
         gone = self._gate.review(now)
@@ -147,26 +167,47 @@ class Door:
         return gone
 
     def key_behind(self, frame: zmq.Frame) -> str | None:
-        """The key of whoever sent it; None if it is not, or not any more, on the list."""
+        """The key of whoever sent it; None if it is not on the list any more."""
         if self._gate is None:
             return NO_KEY
         key = str(frame.get("User-Id"))
         return key if self._gate.lets_in(key) else None
 
+    def let_in(self, frame: zmq.Frame, now: float) -> None:
+        """Whoever sent it is no stranger any more."""
+        self._keeper.left(frame.get(zmq.SRCFD), now)
+
+    def hang_up(self, frame: zmq.Frame) -> None:
+        """End the connection of whoever sent it."""
+        self._keeper.hang_up(frame.get(zmq.SRCFD))
+
     def close(self, linger_ms: int) -> None:
         """Stop listening, when what was said has left or after so long."""
-        if self._handshakes is not None:
-            self._handshakes.close()
+        self.socket.disable_monitor()
+        self._monitor.close(linger=0)
         self.socket.close(linger=linger_ms)
         if self._gate is not None:
             self._gate.socket.close(linger=0)
 
-    def _bind(self, address: str, keys: TrainerKeys | None, max_message_bytes: int) -> None:
+    def _take_event(self, event: int, value: int, now: float) -> None:
+        match event:
+            case zmq.EVENT_ACCEPTED:
+                self._keeper.arrived(value, now)
+            case zmq.EVENT_DISCONNECTED:
+                self._keeper.left(value, now)
+            case _:
+                why = self._reasons.get(how_it_ended(event, value))
+                if why is not None:
+                    self._note("somebody", why)
+
+    def _bind(self, address: str, keys: TrainerKeys | None, max_message_bytes: int | None) -> None:
         if keys is not None:
             serve_securely(self.socket, keys)
         # A message to a producer whose connection is gone is an error, not silence.
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self.socket.setsockopt(zmq.MAXMSGSIZE, max_message_bytes)
+        self.socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+        if max_message_bytes is not None:
+            self.socket.setsockopt(zmq.MAXMSGSIZE, max_message_bytes)
         self.socket.setsockopt(zmq.IPV6, is_ipv6(address))
         try:
             self.socket.bind(address.replace("tcp://localhost", "tcp://127.0.0.1"))

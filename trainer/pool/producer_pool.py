@@ -17,12 +17,18 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import numpy.typing as npt
 
 from feedline.common.arguments import whole
-from feedline.common.errors import ClosedError, ConfigurationError, FeedlineError, StarvedError
+from feedline.common.errors import (
+    ClosedError,
+    ConfigurationError,
+    FeedlineError,
+    RemoteProtocolError,
+    StarvedError,
+)
 from feedline.common.processes.children import usable_cores
 from feedline.common.signatures import suggests
 from feedline.trainer.plan.epochs import StepKey
@@ -41,6 +47,9 @@ SAFETY_S = 30.0
 """The pool's thread ends waits at their timeout; a wait ends by itself only if that thread hangs."""
 
 T = TypeVar("T")
+
+Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
+"""Of a batch, by name."""
 
 
 class ProducerPool:
@@ -194,13 +203,19 @@ class ProducerPool:
             error = ClosedError("the sequence was closed")
             self._post(partial(self._thread.exchange.close_job, job_id, error))
 
-    def fetch(self, job_id: int, key: StepKey, timeout_s: float) -> dict[str, npt.NDArray[Any]]:
+    def fetch(self, job_id: int, key: StepKey, timeout_s: float, read: Callable[[Arrays], Any] = dict) -> Any:
         """Wait for a batch and take it.
+
+        Parameters
+        ----------
+        read : callable
+            Makes something of the arrays of `Job.layout`, by name. Of a batch of which it raises
+            RemoteProtocolError the producer is sent away, and others build it again.
 
         Returns
         -------
-        dict of str to ndarray
-            The arrays of `Job.layout`, by name.
+        object
+            What `read` made; by default the arrays themselves.
 
         Raises
         ------
@@ -213,6 +228,17 @@ class ProducerPool:
         ClosedError
             The pool or the sequence was closed.
         """
+        until = time.monotonic() + timeout_s
+        while True:
+            delivery, arrays = self._take(job_id, key, max(0.0, until - time.monotonic()))
+            try:
+                return read(arrays)
+            except RemoteProtocolError as error:
+                text = f"{key} is no batch: {error}"
+                self._call(partial(self._thread.exchange.disown, delivery.producer_id, text))
+
+    def _take(self, job_id: int, key: StepKey, timeout_s: float) -> tuple[Delivery, Arrays]:
+        """Take the next batch of a step that comes, whatever is in it."""
         self._check_open()
         began = time.monotonic()
         exchange = self._thread.exchange
@@ -227,7 +253,7 @@ class ProducerPool:
             delivery.release()
             raise
         self._hand_over.count(time.monotonic() - max(began, delivery.since))
-        return arrays
+        return delivery, arrays
 
     def expect(self, job_id: int, keys: Iterable[StepKey]) -> None:
         """Steps that were delivered will be asked for again: have them ready."""
@@ -242,7 +268,11 @@ class ProducerPool:
         done = self._hand_over
         return self._call(
             lambda _: PoolStats(
-                self._thread.exchange.producer_stats, done.num_delivered, done.seconds, time.thread_time()
+                self._thread.exchange.producer_stats,
+                done.num_delivered,
+                done.seconds,
+                time.thread_time(),
+                dict(self._thread.exchange.refusals.counts),
             )
         )
 

@@ -113,8 +113,9 @@ class Producer:
 class Pool:
     """An exchange, its producers, and the clock."""
 
-    def __init__(self, *, strict_versions: bool = False) -> None:
+    def __init__(self, *, strict_versions: bool = False, own_pids: set[int] | None = None) -> None:
         self.now = 1000.0
+        self.cut: set[bytes] = set()
         self.producers: list[Producer] = []
         self.welcomed: list[int] = []
         self.exchange = Exchange(
@@ -124,9 +125,12 @@ class Pool:
             Releases(Waker()),
             self.welcomed.append,
             Arenas(share_memory=True),
+            own_pids.__contains__ if own_pids else None,
         )
 
     def _send(self, routing_id: bytes, frames: list[Buffer]) -> bool:
+        if routing_id in self.cut:
+            return False
         (producer,) = [p for p in self.producers if p.routing_id == routing_id]
         return producer.gets(frames)
 
