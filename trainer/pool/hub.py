@@ -247,6 +247,18 @@ class PoolThread(threading.Thread):
                 (self._doorkeeper.arrived if is_new else self._doorkeeper.left)(event["value"], now)
         self._doorkeeper.review(now)
 
+    def _answer_door(self, standing: Standing, routing_id: bytes, fd: int, now: float) -> None:
+        """Say what became of who spoke over a connection."""
+        match standing:
+            case Standing.LET_IN:
+                self._doorkeeper.let_in(routing_id, fd)
+            case Standing.STRANGER:
+                self._doorkeeper.sent_away(routing_id, now)
+            case Standing.TIRESOME:
+                self._doorkeeper.hang_up(fd)
+            case Standing.KNOWN:
+                pass
+
     def _receive(self, now: float) -> bool:
         """Take in what came; whether that was all."""
         with suppress(zmq.Again):
@@ -256,10 +268,8 @@ class PoolThread(threading.Thread):
                     frames.append(self._socket.recv(_LAST, copy=False))
                 routing_id, *buffers = [frame.buffer for frame in frames]
                 standing = self.exchange.hear(bytes(routing_id), buffers, now)
-                if standing is Standing.LET_IN:
-                    self._doorkeeper.left(frames[-1].get(zmq.SRCFD), now)
-                elif standing is Standing.TIRESOME:
-                    self._doorkeeper.hang_up(frames[-1].get(zmq.SRCFD))
+                if standing is not Standing.KNOWN:
+                    self._answer_door(standing, bytes(routing_id), frames[-1].get(zmq.SRCFD), now)
             return False
         return True
 
