@@ -1,7 +1,8 @@
 """Hostile producers: ``python -m fuzz.attackers ENDPOINT RECORDING SEED`` attacks until its input ends.
 
 Of every three sessions two are let in: a correct hello, then what a producer says, replayed, mutated, or
-neither. The others are strangers. None lies where nobody could know: a whole batch of the right size is never sent.
+neither. The others are strangers. None lies where nobody could know: a whole batch of the right size is never
+sent.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from feedline.common.wire.protocol import (
 from feedline.errors import RemoteProtocolError
 
 HELLO = Hello(VERSION, "hostile", "nowhere", 1, {})
-WELCOME_MS = 5000
+WELCOME_MS, SEND_MS = 5000, 500
 
 
 class Attacker:
@@ -52,6 +53,9 @@ class Attacker:
     def attack(self) -> None:
         """One session more."""
         socket = self._context.socket(zmq.DEALER)
+        # As fast as the pool takes it, or nearly so.
+        socket.setsockopt(zmq.SNDHWM, 16)
+        socket.setsockopt(zmq.SNDTIMEO, SEND_MS)
         socket.connect(self._endpoint)
         try:
             if self._draw.randrange(3):
@@ -123,7 +127,7 @@ class Attacker:
 
     def _send(self, socket: zmq.Socket[bytes], frames: Frames) -> None:
         with suppress(zmq.Again):
-            socket.send_multipart(frames, zmq.NOBLOCK)
+            socket.send_multipart(frames)
             self.num_sent += 1
 
 

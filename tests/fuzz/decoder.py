@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,12 @@ from fuzz.gauge import Limits
 from fuzz.recording import Recording, record
 from fuzz.traffic import Frames, mutated, noise
 
-from feedline.common.batch.packed import PackedBatch, unpack
-from feedline.common.job.kinds import job_from_wire
+from feedline.common.batch import packed
+from feedline.common.batch.packed import PackedBatch
+from feedline.common.job import images, kinds, sequences
 from feedline.common.job.sequences import Survey
-from feedline.common.wire.encoding import decode, encode
+from feedline.common.wire import encoding
+from feedline.common.wire.encoding import encode
 from feedline.common.wire.protocol import VERSION, Hello, OpenJob
 from feedline.errors import RemoteProtocolError
 
@@ -36,14 +39,14 @@ PACKED = PackedBatch.of(
 def read_message(frames: Frames) -> bool:
     """Read a message, and the job in it; whether there was one. Raises what must not be raised."""
     try:
-        session, message = decode(frames)
+        session, message = encoding.decode(frames)
         if isinstance(message, OpenJob):
-            _ = job_from_wire(message.job).slot_bytes
+            _ = kinds.job_from_wire(message.job).slot_bytes
     except RemoteProtocolError:
         return False
     if isinstance(message, Hello) and message.version != VERSION:
         return True
-    again = decode([bytes(frame) for frame in encode(session, message)])
+    again = encoding.decode([bytes(frame) for frame in encode(session, message)])
     # What is no number equals nothing, itself neither.
     assert repr(again) == repr((session, message)), (again, (session, message))
     return True
@@ -53,7 +56,7 @@ def read_packed(data: bytes) -> bool:
     """Read a batch that says itself what is in it, or a survey; whether it was one."""
     memory = np.frombuffer(data, np.uint8)
     found = 0
-    for read in (unpack, Survey.read):
+    for read in (packed.unpack, Survey.read):
         try:
             read(memory)
             found += 1
@@ -118,7 +121,10 @@ def explore(limits: Limits, corpus: Path) -> None:
         if data:
             readers[data[0] % 2](data[1:])
 
-    atheris.instrument_all()
+    for module in (encoding, packed, kinds, images, sequences):
+        for name, function in vars(module).items():
+            if isinstance(function, FunctionType) and function.__module__ == module.__name__:
+                setattr(module, name, atheris.instrument_func(function))
     words = [
         "fuzz",
         str(corpus),

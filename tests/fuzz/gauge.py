@@ -29,7 +29,8 @@ class Gauge:
         warm = self._looks[len(self._looks) // 3 :]
         return (
             f"memory {first / MIB:.1f} MiB at the start, {last / MIB:.1f} MiB at the end"
-            f" ({(last - warm[0][1]) / MIB:+.1f} MiB in the last two thirds); descriptors {fds}, then {fds_after}"
+            f" ({(last - warm[0][1]) / MIB:+.1f} MiB in the last two thirds);"
+            f" descriptors {fds}, then {fds_after}"
         )
 
 

@@ -1,7 +1,8 @@
 """Fuzzing of a live pool: ``python -m fuzz.pool --seconds 60`` in ``tests``.
 
 Hostile producers say all that `traffic` can think of, most of them after a correct hello, while a producer
-that is none of them serves epoch after epoch. Each of these must come whole, and the pool must stay as it was.
+that is none of them serves epoch after epoch. Each of these must come whole, and the pool must stay as it
+was.
 """
 
 from __future__ import annotations

@@ -52,6 +52,10 @@ MAX_RECEIVED = 256
 UNJUDGED_S = 1.0
 """So long nobody is judged while there is more to be taken in. Everybody's turn comes within that time."""
 
+MAX_WAITING = 16
+"""Messages of one connection that are taken in before they are looked at; its sender has to keep the others.
+A producer has a few answers, and a warning now and then."""
+
 HANDSHAKE_MS = 5000
 """A connection that does not speak ZeroMQ by then is ended."""
 
@@ -336,6 +340,7 @@ class PoolThread(threading.Thread):
         # A message to a producer whose connection is gone is an error, not silence.
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+        socket.setsockopt(zmq.RCVHWM, MAX_WAITING)
         if endpoint is not None:
             socket.setsockopt(zmq.MAXMSGSIZE, largest_message(budget_bytes))
         address = endpoint or (self._folder.endpoint if self._folder else "")
