@@ -51,6 +51,7 @@ class Liar:
         _, refusal = self.hear(Refuse)
         assert isinstance(refusal, Refuse)
         assert "has 5 bytes instead of" in refusal.text
+        self.socket.close(linger=0)
 
 
 @pytest.fixture
