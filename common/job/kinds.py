@@ -70,9 +70,10 @@ def job_from_wire(wire: Mapping[str, Any]) -> AnyJob:
         The kind is unknown here, or a field has a value that no job can have.
     """
     rest = dict(wire)
-    kind = JOB_KINDS.get(rest.pop("kind", None))
+    name = rest.pop("kind", None)
+    kind = JOB_KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise RemoteProtocolError(f"not a job this version can build: no kind {wire.get('kind')!r:.80}")
+        raise RemoteProtocolError(f"not a job this version can build: no kind {name!r:.80}")
     try:
         job: AnyJob = kind.from_wire(rest)
     except RemoteProtocolError:

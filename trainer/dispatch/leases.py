@@ -6,14 +6,11 @@ import logging
 
 from feedline.common.wire.protocol import Failure
 from feedline.trainer.dispatch.answers import Answers
-from feedline.trainer.dispatch.books import OVERDUE_AFTER_S, Books, Lease, Peer, Work
+from feedline.trainer.dispatch.books import MAX_LOST, OVERDUE_AFTER_S, Books, Lease, Peer, Work
 from feedline.trainer.dispatch.instructions import Discard, SendCancel, SendTicket
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.slots import SlotEvent, SlotId
 from feedline.trainer.plan.epochs import StepKey
-
-MAX_LOST = 3
-"""A step that was in work when a producer died is tried so many times more."""
 
 MAX_UNREAD = 20
 """A producer with so many failed reads in a row gets no more tickets."""
@@ -134,7 +131,7 @@ class Leases:
         if lease.void and lease.key in work.leased:
             return
         work.leased.pop(lease.key, None)
-        if record.num_lost <= MAX_LOST:
+        if record.num_lost <= MAX_LOST or not (peer.has_read or self._books.nobody_has_read):
             self.plan_again(work, lease.key)
             return
         files = ", ".join(work.samples_of(lease.key))

@@ -2,8 +2,7 @@
 
 Where there are keys, ZeroMQ asks about each that somebody proves to have, before a byte of any message goes
 either way (ZAP, https://rfc.zeromq.org/spec/27). It is answered from the folder of listed keys as it is then.
-A key that is taken off the list ends at once what was agreed with whoever has it; whoever goes on speaking
-over a connection that was made with it is hung up on.
+A key that is taken off the list ends at once what was agreed with whoever has it, and the connection.
 """
 
 from __future__ import annotations
@@ -25,6 +24,10 @@ logger = logging.getLogger(__name__)
 
 HANDSHAKE_MS = 5000
 """A connection that does not speak ZeroMQ by then is ended."""
+
+MAX_WAITING = 16
+"""Messages of one connection that are taken in before they are looked at; its sender has to keep the others.
+A producer has a few answers, and a warning now and then."""
 
 RELIST_S = 0.2
 """The folder of listed keys is looked at no more often, however many strangers knock."""
@@ -108,6 +111,11 @@ class Door:
     max_message_bytes : int or None
         Whoever sends a longer one is cut off.
 
+    Attributes
+    ----------
+    keeper : Doorkeeper
+        Watches who was not let in.
+
     Raises
     ------
     ConfigurationError
@@ -127,7 +135,7 @@ class Door:
             logger.warning(f"{address} is open to the network: nothing is encrypted or authenticated")
         self._note = note
         self._reasons = _reasons(keys) if is_tcp(address) else {}
-        self._keeper = Doorkeeper()
+        self.keeper = Doorkeeper()
         # Before anybody can knock.
         self._gate = Gate(context, keys, note) if keys is not None else None
         self.socket = context.socket(zmq.ROUTER)
@@ -151,7 +159,7 @@ class Door:
     @property
     def is_alone(self) -> bool:
         """Whether no stranger is there who has to be watched."""
-        return self._keeper.is_alone
+        return self.keeper.is_alone
 
     def attend(self, now: float) -> set[str]:
         """Look who came and went, and let in who may come in; returns keys that were taken off the list."""
@@ -159,7 +167,7 @@ class Door:
             while True:
                 event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
                 self._take_event(event["event"], event["value"], now)
-        self._keeper.review(now)
+        self.keeper.review(now)
         if self._gate is None:
             return set()
         gone = self._gate.review(now)
@@ -173,14 +181,6 @@ class Door:
         key = str(frame.get("User-Id"))
         return key if self._gate.lets_in(key) else None
 
-    def let_in(self, frame: zmq.Frame, now: float) -> None:
-        """Whoever sent it is no stranger any more."""
-        self._keeper.left(frame.get(zmq.SRCFD), now)
-
-    def hang_up(self, frame: zmq.Frame) -> None:
-        """End the connection of whoever sent it."""
-        self._keeper.hang_up(frame.get(zmq.SRCFD))
-
     def close(self, linger_ms: int) -> None:
         """Stop listening, when what was said has left or after so long."""
         self.socket.disable_monitor()
@@ -192,9 +192,9 @@ class Door:
     def _take_event(self, event: int, value: int, now: float) -> None:
         match event:
             case zmq.EVENT_ACCEPTED:
-                self._keeper.arrived(value, now)
+                self.keeper.arrived(value, now)
             case zmq.EVENT_DISCONNECTED:
-                self._keeper.left(value, now)
+                self.keeper.left(value, now)
             case _:
                 why = self._reasons.get(how_it_ended(event, value))
                 if why is not None:
@@ -206,6 +206,7 @@ class Door:
         # A message to a producer whose connection is gone is an error, not silence.
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self.socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+        self.socket.setsockopt(zmq.RCVHWM, MAX_WAITING)
         if max_message_bytes is not None:
             self.socket.setsockopt(zmq.MAXMSGSIZE, max_message_bytes)
         self.socket.setsockopt(zmq.IPV6, is_ipv6(address))

@@ -24,6 +24,9 @@ MAX_STRANGERS = 128
 MAX_STRANGE_BYTES = 1 << 20
 """So much may come over each; a hello has some hundreds of bytes."""
 
+MAX_REMEMBERED = 1 << 12
+"""So many producers' connections are told apart."""
+
 REVIEW_S = 0.02
 """Between two looks at what came from strangers, while there are any."""
 
@@ -40,7 +43,7 @@ class Visit:
     since : float
         When it came, on the pool's clock.
     inode : int
-        Of its socket: the descriptor may be another's since.
+        Of its socket: the descriptor may be another's since, and what had come before is read only now.
     """
 
     since: float
@@ -59,6 +62,7 @@ class Doorkeeper:
 
     num_hung_up: int = 0
     _visits: OrderedDict[int, Visit] = field(default_factory=OrderedDict)
+    _let_in: OrderedDict[bytes, tuple[int, int | None]] = field(default_factory=OrderedDict)
     _review_at: float = 0.0
 
     @property
@@ -76,8 +80,27 @@ class Doorkeeper:
             self.hang_up(next(iter(self._visits)))
 
     def left(self, fd: int, _now: float) -> None:
-        """A connection ended, or was let in."""
+        """A connection ended."""
         self._visits.pop(fd, None)
+
+    def let_in(self, routing_id: bytes, fd: int) -> None:
+        """A connection is a producer's."""
+        self._visits.pop(fd, None)
+        self._let_in[routing_id] = (fd, _inode(fd))
+        if len(self._let_in) > MAX_REMEMBERED:
+            self._let_in.popitem(last=False)
+
+    def sent_away(self, routing_id: bytes, now: float) -> None:
+        """What came over a connection was refused: if it was a producer's until now, it is watched again."""
+        fd, inode = self._let_in.pop(routing_id, (-1, None))
+        if inode is not None and inode == _inode(fd):
+            self._visits[fd] = Visit(now, inode)
+
+    def cut(self, routing_id: bytes, now: float) -> None:
+        """End the connection of a producer."""
+        fd, _ = self._let_in.get(routing_id, (-1, None))
+        self.sent_away(routing_id, now)
+        self.hang_up(fd)
 
     def review(self, now: float) -> None:
         """Hang up on who was silent for too long, and on who sends too much."""
@@ -89,9 +112,9 @@ class Doorkeeper:
                 self.hang_up(fd)
 
     def hang_up(self, fd: int) -> None:
-        """End a connection; ZeroMQ finds it ended, and gives back all that belongs to it."""
+        """End a stranger's connection; ZeroMQ finds it ended, and gives back all that belongs to it."""
         visit = self._visits.pop(fd, None)
-        if visit is None or visit.inode == _inode(fd):
+        if visit is not None and visit.inode == _inode(fd):
             self.num_hung_up += 1
             with suppress(OSError), socket.socket(fileno=os.dup(fd)) as connection:
                 connection.shutdown(socket.SHUT_RDWR)

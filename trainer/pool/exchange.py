@@ -53,6 +53,9 @@ logger = logging.getLogger(__name__)
 TICK_S = 0.1
 """Deadlines are looked at no more often than this: there are seconds in all of them."""
 
+PATIENCE_S = 1.0
+"""Who is not listened to may go on for so long: what it had said before is still on the way."""
+
 INTERRUPT_S = 1.0
 """Waits that begin so soon after a Ctrl-C end at once, as those do that it met."""
 
@@ -81,7 +84,7 @@ class Standing(Enum):
     """Somebody whose message was refused."""
 
     TIRESOME = "tiresome"
-    """Somebody whose messages were refused so often that they are not looked at: it can be hung up on."""
+    """Somebody who goes on though nothing it says is looked at: it can be hung up on."""
 
 
 class Exchange:
@@ -252,8 +255,9 @@ class Exchange:
 
     def hear(self, routing_id: bytes, frames: Sequence[Buffer], now: float, key: str = "") -> Standing:
         """A message came, from whoever has proved to have the key, where keys are asked for; who says so."""
-        if self.refusals.is_tiresome(routing_id):
-            return Standing.TIRESOME
+        ignored_s = self.refusals.ignored_s(routing_id, now)
+        if ignored_s is not None:
+            return Standing.TIRESOME if ignored_s > PATIENCE_S else Standing.STRANGER
         ids = Session(b"", b"")
         try:
             ids, message = _read(frames)
@@ -284,18 +288,17 @@ class Exchange:
             self._verifier.forget(producer_id)
             self._arenas.drop_producer(producer_id)
             # It costs time when others have to begin anew with what it had in hand.
-            logger.log(
-                logging.INFO if by_itself else logging.WARNING,
-                f"producer {connection.hello.name} left: {last_words.splitlines()[0]}",
-            )
+            level = logging.INFO if by_itself else logging.WARNING
+            if self.refusals.may_tell(now):
+                logger.log(level, f"producer {connection.hello.name} left: {last_words.splitlines()[0]}")
             self._act(self._dispatcher.producer_left(producer_id, last_words, now, by_itself=by_itself), now)
 
-    def shut_out(self, keys: set[str], now: float) -> None:
-        """Keys were taken off the list: whoever came with them hears no more but that."""
-        for connection in self._roster.with_keys(keys) if keys else ():
-            text = "the trainer does not list its key any more"
-            self._post.answer(connection.routing_id, connection.session, Refuse(Refusal.UNKNOWN_PEER, text))
-            self.lost(connection.session.producer_id, text, now, by_itself=True)
+    def shut_out(self, keys: set[str], now: float) -> list[bytes]:
+        """Keys were taken off the list: who came with them is gone; returns the connections that they had."""
+        gone = self._roster.with_keys(keys) if keys else []
+        for connection in gone:
+            self.lost(connection.session.producer_id, "its key was taken off the list", now, by_itself=True)
+        return [connection.routing_id for connection in gone]
 
     def lost_process(self, pid: int, last_words: str, now: float) -> None:
         """An embedded producer's process ended."""
@@ -402,7 +405,8 @@ class Exchange:
             case Heartbeat(leases, doing):
                 self._act(self._dispatcher.heartbeat(producer_id, leases, now, doing), now)
             case Notice(text):
-                self._roster.take_notice(connection, text)
+                if self.refusals.may_tell(now):
+                    self._roster.take_notice(connection, text)
             case Goodbye(text):
                 self.lost(producer_id, text or "goodbye", now, by_itself=True)
 

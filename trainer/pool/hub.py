@@ -214,7 +214,8 @@ class PoolThread(threading.Thread):
             self.waker.clear()
         now = self._clock()
         if not (self._door.is_alone and ready <= self._usual and now < self._watch_at):
-            self.exchange.shut_out(self._door.attend(now), now)
+            for routing_id in self.exchange.shut_out(self._door.attend(now), now):
+                self._door.keeper.cut(routing_id, now)
         if self._socket not in ready or self._receive(now):
             self._drained_at = now
         # Behind what was received: who got a batch has asked for the next one in the meantime.
@@ -247,6 +248,18 @@ class PoolThread(threading.Thread):
         while self._calls:
             self._calls.popleft()(now)
 
+    def _answer_door(self, standing: Standing, routing_id: bytes, fd: int, now: float) -> None:
+        """Say what became of who spoke over a connection."""
+        match standing:
+            case Standing.LET_IN:
+                self._door.keeper.let_in(routing_id, fd)
+            case Standing.STRANGER:
+                self._door.keeper.sent_away(routing_id, now)
+            case Standing.TIRESOME:
+                self._door.keeper.hang_up(fd)
+            case Standing.KNOWN:
+                pass
+
     def _receive(self, now: float) -> bool:
         """Take in what came; whether that was all."""
         with suppress(zmq.Again):
@@ -255,14 +268,12 @@ class PoolThread(threading.Thread):
                 while frames[-1].more:
                     frames.append(self._socket.recv(_LAST, copy=False))
                 key = self._door.key_behind(frames[0])
-                standing = Standing.TIRESOME
-                if key is not None:
-                    routing_id, *buffers = [frame.buffer for frame in frames]
-                    standing = self.exchange.hear(bytes(routing_id), buffers, now, key)
-                if standing is Standing.LET_IN:
-                    self._door.let_in(frames[-1], now)
-                elif standing is Standing.TIRESOME:
-                    self._door.hang_up(frames[-1])
+                if key is None:
+                    continue
+                routing_id, *buffers = [frame.buffer for frame in frames]
+                standing = self.exchange.hear(bytes(routing_id), buffers, now, key)
+                if standing is not Standing.KNOWN:
+                    self._answer_door(standing, bytes(routing_id), frames[-1].get(zmq.SRCFD), now)
             return False
         return True
 
