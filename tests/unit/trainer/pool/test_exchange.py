@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,9 @@ from feedline.errors import (
 )
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.exchange import INTERRUPT_S
+from feedline.trainer.pool.handover.delivery import Delivery
 from feedline.trainer.pool.job_source import JobSource
+from feedline.trainer.pool.waiters import Waiter
 
 
 @pytest.fixture
@@ -308,8 +311,9 @@ def test_an_interrupt_ends_all_waits_and_those_that_follow_in_the_next_moment(po
 def test_after_an_interrupt_the_main_thread_may_wait_at_once(pool: Pool) -> None:
     pool.opens()
     pool.exchange.interrupt(pool.now)
-    pool.exchange.interrupted_until = 0.0
-    assert not pool.asks().done()
+    future: Future[Delivery] = Future()
+    pool.exchange.demand(1, StepKey(0, 0), Waiter(future, 60.0, dealt_with_interrupts=True), pool.now)
+    assert not future.done()
 
 
 def test_a_batch_that_is_ready_is_delivered_in_spite_of_an_interrupt(pool: Pool) -> None:
