@@ -18,9 +18,10 @@ from feedline.common.signatures import suggests
 from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.sequences.fingerprint import Fields, fields_of
 from feedline.trainer.sequences.options import SequenceOptions
 from feedline.trainer.sequences.packing import Packing
-from feedline.trainer.sequences.served import ServedSequence
+from feedline.trainer.sequences.resumable import ResumableSequence
 from feedline.trainer.sequences.service import Service
 from feedline.trainer.targets.yolo import YoloTargets
 
@@ -45,7 +46,7 @@ _HINTS = {
 """Names from Keras' generators and from old scripts."""
 
 
-class BatchSequence(ServedSequence):
+class BatchSequence(ResumableSequence):
     """Batches of an `ImageDataset`, decoded and augmented by producer processes.
 
     A `keras.utils.Sequence` for ``fit``, ``evaluate`` and ``predict``, or to index and iterate by
@@ -185,7 +186,7 @@ class BatchSequence(ServedSequence):
     ) -> None:
         self._arguments = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
         own = {field.name: self._arguments[field.name] for field in fields(SequenceOptions)}
-        options = SequenceOptions(**own)
+        options = self._options = SequenceOptions(**own)
         service = Service(pool, workers, memory_budget, max_queue_size, timeout_s)
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
@@ -246,6 +247,9 @@ class BatchSequence(ServedSequence):
     def _plain_transforms(self) -> tuple[Transform, ...]:
         plain = (transform.without_chance for transform in self._arguments["transforms"])
         return tuple(transform for transform in plain if transform is not None)
+
+    def _decisive(self) -> Fields:
+        return fields_of(self._options, self._plan)
 
     def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
         num_samples = len(arrays["x"])

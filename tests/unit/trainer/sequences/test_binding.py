@@ -349,25 +349,25 @@ def test_the_next_sweep_is_of_the_epoch_that_was_set_and_later_ones_follow(epoch
     binding = bound(2)
     for _ in range(3):
         sweep(binding, [0, 1])
-    assert binding.set_epoch(epoch)
+    assert binding.begin_at(StepKey(epoch, 0))
     assert sweep(binding, [0, 1]) == [(epoch, 0), (epoch, 1)]
     assert ask(binding, [0, 1]) == [(epoch + 1, 0), (epoch + 1, 1)]
-    assert binding.set_epoch(epoch)
+    assert binding.begin_at(StepKey(epoch, 0))
     assert ask(binding, [0, 1]) == [(epoch, 0), (epoch, 1)]
 
 
 def test_setting_the_epoch_that_comes_anyway_changes_nothing() -> None:
     binding = bound(2)
     ask(binding, [0])
-    assert not binding.set_epoch(0)
+    assert not binding.begin_at(StepKey(0, 0))
     ask(binding, [1])
-    assert not binding.set_epoch(1)
+    assert not binding.begin_at(StepKey(1, 0))
 
 
 def test_a_sweep_under_way_goes_on_when_the_epoch_is_set() -> None:
     binding = bound(2)
     sweep(binding, [0])
-    binding.set_epoch(9)
+    binding.begin_at(StepKey(9, 0))
     assert ask(binding, [1], "a loop") == [(0, 1)]
 
 
