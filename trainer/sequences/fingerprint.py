@@ -82,7 +82,7 @@ def below_one_folder(paths: Sequence[str]) -> Sequence[str]:
     """The paths without the folder that all of them share, if they are absolute: it may lie elsewhere."""
     if not all(path.startswith("/") for path in paths):
         return paths
-    above = os.path.commonpath([os.path.dirname(path) for path in paths])
+    above = os.path.commonpath([path.rpartition("/")[0] or "/" for path in paths])
     return [path[len(above) :].lstrip("/") for path in paths]
 
 

@@ -61,8 +61,18 @@ class ResumableSequence(ServedSequence):
         loaded.check_is_of(self._state(StepKey(0, 0)))
         if loaded.step >= len(self):
             raise ConfigurationError(f"the state is at batch {loaded.step} of a sequence of {len(self)}")
-        self._begin_at(loaded.key)
-        self._committed = loaded.key
+        self.begin_at(*loaded.key)
+
+    def begin_at(self, epoch: int, step: int) -> None:
+        """Have the next sweep begin with a step; what comes before it counts as trained."""
+        key = StepKey(epoch, step)
+        self._begin_at(key)
+        self._committed = key
+
+    @property
+    def next_step(self) -> tuple[int, int]:
+        """Epoch and step that the next sweep begins with."""
+        return self._binding.next_step
 
     def commit(self, epoch: int | None = None, step: int | None = None) -> None:
         """Say that what was handed out is trained, so that `state_dict` is the place after it.
@@ -88,7 +98,7 @@ class ResumableSequence(ServedSequence):
     def set_epoch(self, epoch: int) -> None:
         """See `ServedSequence.set_epoch`; what comes before `epoch` counts as trained."""
         super().set_epoch(epoch)
-        self._committed = StepKey(self._binding.next_step.epoch, 0)
+        self._committed = self._binding.next_step
 
     def _taken(self) -> StepKey:
         with self._lock:
