@@ -48,8 +48,8 @@ class ResumeTraining(keras.callbacks.Callback):  # type: ignore[misc]  # Keras h
 
     Notes
     -----
-    Of several ranks (`shard_index`) the first one writes, and all read. If a file cannot be written midway, as
-    when the disk is full, a warning says so, the training goes on, and the file before stays.
+    Of several ranks (`shard_index`) the first one writes, and all read. If the file cannot be written midway,
+    as when the disk is full, a warning says so, the training goes on, and the file before stays.
 
     Examples
     --------
@@ -114,8 +114,8 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         if stopped or keras_epoch >= last:
             more = "" if stopped else ", or raise epochs= to go on"
             logger.warning(
-                f"the training in {self._folder.path} ended after {keras_epoch} epochs, and nothing is left to"
-                f" train: delete the folder to train anew{more}"
+                f"the training in {self._folder.path} ended after {keras_epoch} epochs, and nothing is left"
+                f" to train: delete the folder to train anew{more}"
             )
         self._fit.begin_with_epoch(last if stopped else keras_epoch)
 

@@ -11,7 +11,7 @@ import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -102,7 +102,7 @@ class TrainingFolder:
         unfinished = self.path / UNFINISHED.format(os.getpid())
         try:
             with unfinished.open("wb") as file:
-                np.savez(file, **{PLAIN: np.frombuffer(plain, np.uint8)}, **kept.arrays)
+                _write_arrays(file, {PLAIN: np.frombuffer(plain, np.uint8), **kept.arrays})
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.replace(self.file)
@@ -167,6 +167,14 @@ class TrainingFolder:
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, MemoryError, SyntaxError)
 """What reading a file of any content may raise, beside the usual."""
+
+
+def _write_arrays(file: IO[bytes], arrays: Arrays) -> None:
+    """As `numpy.savez`, which takes some names for its own arguments."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def _sync_folder(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The generators of random numbers that belong to the process: Python's, NumPy's, and torch's where it is used.
+"""The generators of random numbers that are the process's: Python's, NumPy's, and torch's where it is used.
 
 Layers with seeds of their own are no concern of these: their seeds are variables of the model. But on torch
 `keras.layers.Dropout` draws from the process's.

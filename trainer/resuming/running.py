@@ -83,7 +83,7 @@ class RunningFit:
         self.callbacks.callbacks.remove(callback)
 
     def build(self) -> None:
-        """Make all variables now; on TensorFlow they would come with the first batch, and overwrite nothing."""
+        """Make all variables now: on TensorFlow some would be made, and set, with the first batch."""
         signature = getattr(self.iterator.data_adapter, "_output_signature", None)
         if signature is not None and self.model._distribute_strategy is None:  # noqa: SLF001
             self.model._symbolic_build(data_batch=signature)  # noqa: SLF001
@@ -126,5 +126,6 @@ def _locals_of_fit(model: Any) -> dict[str, Any]:
             return dict(found)
         frame = frame.f_back
     raise ConfigurationError(
-        f"ResumeTraining goes into the callbacks of model.fit; the fit of Keras {keras.__version__} was not found"
+        "ResumeTraining belongs in the callbacks of model.fit, and Keras' own fit was not found (version"
+        f" {keras.__version__})"
     )

@@ -50,7 +50,7 @@ def _assign(group: str, variables: list[Any], arrays: Arrays) -> None:
         value = arrays[f"{group}/{number}"]
         if value.shape != tuple(variable.shape):
             raise ConfigurationError(
-                f"{variable.path} has shape {tuple(variable.shape)}, and what was kept has {value.shape}: {_CHANGED}"
+                f"{variable.path} has shape {tuple(variable.shape)}, and {value.shape} was kept: {_CHANGED}"
             )
     for number, variable in enumerate(variables):
         variable.assign(_as_kept(arrays[f"{group}/{number}"], variable))

@@ -124,6 +124,11 @@ class IndexBinding:
         """What the next sweep begins with."""
         return self._next
 
+    @property
+    def is_led_by_keras(self) -> bool:
+        """Whether Keras goes through an epoch that it has begun: it reads ahead of what it trains."""
+        return self._is_begun and self._has_loop
+
     def taken(self) -> StepKey | None:
         """The step after all that the sweep of the last request was given; None if it left some out.
 

@@ -1,4 +1,4 @@
-"""What decides which bytes a sequence delivers, in short: to tell in a later run whether it still is the same.
+"""What decides which bytes a sequence delivers, in short: for a later run to tell whether it is the same.
 
 What may differ between two runs is not in it: producers, hosts, transports, caches, limits, and where the
 data set's folder lies. What a function of the user's does, and what a file holds, is not looked at.
@@ -138,7 +138,7 @@ def _feed_all(found: Digest, kind: str, values: Iterable[Any]) -> None:
 
 
 def _feed_object(found: Digest, value: Any) -> None:
-    """A declaration by its class and its values; a function or class by its name; of others only the class."""
+    """A declaration by its class and values; a function or class by its name; of others only the class."""
     named = value if hasattr(value, "__qualname__") else type(value)
     found.update(f"{named.__module__}.{named.__qualname__} ".encode())
     if is_dataclass(value) and not isinstance(value, type):

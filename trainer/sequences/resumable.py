@@ -45,10 +45,10 @@ class ResumableSequence(ServedSequence):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where `state_dict` was: the next sweep has what is left of that epoch, later ones follow.
 
-        ``for batch in sequence`` then has so many batches fewer, once. An index means what it always does, so
-        that a loop over indices goes on with ``range(state["step"], len(sequence))``. How many producers there
-        are, where, their transport and their cache may differ; so may the number of ranks, if ``batch_size *
-        shard_count`` is what it was.
+        ``for batch in sequence`` then has so many batches fewer, once. An index means what it always does,
+        so that a loop over indices goes on with ``range(state["step"], len(sequence))``. How many producers
+        there are, where, their transport and their cache may differ; so may the number of ranks, if
+        ``batch_size * shard_count`` is what it was.
 
         Raises
         ------
@@ -88,7 +88,8 @@ class ResumableSequence(ServedSequence):
         Raises
         ------
         ConfigurationError
-            There is no such step, or the loop took batches out of order, so that no step is the place.
+            There is no such step; or ``fit`` asks, or the loop took batches out of order, so that what was
+            handed out does not say what was trained.
         """
         if (epoch is None) != (step is None):
             raise ConfigurationError(f"commit needs both epoch and step or neither, got {epoch=}, {step=}")
@@ -102,7 +103,12 @@ class ResumableSequence(ServedSequence):
 
     def _taken(self) -> StepKey:
         with self._lock:
-            key = self._binding.taken()
+            key, is_keras = self._binding.taken(), self._binding.is_led_by_keras
+        if is_keras:
+            raise ConfigurationError(
+                "fit reads ahead of what it trains, so commit() cannot say how far it is: use ResumeTraining."
+                " After a fit that was stopped, call on_epoch_end() first"
+            )
         if key is None:
             raise ConfigurationError(
                 "the loop took batches out of order, so that commit() cannot say which are left: take them in"
