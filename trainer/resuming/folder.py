@@ -98,7 +98,9 @@ class TrainingFolder:
         OSError
             The disk is full, or gone; the old file is still there.
         """
-        plain = json.dumps({"version": VERSION, **kept.plain}).encode()
+        # A ZIP file has a checksum of each member, and none of which there are.
+        head = {"version": VERSION, "names": sorted(kept.arrays)}
+        plain = json.dumps({**head, **kept.plain}).encode()
         unfinished = self.path / UNFINISHED.format(os.getpid())
         try:
             with unfinished.open("wb") as file:
@@ -121,10 +123,9 @@ class TrainingFolder:
             It is damaged, or of another version.
         """
         try:
-            with np.load(self.file, allow_pickle=False) as found:
-                arrays = {name: found[name] for name in found.files}
-            plain = json.loads(arrays.pop(PLAIN).tobytes())
-            version = plain.pop("version")
+            with self.file.open("rb") as file, np.load(file, allow_pickle=False) as found:
+                kept = _kept_in({name: found[name] for name in found.files})
+            version = kept.plain.pop("version")
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, EOFError, AttributeError, *_DAMAGED) as error:
@@ -135,7 +136,7 @@ class TrainingFolder:
             raise ConfigurationError(
                 f"{self.file} has version {version!r}, and this Feedline reads {VERSION}"
             )
-        return Kept(plain, arrays)
+        return kept
 
     def _lock(self) -> None:
         """Be the only process that writes there."""
@@ -167,6 +168,15 @@ class TrainingFolder:
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, MemoryError, SyntaxError)
 """What reading a file of any content may raise, beside the usual."""
+
+
+def _kept_in(arrays: Arrays) -> Kept:
+    """Part plain values from arrays; ValueError unless all of them are there."""
+    plain = json.loads(arrays.pop(PLAIN).tobytes())
+    names = plain.pop("names")
+    if sorted(arrays) != names:
+        raise ValueError(f"{len(names)} arrays were written, {len(arrays)} are there")
+    return Kept(plain, arrays)
 
 
 def _write_arrays(file: IO[bytes], arrays: Arrays) -> None:
