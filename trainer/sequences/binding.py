@@ -113,6 +113,7 @@ class IndexBinding:
     def begin_at(self, key: StepKey) -> bool:
         """The next sweep begins with this step; those under way go on. Returns whether it would not have."""
         self._finish_by_hand(only_whole=True)
+        self._last = None
         if key == self._next:
             return False
         self._next = key
@@ -132,7 +133,7 @@ class IndexBinding:
     def taken(self) -> StepKey | None:
         """The step after all that the sweep of the last request was given; None if it left some out.
 
-        Before the first request, `next_step`.
+        Before the first request since `begin_at`, `next_step`.
         """
         sweep = self._last
         if sweep is None:
