@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,17 @@ def test_a_training_that_is_over_is_not_trained_again(
     assert len(script("run", epochs=4).fit()["loss"]) == 4
 
 
+@pytest.fixture
+def places_of_the_killed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is killed leaves files to the next run, and to nobody after the last."""
+    # Short: the path of a Unix socket has 107 characters at most.
+    temp = tempfile.mkdtemp(prefix="fl-", dir="/tmp")
+    for name in ("TMPDIR", "FEEDLINE_SHM", "FEEDLINE_CACHE_DIR"):
+        monkeypatch.setenv(name, temp)
+    yield
+    shutil.rmtree(temp, ignore_errors=True)
+
+
 def run_until_killed(script: Script, num_batches: int, delay_s: float) -> bool:
     """Run a script in a process, and kill it when it has trained so much more; whether it was killed."""
     fields = {name: value for name, value in vars(script).items() if name != "data"}
@@ -155,18 +168,17 @@ def run_until_killed(script: Script, num_batches: int, delay_s: float) -> bool:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("cache", [None, "disk"])
+@pytest.mark.usefixtures("places_of_the_killed")
 def test_killed_at_random_points_it_trains_what_an_uninterrupted_run_does(
-    cache: str | None, script: Callable[..., Script], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    script: Callable[..., Script],
 ) -> None:
-    """Each time it has another number of producers; the last run is let finish."""
-    monkeypatch.setenv("FEEDLINE_CACHE_DIR", str(tmp_path / "cache"))
+    """Each time it has another number of producers, and now and then a cache; the last run is let finish."""
     rng = random.Random(0)
-    num_kills = NUM_KILLS if cache is None else 3
     options = {"epochs": 20, "save_every": 2}
     reference = script("reference", **options)
     assert not run_until_killed(reference, 10**9, 0)
-    for number in range(num_kills):
+    for number in range(NUM_KILLS):
+        cache = "disk" if number % 5 == 4 else None
         killed = script("killed", workers=1 + number % 4, cache=cache, **options)
         assert run_until_killed(killed, rng.randint(1, 6), rng.uniform(0, 0.03))
     assert not run_until_killed(killed, 10**9, 0)
