@@ -91,7 +91,7 @@ class Script:
                 callbacks=[
                     ResumeTraining(self.run, self.save_every),
                     keras.callbacks.ReduceLROnPlateau(monitor="loss", patience=1, factor=0.5, min_delta=0.05),
-                    keras.callbacks.EarlyStopping(monitor="loss", patience=5, restore_best_weights=True),
+                    keras.callbacks.EarlyStopping(monitor="loss", patience=15, restore_best_weights=True),
                     Interrupt(self.stop_after),
                 ],
                 verbose=0,
@@ -137,6 +137,7 @@ class Recording(keras.Sequential):  # type: ignore[misc]  # Keras has no types
 
     def __init__(self, file: Path, layers: list[Any]) -> None:
         super().__init__(layers)
+        self.number = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False)
         self._fd = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
     def compute_loss(
@@ -149,7 +150,8 @@ class Recording(keras.Sequential):  # type: ignore[misc]  # Keras has no types
     ) -> Any:
         """Where all backends come by with a batch."""
         if training:
-            self._take_down(self.optimizer.iterations, x, y)
+            self.number.assign_add(1)
+            self._take_down(keras.ops.convert_to_tensor(self.number), x, y)
         return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
 
     def _take_down(self, number: Any, x: Any, y: Any) -> None:
@@ -157,15 +159,15 @@ class Recording(keras.Sequential):  # type: ignore[misc]  # Keras has no types
             case "tensorflow":
                 import tensorflow as tf  # noqa: PLC0415
 
-                tf.numpy_function(self._write, [tf.convert_to_tensor(number), x, y], [])
+                tf.numpy_function(self._write, [number, x, y], [])
             case "jax":
                 import jax  # noqa: PLC0415
 
-                jax.debug.callback(self._write, number.value, x, y, ordered=True)
+                jax.debug.callback(self._write, number, x, y, ordered=True)
             case "torch":
                 if isinstance(x, keras.KerasTensor) or x.device.type == "meta":
                     return
-                self._write(*(np.asarray(keras.ops.convert_to_numpy(one)) for one in (number.value, x, y)))
+                self._write(*(np.asarray(keras.ops.convert_to_numpy(one)) for one in (number, x, y)))
 
     def _write(self, number: Any, x: Any, y: Any) -> None:
         content = hashlib.sha256(np.asarray(x).tobytes() + np.asarray(y).tobytes()).hexdigest()

@@ -6,30 +6,17 @@ Runs on whatever backend Keras has; on torch and JAX by way of `test_keras_backe
 from __future__ import annotations
 
 import json
-import random
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import pytest
-from children import PATIENCE_S
-from images import write_photos
-from resumable_fit import SIZE, Interrupted, Script
+from resumable_fit import SIZE
+from resuming import MakeScript, assert_same_training, determinism, images, interrupted_until_it_ends, script
 
 from feedline import BatchSequence, ImageDataset
 from feedline.callbacks import ResumeTraining, SetEpoch
 from feedline.errors import ConfigurationError
-
-NUM_IMAGES = 20
-SCRIPT = Path(__file__).with_name("resumable_fit.py")
-NUM_KILLS = 20
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*ran out of data:UserWarning"),
@@ -38,94 +25,15 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def determinism() -> None:
-    """Without it even two runs that nothing disturbs differ in their last bits."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # noqa: PLC0415
-
-        tf.config.experimental.enable_op_determinism()
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Photos, no two alike."""
-    folder = tmp_path_factory.mktemp("photos")
-    write_photos(folder, NUM_IMAGES, SIZE)
-    return str(folder)
-
-
-@pytest.fixture
-def script(images: str, tmp_path: Path) -> Callable[..., Script]:
-    """Make scripts that train in a folder of `tmp_path`."""
-
-    def made(name: str, **options: Any) -> Script:
-        run, trained, result = (str(tmp_path / f"{name}{end}") for end in ("", ".trained", ".json"))
-        return Script(images, run, trained, result, **options)
-
-    return made
-
-
-def trained(script: Script) -> dict[int, str]:
-    """The content of each batch by its number in the training; one that was trained again is the same one."""
-    found: dict[int, str] = {}
-    for line in Path(script.trained).read_text().splitlines():
-        number, content = line.split()
-        assert found.setdefault(int(number), content) == content, f"batch {number} is another one"
-    return found
-
-
-def assert_same_training(script: Script, reference: Script) -> None:
-    """The batches, the weights and the losses, to the last bit."""
-    assert trained(script) == trained(reference)
-    assert json.loads(Path(script.result).read_text()) == json.loads(Path(reference.result).read_text())
-
-
-def interrupted_until_it_ends(make: Callable[..., Script], after: list[int], **options: Any) -> Script:
-    """Run a script again and again, with other producers, interrupted after so many batches each time."""
-    for number, stop_after in enumerate([*after, 0]):
-        script = make("interrupted", workers=1 + number % 2, stop_after=stop_after, **options)
-        try:
-            script.fit()
-        except Interrupted:
-            continue
-        return script
-    raise AssertionError("it never ended")
-
-
-OPTIONS: list[dict[str, Any]] = [
-    {},
-    {"steps_per_epoch": 3, "epochs": 7},
-    {"steps_per_epoch": 20},
-    {"steps_per_execution": 2},
-    {"steps_per_execution": 3, "steps_per_epoch": 4, "epochs": 7},
-    {"save_every": 4},
-    {"save_every": "epoch", "batch_size": 10},
-    {"class_weight": {"0": 1.0, "1": 2.0}, "validates": False},
-]
-
-
-def test_a_training_that_is_interrupted_midway_equals_one_that_was_not(script: Callable[..., Script]) -> None:
+def test_a_training_that_is_interrupted_midway_equals_one_that_was_not(script: MakeScript) -> None:
     reference = script("reference", epochs=2)
     reference.fit()
     assert_same_training(interrupted_until_it_ends(script, [5], epochs=2), reference)
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_one_that_is_interrupted_again_and_again_equals_it_too(
-    options: dict[str, Any], script: Callable[..., Script]
-) -> None:
-    if options.get("steps_per_execution", 1) > 1 and keras.backend.backend() == "torch":
-        return  # Keras refuses it there
-    reference = script("reference", **options)
-    reference.fit()
-    assert_same_training(interrupted_until_it_ends(script, [2, 5, 3, 6], **options), reference)
-
-
-@pytest.mark.exhaustive
 def test_a_training_that_is_over_is_not_trained_again(
-    script: Callable[..., Script], caplog: pytest.LogCaptureFixture
+    script: MakeScript, caplog: pytest.LogCaptureFixture
 ) -> None:
     history = script("run").fit()
     result = Path(script("run").result).read_text()
@@ -135,54 +43,6 @@ def test_a_training_that_is_over_is_not_trained_again(
     assert Path(script("run").result).read_text() == result
     assert len(Path(script("run").trained).read_text()) == num_trained
     assert len(script("run", epochs=4).fit()["loss"]) == 4
-
-
-@pytest.fixture
-def places_of_the_killed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What is killed leaves files to the next run, and to nobody after the last."""
-    # Short: the path of a Unix socket has 107 characters at most.
-    temp = tempfile.mkdtemp(prefix="fl-", dir="/tmp")
-    for name in ("TMPDIR", "FEEDLINE_SHM", "FEEDLINE_CACHE_DIR"):
-        monkeypatch.setenv(name, temp)
-    yield
-    shutil.rmtree(temp, ignore_errors=True)
-
-
-def run_until_killed(script: Script, num_batches: int, delay_s: float) -> bool:
-    """Run a script in a process, and kill it when it has trained so much more; whether it was killed."""
-    fields = {name: value for name, value in vars(script).items() if name != "data"}
-    command = [sys.executable, str(SCRIPT), json.dumps(fields)]
-    file = Path(script.trained)
-    goal = len(file.read_bytes().splitlines()) + num_batches if file.exists() else num_batches
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        until = time.monotonic() + PATIENCE_S
-        while process.poll() is None and time.monotonic() < until:
-            if file.exists() and len(file.read_bytes().splitlines()) >= goal:
-                time.sleep(delay_s)
-                break
-            time.sleep(0.002)
-        process.kill()
-        _, said = process.communicate()
-    assert process.returncode in {0, -signal.SIGKILL}, said
-    return process.returncode != 0
-
-
-@pytest.mark.exhaustive
-@pytest.mark.usefixtures("places_of_the_killed")
-def test_killed_at_random_points_it_trains_what_an_uninterrupted_run_does(
-    script: Callable[..., Script],
-) -> None:
-    """Each time it has another number of producers, and now and then a cache; the last run is let finish."""
-    rng = random.Random(0)
-    options = {"epochs": 20, "save_every": 2}
-    reference = script("reference", **options)
-    assert not run_until_killed(reference, 10**9, 0)
-    for number in range(NUM_KILLS):
-        cache = "disk" if number % 5 == 4 else None
-        killed = script("killed", workers=1 + number % 4, cache=cache, **options)
-        assert run_until_killed(killed, rng.randint(1, 6), rng.uniform(0, 0.03))
-    assert not run_until_killed(killed, 10**9, 0)
-    assert_same_training(killed, reference)
 
 
 @pytest.fixture
