@@ -28,9 +28,10 @@ from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.preview.preview import preview
 from feedline.trainer.sequences.exports import as_tf_dataset, as_torch_dataset
 from feedline.trainer.sequences.failures import FailuresCsv, Kin, frame_of
+from feedline.trainer.sequences.fingerprint import Fields, fields_of
 from feedline.trainer.sequences.options import SequenceOptions
 from feedline.trainer.sequences.packing import ByName, Packing
-from feedline.trainer.sequences.served import ServedSequence
+from feedline.trainer.sequences.resumable import ResumableSequence
 from feedline.trainer.sequences.service import Service
 from feedline.trainer.targets.yolo import YoloTargets
 
@@ -59,7 +60,7 @@ _HINTS = {
 """Names from Keras' generators and from old scripts."""
 
 
-class BatchSequence(ServedSequence):
+class BatchSequence(ResumableSequence):
     """Batches of an `ImageDataset`, decoded and augmented by producer processes.
 
     A `keras.utils.Sequence` for ``fit``, ``evaluate`` and ``predict``, or to index and iterate by
@@ -210,7 +211,7 @@ class BatchSequence(ServedSequence):
     ) -> None:
         self._arguments = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
         own = {field.name: self._arguments[field.name] for field in fields(SequenceOptions)}
-        options = SequenceOptions(**own)
+        options = self._options = SequenceOptions(**own)
         service = Service(pool, workers, memory_budget, max_queue_size, timeout_s)
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
@@ -378,6 +379,9 @@ class BatchSequence(ServedSequence):
     def _plain_transforms(self) -> tuple[Transform, ...]:
         plain = (transform.without_chance for transform in self._arguments["transforms"])
         return tuple(transform for transform in plain if transform is not None)
+
+    def _decisive(self) -> Fields:
+        return fields_of(self._options, self._plan)
 
     def _blank_batches(self) -> list[Any]:
         """A batch of one sample, all zeros, of each size that shows in what batches differ."""
