@@ -162,10 +162,12 @@ def test_producers_elsewhere_read_nothing_outside_their_roots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("feedline.trainer.pool.hub.GRACE", NO_GRACE)
+    # A trainer that does not look for itself what it asks for.
+    monkeypatch.setattr("bare_trainer.ticket_paths", lambda names, *_, **__: names)
     (tmp_path / "root").mkdir()
     write_images(tmp_path, 2)
     (tmp_path / "root/link.png").symlink_to("../0000.png")
-    names = ["../0000.png", "link.png", "../root/../0001.png"]
+    names = ["../0000.png", "link.png", "../root/../0001.png", str(tmp_path / "0000.png"), "/etc/passwd"]
     with (
         ProducerPool("tcp://127.0.0.1:*") as pool,
         producers_elsewhere(*PRODUCER, "--connect", pool.endpoint, "--data-root", str(tmp_path / "root")),
