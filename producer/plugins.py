@@ -50,8 +50,8 @@ class Plugins:
         module_name, _, name = check_reference("user code", reference).partition(":")
         if not self._allows(module_name):
             raise UserCodeError(
-                f"this producer may not run {reference}, which is defined in the module {module_name}: if that"
-                f" is wanted, its operator starts it with --allow {module_name}"
+                f"this producer may not run {reference}, which is defined in the module {module_name}: if"
+                f" that is wanted, its operator starts it with --allow {module_name}"
             )
         module = _imported(module_name)
         found = getattr(module, name, None)

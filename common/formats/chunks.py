@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from itertools import takewhile
 
 from feedline.common.formats.data import Data, big, little
 from feedline.common.formats.names import PNG_SIGNATURE, format_of
@@ -41,11 +42,17 @@ def chunks(data: Data) -> Iterator[tuple[bytes, int, int]]:
 
 def without_animation(data: bytes) -> bytes:
     """The picture of an APNG that all readers of PNG show: it need not be the first of the animation."""
-    if b"acTL" not in data[: data.find(b"IDAT")]:
+    if not _is_animation(data):
         return data
     # Eight bytes of length and name come before the content of a chunk, four of checksum after it.
     kept = (data[a - 8 : b + 4] for name, a, b in chunks(data) if name not in _ANIMATION)
     return PNG_SIGNATURE + b"".join(kept)
+
+
+def _is_animation(data: bytes) -> bool:
+    """Whether it says so in front of its pixels, which is where it counts."""
+    before = takewhile(lambda name: name != b"IDAT", (name for name, _, _ in chunks(data)))
+    return b"acTL" in before
 
 
 def has_transparent_shade(data: bytes) -> bool:
