@@ -109,6 +109,8 @@ def decode(
         raise DecodeError(path, str(error)) from error
     except DicomError as error:
         raise DecodeError(path, f"the DICOM file {error}") from error
+    except MemoryError as error:
+        raise DecodeError(path, "takes more memory to decode than there is") from error
     except cv2.error as error:
         raise DecodeError(path, f"{_description(data)} ({error.err or error})") from error
     turned = upright(pixels, orientation(data))

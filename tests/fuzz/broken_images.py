@@ -21,7 +21,21 @@ from feedline.common.formats.jpeg import _segments
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WebP", "GIF", "PNM", "JPEG 2000", "AVIF", "DICOM")
 
-_EXTREMES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF)
+_EXTREMES = (
+    0,
+    1,
+    2,
+    0x7F,
+    0x80,
+    0xFF,
+    0x7FFF,
+    0x8000,
+    0xFFFF,
+    0x10000,
+    0x7FFF_FFFF,
+    0x8000_0000,
+    0xFFFF_FFFF,
+)
 
 _SYNTAXES = {
     "explicit": "1.2.840.10008.1.2.1",
@@ -33,14 +47,21 @@ _SYNTAXES = {
 }
 
 
+_NAMED = {"SOPInstanceUID": "1.2.826.0.1.3680043.8.498.9"}
+"""Else each process would make another name up, and so another file."""
+
+
 @cache
 def corpus(file_format: str) -> tuple[bytes, ...]:
     """Whole files of a format."""
     if file_format == "DICOM":
         values = np.random.default_rng(0).integers(0, 4096, (40, 56)).astype(np.uint16)
         colours = (values[:, :, np.newaxis] >> np.array([2, 3, 4])).astype(np.uint8)
-        grey = [dicom_bytes(values, syntax) for syntax in _SYNTAXES.values()]
-        others = [dicom_bytes(colours, _SYNTAXES[name], BitsStored=8, HighBit=7) for name in ("explicit", "RLE")]
+        grey = [dicom_bytes(values, syntax, **_NAMED) for syntax in _SYNTAXES.values()]
+        others = [
+            dicom_bytes(colours, _SYNTAXES[name], BitsStored=8, HighBit=7, **_NAMED)
+            for name in ("explicit", "RLE")
+        ]
         return (*grey, *others)
     return tuple(file.data for (name, _), file in FILES.items() if name == file_format)
 
@@ -152,7 +173,9 @@ def _png_pixels(data: bytes, draw: Random) -> bytes | None:
         return None
     if rows:
         rows[draw.randrange(len(rows))] = draw.randrange(256)
-    content = zlib.compress(bytes(rows[: draw.choice((len(rows), len(rows) // 2, 1))]) * draw.choice((1, 1, 2)))
+    content = zlib.compress(
+        bytes(rows[: draw.choice((len(rows), len(rows) // 2, 1))]) * draw.choice((1, 1, 2))
+    )
     return data[: found[0] - 8] + struct.pack(">I", len(content)) + b"IDAT" + content + data[found[1] :]
 
 
@@ -172,7 +195,9 @@ def _jpeg_segment(data: bytes, draw: Random) -> bytes | None:
     start, end = draw.choice(segments)
     if draw.random() < 0.3 or end <= start:
         return _written(data, start - 2, draw.choice(_EXTREMES), 2, "big")
-    return _written(data, draw.randrange(start, end), draw.choice((*_EXTREMES, draw.randrange(256))), 1, "big")
+    return _written(
+        data, draw.randrange(start, end), draw.choice((*_EXTREMES, draw.randrange(256))), 1, "big"
+    )
 
 
 def _tiff_field(data: bytes, draw: Random) -> bytes | None:
@@ -184,7 +209,9 @@ def _tiff_field(data: bytes, draw: Random) -> bytes | None:
     num = int.from_bytes(data[at : at + 2], directory.order)
     entry = at + 2 + 12 * draw.randrange(max(1, min(num, 40)))
     place, size = draw.choice(((0, 2), (2, 2), (4, 4), (8, 4), (8, 2)))
-    return _written(data, entry + place, draw.choice((*_EXTREMES, 3, 4, 5, 7, 8, 16, 32)), size, directory.order)
+    return _written(
+        data, entry + place, draw.choice((*_EXTREMES, 3, 4, 5, 7, 8, 16, 32)), size, directory.order
+    )
 
 
 def _bmp_field(data: bytes, draw: Random) -> bytes:

@@ -22,6 +22,8 @@ MOST_PIXELS = 1 << 20
 os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MOST_PIXELS)
 os.environ["OPENCV_LOG_LEVEL"] = "SILENT"
 
+from fuzz.broken_images import broken  # noqa: E402
+
 import feedline.producer  # noqa: E402, F401 - first, as in a producer
 from feedline.common.errors import DecodeError, ReadError  # noqa: E402
 from feedline.common.formats import images  # noqa: E402
@@ -30,7 +32,6 @@ from feedline.common.sample.image import Fit, ImageSpec  # noqa: E402
 from feedline.producer.reading.decoders import load_sized  # noqa: E402
 from feedline.producer.reading.files import FileReader  # noqa: E402
 from feedline.producer.reading.roots import DataRoots  # noqa: E402
-from fuzz.broken_images import broken  # noqa: E402
 
 SIZE = (48, 56)
 
@@ -45,12 +46,15 @@ def spec_of(seed: int, number: int) -> ImageSpec:
         {"color_mode": "rgb", "jpeg_scaling": True},
     ]
     if number % 10 == 9:  # DICOM
-        kinds += [{"color_mode": "hounsfield", "dtype": "int16"}, {"color_mode": CTWindows(((40.0, 80.0), (80.0, 200.0)))}] * 2
+        kinds += [
+            {"color_mode": "hounsfield", "dtype": "int16"},
+            {"color_mode": CTWindows(((40.0, 80.0), (80.0, 200.0)))},
+        ] * 2
     return ImageSpec(*SIZE, **{"fit": draw.choice(list(Fit)), **draw.choice(kinds)})
 
 
 def outcome(reader: FileReader, spec: ImageSpec, name: str) -> tuple[str, str]:
-    """What becomes of a file: "pixels" and their digest, "refused" and why, or "escaped" and the exception."""
+    """What becomes of a file: "pixels" and their digest, "refused" and why, "escaped" and the exception."""
     try:
         data, _ = reader.read(name)
         images.size_of(data)

@@ -66,6 +66,7 @@ class SequenceOptions:
     cache_bytes: int | None
     shard_index: int
     shard_count: int
+    shard_remainder: str
     sampler: Sampler | None
     inputs: ImageOptions | Sequence[ImageOptions] | None
     target_images: ImageOptions | Sequence[ImageOptions] | None
@@ -137,6 +138,7 @@ class SequenceOptions:
             self.shard_index,
             self.shard_count,
             None if self.sampler is None else self.sampler.bind(self.dataset),
+            self.shard_remainder,
         )
 
     @cached_property
