@@ -50,7 +50,7 @@ def rows_of(*commands: list[str]) -> list[list[list[int]]]:
         for command in commands
     ]
     try:
-        written = [process.communicate(timeout=PATIENCE_S) for process in started]
+        written = [process.communicate(timeout=3 * PATIENCE_S) for process in started]
     finally:
         for process in started:
             process.kill()
@@ -65,8 +65,10 @@ def order_of(epoch: int) -> list[int]:
     return EpochPlan(NUM_ROWS, BATCH_SIZE, shuffle=True, seed=SEED).order(epoch).tolist()
 
 
-@pytest.mark.parametrize("remainder", ["pad", "drop"])
-@pytest.mark.parametrize("framework", ["torch", "jax", "tensorflow", "keras-on-jax"])
+@pytest.mark.parametrize(
+    ("framework", "remainder"),
+    [("torch", "drop"), ("torch", "pad"), ("jax", "pad"), ("tensorflow", "pad"), ("keras-on-jax", "drop")],
+)
 def test_two_processes_train_disjoint_halves_of_every_epoch_in_as_many_steps(
     tmp_path: Path, framework: str, remainder: str
 ) -> None:
