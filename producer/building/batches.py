@@ -203,8 +203,9 @@ def failure_of(ticket: Ticket, error: BaseException) -> Failure:
             kind, path, text = FailureKind.BUILD, _paths(ticket), str(error)
         case _:
             kind, path, text = FailureKind.BUILD, _paths(ticket), f"{type(error).__name__}: {error}"
-    # What was found out about code of users says all in its text; what that code raised is shown where.
-    says_all = isinstance(error, UserCodeError) and error.__cause__ is None
+    # What was found out about code of users, or that a file is not there, says all in its text; what that
+    # code or the system raised is shown where.
+    says_all = isinstance(error, UserCodeError | ReadError) and error.__cause__ is None
     trace = "" if says_all else "".join(traceback.format_exception(error))[-MAX_TEXT_CHARS:]
     # A failure that is too long to be sent would be no answer at all.
     path, text, trace = (printable(part)[:MAX_TEXT_CHARS] for part in (path, text, trace))

@@ -320,6 +320,7 @@ class BatchSequence(ServedSequence):
         """
         return as_torch_dataset(self, channels_first=yes_or_no("channels_first", channels_first))
 
+    @suggests()
     def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
         """See `ServedSequence.resize`; sequences that are made from this one follow."""
         super().resize(workers, max_queue_size)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.arguments import dtype_name, yes_or_no
+from feedline.common.arguments import dtype_name, one_of, yes_or_no
 from feedline.common.batch.layout import ArraySpec
 from feedline.common.declarations.base import Transform
 from feedline.common.declarations.catalogue import is_framed, num_sources, output_size
@@ -21,9 +21,9 @@ from feedline.common.job.images import Job
 from feedline.common.job.sizes import NUM_PEEKS, SizesJob
 from feedline.common.notices import warn
 from feedline.common.sample.boxes import BoxSpec
-from feedline.common.sample.companions import Companion, ImageOptions, Role
+from feedline.common.sample.companions import COLORS, Companion, ImageOptions, Role
 from feedline.common.sample.ct import CTWindows
-from feedline.common.sample.image import Fit, ImageSpec, decoded_dtype, size_of
+from feedline.common.sample.image import ColorMode, Fit, ImageSpec, decoded_dtype, size_of
 from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.datasets.further import ARGUMENTS, DrawnMasks, FurtherImages, companions_of
 from feedline.trainer.plan.epochs import EpochPlan
@@ -151,14 +151,16 @@ class SequenceOptions:
             pad_to_aspect_ratio=self.pad_to_aspect_ratio,
             framed=is_framed(self.transforms),
         )
-        depth = decoded_dtype(self.color_mode, self.dtype)
+        mode = self.color_mode
+        if not isinstance(mode, CTWindows):
+            mode = one_of(ColorMode, "color_mode", mode, *COLORS, ColorMode.HOUNSFIELD)
         return ImageSpec(
             height,
             width,
-            self.color_mode,
+            mode,
             self.interpolation,
             fit,
-            depth,
+            decoded_dtype(mode, self.dtype),
             self.jpeg_scaling,
             self.dataset.num_slices,
             self.dataset.dicom,

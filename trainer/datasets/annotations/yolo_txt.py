@@ -22,13 +22,7 @@ from feedline.trainer.datasets.annotations.gathering import Gathering, Wanted
 from feedline.trainer.datasets.annotations.yolo_lines import KeypointsWatch, YoloLine, yolo_lines
 from feedline.trainer.datasets.columns import Parts
 from feedline.trainer.datasets.folders import check_directory
-from feedline.trainer.datasets.listing.walk import IMAGE_SUFFIXES, Walk
-
-SUFFIXES = (
-    *IMAGE_SUFFIXES,
-    ".apng", ".avif", ".jfif", ".jp2", ".jpe", ".pbm", ".pgm", ".pnm", ".ppm", ".tif", ".tiff", ".webp",
-)  # fmt: skip
-"""File names that count as images here: all formats that producers decode and whose header is read here."""
+from feedline.trainer.datasets.listing.walk import DECODED_SUFFIXES, Walk
 
 _NO_LABELS = "classes.txt"
 """A list of class names that labelling tools write beside the labels."""
@@ -76,7 +70,7 @@ def _labels_of(images: str) -> str:
 
 def _label_files(folder: str, below: Path) -> dict[str, Path]:
     """Where the labels of each image would be; warns of images and labels that have no other half."""
-    walk = Walk(folder, follow_links=True, suffixes=SUFFIXES)
+    walk = Walk(folder, follow_links=True, suffixes=DECODED_SUFFIXES)
     files = {name: (below / name).with_suffix(".txt") for name in walk.images_under("")}
     walk.left_out.report(folder)
     there = {file for file in below.rglob("*.txt") if file.name != _NO_LABELS}
