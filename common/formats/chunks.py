@@ -78,9 +78,13 @@ def webp_size(data: Data) -> Size | None:
 
 def png_damage(data: Data) -> str | None:
     """Say what is missing from a PNG that is not whole."""
-    # Every chunk is looked at: OpenCV makes room for what one says that it has, up to 2 GiB.
-    if any(name == b"IEND" for name, _, _ in chunks(data)):
+    # Every chunk is looked at: OpenCV makes room for what one says that it has, up to 2 GiB; and where no
+    # pixels come before the end it looks for them behind it.
+    names = [name for name, _, _ in chunks(data)]
+    if b"IDAT" in names and b"IEND" in names[names.index(b"IDAT") :]:
         return None
+    if b"IEND" in names:
+        return "the PNG has no pixels: no IDAT chunk in front of its end"
     return f"the PNG is cut off: no IEND chunk in its {len(data)} bytes"
 
 

@@ -32,6 +32,8 @@ class Tag(IntEnum):
     SAMPLES = 277
     PLANAR = 284
     COLOUR_MAP = 320
+    TILE_WIDTH = 322
+    TILE_HEIGHT = 323
     EXTRA_SAMPLES = 338
     SAMPLE_FORMAT = 339
     XMP = 700

@@ -12,6 +12,7 @@ from enum import IntEnum
 import numpy as np
 
 from feedline.common.formats.directory import Directory, Tag, read_directory
+from feedline.common.formats.images import too_large
 from feedline.common.sample.image import ColorMode
 from feedline.producer.arrays import Pixels
 from feedline.producer.reading.opencv import UndecodableError, as_stored, in_mode
@@ -182,10 +183,20 @@ class Tiff:
 def possible_directory(data: bytes) -> Directory | None:
     """The first directory; None if there is none, or a field of it says that it has more than the file.
 
-    libtiff makes room for the values of a field before it looks for them.
+    libtiff makes room for the values of a field before it looks for them, and OpenCV for a whole tile.
+
+    Raises
+    ------
+    UndecodableError
+        A tile has more pixels than an image may have.
     """
     directory = read_directory(data)
-    return directory if directory is not None and directory.is_possible else None
+    if directory is None or not directory.is_possible:
+        return None
+    refusal = too_large((directory.value(Tag.TILE_HEIGHT, 1), directory.value(Tag.TILE_WIDTH, 1)))
+    if refusal is not None:
+        raise UndecodableError(f"is a TIFF file whose tiles are no smaller than an image: one {refusal}")
+    return directory
 
 
 def decode_tiff(data: bytes, color_mode: str, dtype: str, _: int = 1) -> Pixels | None:

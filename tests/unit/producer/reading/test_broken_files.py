@@ -24,17 +24,27 @@ def png_with_a_chunk_of(num_bytes: int) -> bytes:
     return data[:33] + struct.pack(">I", num_bytes) + b"tEXtx" + data[33:]
 
 
+def png_that_ends_before_its_pixels() -> bytes:
+    """And goes on with a chunk of 2 GiB."""
+    data = FILES["PNG", "colour"].data
+    return data[:33] + data[-12:] + struct.pack(">I", (1 << 31) - 1) + b"tEXt" + data[33:]
+
+
 BROKEN = {
     "a GIF that ends in its extension": b"GIF89a\1\0\1\0\0\0\0\x21\xf9",
     "a GIF that ends in its screen": b"GIF89a\1\0\1\0",
     "a GIF whose extension has no blocks": b"GIF89a\1\0\1\0\0\0\0\x21\xf9\0",
     "a PNG with a chunk of 2 GiB": png_with_a_chunk_of((1 << 31) - 1),
     "a PNG with a chunk of 4 GiB": png_with_a_chunk_of((1 << 32) - 1),
+    "a PNG that ends before its pixels": png_that_ends_before_its_pixels(),
     "a TIFF with four thousand million channels": with_entry(
         FILES["TIFF", "grey"].data, 277, 4, 1, (1 << 32) - 1
     ),
     "a TIFF with 800 million kinds of channels": with_entry(
         FILES["TIFF", "colour and alpha"].data, 338, 3, 800_000_000, 8
+    ),
+    "a TIFF with a tile of 67 million rows": with_entry(
+        FILES["TIFF", "colour, tiles"].data, 323, 4, 1, 1 << 26
     ),
     "a TIFF with many places of strips": with_entry(FILES["TIFF", "grey"].data, 273, 4, 1 << 30, 8),
 }

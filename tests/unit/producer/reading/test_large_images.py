@@ -39,7 +39,7 @@ def jpeg(height: int, width: int) -> bytes:
 
 def header_of_png(height: int, width: int) -> bytes:
     content = struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
-    end = b"\0\0\0\0IEND\xaeB`\x82"
+    end = b"\0\0\0\0IDAT" + zlib.crc32(b"IDAT").to_bytes(4, "big") + b"\0\0\0\0IEND\xaeB`\x82"
     checksum = zlib.crc32(b"IHDR" + content).to_bytes(4, "big")
     return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + content + checksum + end
 
