@@ -55,7 +55,9 @@ def main(backend: str, folder: str) -> None:
     with scope:
         model, recorder = recording_model()
     rows = []
-    with BatchSequence(data, batch_size=4, image_size=(24, 32), seed=3, workers=1) as sequence:
+    # On JAX each batch has to be a multiple of the number of devices.
+    even = {"drop_remainder": backend == "jax"}
+    with BatchSequence(data, batch_size=4, image_size=(24, 32), seed=3, workers=1, **even) as sequence:
         for _ in range(NUM_EPOCHS):
             model.fit(sequence, epochs=1, verbose=0)
             rows.append(recorder.take_rows())

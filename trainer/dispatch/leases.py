@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-from itertools import count
 
 from feedline.common.wire.protocol import Failure
 from feedline.trainer.dispatch.answers import Answers
-from feedline.trainer.dispatch.books import OVERDUE_AFTER_S, Books, Lease, Peer, Work
+from feedline.trainer.dispatch.books import MAX_LOST, OVERDUE_AFTER_S, Books, Lease, Peer, Work
 from feedline.trainer.dispatch.instructions import Discard, SendCancel, SendTicket
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.slots import SlotEvent, SlotId
 from feedline.trainer.plan.epochs import StepKey
-
-MAX_LOST = 3
-"""A step that was in work when a producer died is tried so many times more."""
+from feedline.trainer.plan.lineups import Lineup
 
 MAX_UNREAD = 20
 """A producer with so many failed reads in a row gets no more tickets."""
@@ -32,21 +29,28 @@ class Leases:
         Shared with the dispatcher's other parts.
     answers : Answers
         Where a step goes that cannot be built.
+
+    Attributes
+    ----------
+    next_id : int
+        Of the next lease; whoever names this one or a later one makes it up.
     """
 
     def __init__(self, books: Books, answers: Answers) -> None:
         self._books = books
         self._answers = answers
-        self._ids = count(1)
+        self.next_id = 1
 
     def lease(self, peer: Peer, work: Work, key: StepKey, slot: SlotId, now: float) -> None:
         """Order a planned step from a producer that has a free slot."""
-        lease = Lease(next(self._ids), key, slot, now)
+        lease = Lease(self.next_id, key, slot, now)
+        self.next_id += 1
         self._books.slots.apply(slot, SlotEvent.LEASE)
         work.ledger.apply(key, StepEvent.LEASE)
         peer.leases[lease.lease_id] = work.leased[key] = lease
         self._books.count_leases(peer)
-        self._books.out.append(SendTicket(lease.lease_id, key, slot))
+        is_suspect = work.ledger.record(key).num_lost > 0
+        self._books.out.append(SendTicket(lease.lease_id, key, slot, is_suspect))
 
     def answered(self, producer_id: bytes, lease_id: int) -> tuple[Peer | None, Lease | None]:
         """Whose lease an answer ends; nothing for an answer to no lease, such as a second one."""
@@ -129,7 +133,7 @@ class Leases:
         if lease.void and lease.key in work.leased:
             return
         work.leased.pop(lease.key, None)
-        if record.num_lost <= MAX_LOST:
+        if record.num_lost <= MAX_LOST or not (peer.has_read or self._books.nobody_has_read):
             self.plan_again(work, lease.key)
             return
         files = ", ".join(work.samples_of(lease.key))
@@ -177,8 +181,13 @@ class Leases:
             self.drop_ready(work, key)
         work.ledger.move_to(epoch, keep=set(work.demands))
 
-    def count_unread(self, peer: Peer, failure: Failure) -> None:
+    def count_unread(self, peer: Peer, failure: Failure, lineup: Lineup | None) -> None:
         """A producer could not read a file; bar it when that is all it ever does."""
+        # Where other files of the batch were read, it is not the folder that is wrong.
+        num_unread = len({bad.sample for bad in failure.bad_files})
+        if num_unread and lineup is not None and num_unread < len(lineup.rows):
+            peer.num_unread, peer.has_read = 0, True
+            return
         peer.num_unread += 1
         if peer.num_unread >= MAX_UNREAD and not peer.barred:
             peer.barred = True
