@@ -69,7 +69,7 @@ def outcome(reader: FileReader, spec: ImageSpec, name: str) -> tuple[str, str]:
 
 
 def _filled(spec: ImageSpec) -> Any:
-    import numpy as np  # noqa: PLC0415 - after OpenCV's settings
+    import numpy as np
 
     return np.full(spec.shape, int(os.environ.get("MALLOC_PERTURB_", "0")), spec.dtype)
 
