@@ -56,7 +56,7 @@ class Stages:
     @classmethod
     def from_wire(cls, wire: Sequence[int]) -> Stages:
         """Undo `to_wire`; anything else is all zero: nothing depends on these numbers."""
-        return cls(*wire) if len(wire) == len(cls.__slots__) else cls()
+        return cls(*wire) if len(wire) == NUM_TIMES else cls()
 
     @property
     def build_us(self) -> int:
@@ -70,3 +70,7 @@ class Stages:
     def __sub__(self, other: Stages) -> Stages:
         """What these have beyond others, which were counted before."""
         return Stages(*map(operator.sub, self.to_wire(), other.to_wire()))
+
+
+NUM_TIMES = len(Stages().to_wire())
+"""Numbers in a message."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from feedline.common.stages import Stages
@@ -88,6 +89,9 @@ class PoolStats:
         Bytes that all batches in hand may take.
     report : Report or None
         What the last seconds show; ``str()`` of it says so in words.
+    refused : mapping of str to int
+        Messages that were refused since the pool was made, by the rule that they broke: see
+        `feedline.trainer.pool.verification.Breach`. Empty while only honest producers came.
     """
 
     producers: tuple[ProducerStats, ...]
@@ -99,6 +103,7 @@ class PoolStats:
     taken: DeliveryStats = field(default_factory=DeliveryStats)
     memory_budget: int = 0
     report: Report | None = field(default=None, compare=False)
+    refused: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return repr(self) if self.report is None else str(self.report)

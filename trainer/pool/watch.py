@@ -79,6 +79,7 @@ class PoolWatch:
             time.perf_counter(),
             self.tally.stats,
             exchange.budget_bytes,
+            refused=dict(exchange.refusals.counts),
         )
 
     def with_report(self, exchange: Exchange, *, embedded: bool) -> Callable[[], PoolStats]:

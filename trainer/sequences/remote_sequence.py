@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, overload
 
 import numpy.typing as npt
 
 from feedline.common.arguments import whole
 from feedline.common.batch.packed import arrays_in, unpack
 from feedline.common.errors import BatchError
-from feedline.common.job.sequences import SequenceJob, Subject, Survey, SurveyJob
+from feedline.common.job.sequences import MAX_OUTLINE_CHARS, SequenceJob, Subject, Survey, SurveyJob
 from feedline.common.signatures import suggests
 from feedline.common.user_code import Arguments
+from feedline.common.wire.names import one_line
 from feedline.trainer.dispatch.slots import MIN_SLOTS
 from feedline.trainer.plan.epochs import EpochPlan, StepKey
 from feedline.trainer.pool.job_source import JobSource
 from feedline.trainer.pool.producer_pool import ProducerPool
-from feedline.trainer.sequences.served import ServedSequence
+from feedline.trainer.sequences.fingerprint import Fields, brief, digest
+from feedline.trainer.sequences.resumable import ResumableSequence
 from feedline.trainer.sequences.service import Service
 
 logger = logging.getLogger(__name__)
@@ -27,7 +30,7 @@ ROOM_BYTES = 64
 """A batch that was not looked at may need a few more bytes to say what is in it."""
 
 
-class RemoteSequence(ServedSequence):
+class RemoteSequence(ResumableSequence):
     """The batches of a Sequence that runs inside producer processes, and is not imported here.
 
     Anything with ``__len__`` and ``__getitem__``, and perhaps ``on_epoch_end``, will do. Each epoch delivers
@@ -105,21 +108,59 @@ class RemoteSequence(ServedSequence):
             largest = batch_bytes or found.batch_bytes + ROOM_BYTES
             job = SequenceJob(pool.new_job_id(), subject, found.num_steps, largest, found.digest)
             plan = EpochPlan(found.num_steps, 1, shuffle, seed)
-            names = [f"{reference}[{index}]" for index in range(found.num_steps)]
+            names = Places(reference, found.num_steps)
             name = f"sequence {job.job_id} ({reference}, {plan.num_steps} batches)"
             return JobSource(name, job, plan, names, (), service.max_queue_size, usual_s=found.batch_s)
 
-        self._reference = reference
+        self._reference, self._subject = reference, subject
         super().__init__(service, source_of)
 
     def __repr__(self) -> str:
         state = "" if self._end.alive else ", closed"
         return f"RemoteSequence({self._reference!r}, {len(self)} batches, {self._survey.outline}{state})"
 
+    def _decisive(self) -> Fields:
+        return {
+            "reference": brief(self._reference),
+            "kwargs": digest(self._subject.kwargs),
+            "batches": len(self),
+            "shuffle": self._plan.shuffle,
+            "content": digest(self._survey.digest),
+        }
+
     def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
         batch = unpack(arrays["x"][0])
         first = next(arrays_in(batch))
         return batch, len(first) if first.ndim else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Places(Sequence[str]):
+    """What the batches of a Sequence are called in errors: ``module:name[index]``.
+
+    Attributes
+    ----------
+    reference : str
+        The Sequence.
+    num : int
+        How many it has. A producer says so, and nothing is made for each of them.
+    """
+
+    reference: str
+    num: int
+
+    def __len__(self) -> int:
+        return self.num
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        chosen = range(self.num)[index]
+        if isinstance(chosen, range):
+            return [f"{self.reference}[{place}]" for place in chosen]
+        return f"{self.reference}[{chosen}]"
 
 
 def _survey(pool: ProducerPool, subject: Subject, timeout_s: float) -> Survey:
@@ -129,9 +170,11 @@ def _survey(pool: ProducerPool, subject: Subject, timeout_s: float) -> Survey:
     name = f"survey {job.job_id} of {subject.reference}"
     pool.open_job(JobSource(name, job, plan, [subject.reference], (), MIN_SLOTS, prefetches=False))
     try:
-        arrays = pool.fetch(job.job_id, StepKey(0, 0), timeout_s)
+        found: Survey = pool.fetch(
+            job.job_id, StepKey(0, 0), timeout_s, lambda arrays: Survey.read(arrays["x"][0])
+        )
     except BatchError as error:
         raise BatchError(f"{subject.reference} cannot be served: {error}") from error
     finally:
         pool.close_job(job.job_id)
-    return Survey.read(arrays["x"][0])
+    return replace(found, outline=one_line(found.outline, MAX_OUTLINE_CHARS))

@@ -23,6 +23,7 @@ from feedline.common.errors import ClosedError, FeedlineError
 from feedline.common.job.images import Job
 from feedline.common.job.sizes import SizesJob
 from feedline.common.signatures import suggests
+from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.job_source import JobSource
 from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.pool.stats import DeliveryStats
@@ -85,7 +86,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
                 shows_sizes=isinstance(self._source.job, SizesJob),
                 first_epoch=first_epoch,
             )
-            self._passes = Passes(self._subject(chances), self._pool, self._tally)
+            self._passes = Passes(self._for_passes(chances), self._pool, self._tally)
             self._open_job(first_epoch)
         except BaseException:
             self._leave()
@@ -98,11 +99,13 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
 
     @property
     def num_batches(self) -> int:
-        """Batches of an epoch. Whoever reads it in a generator, as Keras and ``iter`` do, begins a sweep."""
+        """Batches of an epoch. Whoever reads it in a generator, as Keras and ``iter`` do, begins a sweep.
+
+        That is told what is left of the epoch, where the sequence goes on in the middle of one.
+        """
         callers = generators_asking()
         with self._lock:
-            self._binding.iterator_may_begin(callers)
-        return len(self)
+            return self._binding.iterator_may_begin(callers)
 
     def __getitem__(self, index: SupportsIndex) -> Any:
         """Wait for a batch and return it; within a sweep an index always means the same batch.
@@ -124,13 +127,12 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             self._warn()
         began = time.perf_counter()
         try:
-            arrays = self._pool.fetch(self._job_id, key, self._timeout_s)
+            batch, num_samples = self._pool.fetch(self._job_id, key, self._timeout_s, self._unpack)
         except FeedlineError as error:
             self._failure = error
             raise
-        wait = self._wait(callers, began)
-        batch, num_samples = self._unpack(arrays)
-        self._count(num_samples, time.perf_counter() - began, wait)
+        wait_s = time.perf_counter() - began
+        self._count(num_samples, wait_s, self._wait(callers, began))
         self._passes.delivers(key.epoch)
         return batch
 
@@ -168,12 +170,15 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         ClosedError
             The sequence was closed.
         """
+        self._begin_at(StepKey(whole("epoch", epoch, at_least=0), 0))
+
+    def _begin_at(self, key: StepKey) -> None:
+        """Have the next sweep begin with this step."""
         self._check_open()
-        chosen = whole("epoch", epoch, at_least=0)
         with self._lock:
-            moves = self._binding.set_epoch(chosen)
+            moves = self._binding.begin_at(key)
         if moves:
-            self._pool.move_to(self._job_id, chosen)
+            self._pool.move_to(self._job_id, key)
 
     @property
     def shuffles(self) -> bool:
@@ -286,7 +291,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     def _open_job(self, epoch: int) -> None:
         self._pool.open_job(self._source)
         if epoch:
-            self._pool.move_to(self._job_id, epoch)
+            self._pool.move_to(self._job_id, StepKey(epoch, 0))
 
     def _watch_end(self) -> None:
         self._end.detach()
@@ -294,7 +299,13 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
 
     @abstractmethod
     def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
-        """Make what Keras gets of the arrays that came; returns it, and how many samples it has."""
+        """Make what Keras gets of the arrays that came; returns it, and how many samples it has.
+
+        Raises
+        ------
+        RemoteProtocolError
+            They are no batch: another is built in its place.
+        """
 
     def _warn(self) -> None:
         """Say once for each what makes prefetch have the wrong batches ready."""
@@ -328,7 +339,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         for tally in (self._tally, self._pool.tally):
             tally.count(num_samples, wait_s, wait.seconds, is_certain=wait.is_certain)
 
-    def _subject(self, chances: Callable[[ProducerPool], Possible]) -> Subject:
+    def _for_passes(self, chances: Callable[[ProducerPool], Possible]) -> Subject:
         job = self._source.job
         has_cache = isinstance(job, Job) and job.cache is not None
         return Subject(self._source.name, len(self), job.slot_bytes, has_cache, partial(chances, self._pool))
