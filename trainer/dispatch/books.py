@@ -64,6 +64,8 @@ class Lease:
         It expired because the producer took too long.
     num_unlisted : int
         Heartbeats of the producer that did not list it, in a row.
+    took_s : float
+        What the producer was at it, once it was answered.
     """
 
     lease_id: int
@@ -73,6 +75,7 @@ class Lease:
     void: bool = False
     overdue: bool = False
     num_unlisted: int = 0
+    took_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -91,6 +94,12 @@ class Peer:
         It has built a batch, so some files are where it looks for them.
     doing : str
         What it is at, by its last heartbeat; empty if it has nothing to do.
+    answered_at : float
+        When it last answered, and could begin with the next of its leases.
+    paces : dict of int to float
+        What it takes for a batch, in seconds, by job; lately more than long ago.
+    guessed : set of int
+        The jobs of which its pace is a guess: it did not come to the end of a batch.
     barred : bool
         Gets no more tickets because its reads failed too often.
     """
@@ -104,6 +113,9 @@ class Peer:
     has_read: bool = False
     barred: bool = False
     doing: str = ""
+    answered_at: float = 0.0
+    paces: dict[int, float] = field(default_factory=dict)
+    guessed: set[int] = field(default_factory=set)
 
     @property
     def named(self) -> str:
@@ -181,6 +193,8 @@ class Work:
         The lease that works on a LEASED step; the slot of a READY one.
     answer_s : deque of float
         Recent times from lease to answer, or what was known of them before; empty if nothing is.
+    pace_s : float
+        What producers take for one of its batches, lately more than long ago; 0 if nothing is known.
     prefetches : bool
         Whether more is built than somebody waits for.
     asked : bool
@@ -204,6 +218,7 @@ class Work:
     leased: dict[StepKey, Lease] = field(default_factory=dict)
     ready: dict[StepKey, SlotId] = field(default_factory=dict)
     answer_s: deque[float] = field(default_factory=lambda: deque(maxlen=65))
+    pace_s: float = 0.0
     prefetches: bool = True
     asked: bool = False
     asked_at: float = 0.0

@@ -10,6 +10,7 @@ from feedline.trainer.dispatch.answers import Answers
 from feedline.trainer.dispatch.books import OVERDUE_AFTER_S, Books, Lease, Peer, Work
 from feedline.trainer.dispatch.instructions import Discard, SendCancel, SendTicket
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
+from feedline.trainer.dispatch.paces import begun_at
 from feedline.trainer.dispatch.slots import SlotEvent, SlotId
 from feedline.trainer.plan.epochs import StepKey
 
@@ -48,12 +49,14 @@ class Leases:
         self._books.count_leases(peer)
         self._books.out.append(SendTicket(lease.lease_id, key, slot))
 
-    def answered(self, producer_id: bytes, lease_id: int) -> tuple[Peer | None, Lease | None]:
+    def answered(self, producer_id: bytes, lease_id: int, now: float) -> tuple[Peer | None, Lease | None]:
         """Whose lease an answer ends; nothing for an answer to no lease, such as a second one."""
         peer = self._books.peers.get(producer_id)
-        if peer is None:
+        lease = None if peer is None else peer.leases.pop(lease_id, None)
+        if peer is None or lease is None:
             return None, None
-        lease = peer.leases.pop(lease_id, None)
+        lease.took_s = now - begun_at(peer, lease)
+        peer.answered_at = now
         self._books.count_leases(peer)
         return peer, lease
 
@@ -144,6 +147,21 @@ class Leases:
         """The step is not worked on any more."""
         if work.ledger.state(key) is StepState.LEASED:
             work.ledger.apply(key, StepEvent.LOSE)
+
+    def slot_for_demand(self, peer: Peer, work: Work) -> SlotId | None:
+        """A free slot, or that of the ready batch of this producer that is farthest from delivery."""
+        return self.free_slot(peer, work) or self._take_back(peer, work)
+
+    def free_slot(self, peer: Peer, work: Work) -> SlotId | None:
+        """A free slot of a producer for a job; None if all are in use."""
+        return self._books.slots.free_slot((peer.producer_id, work.job_id))
+
+    def _take_back(self, peer: Peer, work: Work) -> SlotId | None:
+        for key in sorted(work.ready, reverse=True):
+            if work.ready[key].producer_id == peer.producer_id:
+                self.drop_ready(work, key)
+                return self.free_slot(peer, work)
+        return None
 
     def drop_ready(self, work: Work, key: StepKey) -> None:
         """Give up a ready batch and its slot."""
