@@ -36,6 +36,12 @@ UNASKED_AHEAD = 2
 FIRST_NOTE_S = 5.0
 """A wait is logged when it has lasted so long."""
 
+RETRY_S = 2.0
+"""While another producer is waited for, those that failed to read a file try again so often: it may be back."""
+
+BARRED_S = 10.0
+"""A producer all of whose reads failed is given one ticket so often: its folder may be back."""
+
 FAILED_AHEAD = 2
 """Failed batches that nobody asked for yet: where all fail, prefetch would go on for ever."""
 
@@ -101,7 +107,9 @@ class Peer:
     guessed : set of int
         The jobs of which its pace is a guess: it did not come to the end of a batch.
     barred : bool
-        Gets no more tickets because its reads failed too often.
+        Gets no tickets because its reads failed too often.
+    retry_at : float or None
+        When a barred producer gets one ticket all the same.
     """
 
     producer_id: bytes
@@ -112,6 +120,7 @@ class Peer:
     num_unread: int = 0
     has_read: bool = False
     barred: bool = False
+    retry_at: float | None = None
     doing: str = ""
     answered_at: float = 0.0
     paces: dict[int, float] = field(default_factory=dict)
@@ -138,16 +147,19 @@ class Demand:
         When the wait began, and when it must end, on the pool's clock.
     next_note_at : float
         When to log that it is still going on.
+    retry_at : float
+        When producers that could not read its files are to try again.
     """
 
     since: float
     until: float
     next_note_at: float
+    retry_at: float
 
     @classmethod
     def begun(cls, now: float, timeout_s: float) -> Demand:
         """One that begins now."""
-        return cls(now, now + timeout_s, now + FIRST_NOTE_S)
+        return cls(now, now + timeout_s, now + FIRST_NOTE_S, now + RETRY_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,7 +298,7 @@ class Dispatcher:
             for key, demand in list(work.demands.items()):
                 self._answers.review(work, key, demand, now)
         self._turns.review(now)
-        if self._shares.leave_some_idle:
+        if self._leases.let_try_again(now) or self._shares.leave_some_idle:
             self._shares.divide()
         return self._feed(now)
 

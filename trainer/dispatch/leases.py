@@ -7,7 +7,7 @@ from itertools import count
 
 from feedline.common.wire.protocol import Failure
 from feedline.trainer.dispatch.answers import Answers
-from feedline.trainer.dispatch.books import OVERDUE_AFTER_S, Books, Lease, Peer, Work
+from feedline.trainer.dispatch.books import BARRED_S, OVERDUE_AFTER_S, RETRY_S, Books, Lease, Peer, Work
 from feedline.trainer.dispatch.instructions import Discard, SendCancel, SendTicket
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.paces import begun_at
@@ -201,7 +201,28 @@ class Leases:
         if peer.num_unread >= MAX_UNREAD and not peer.barred:
             peer.barred = True
             self._books.note(
-                logging.WARNING,
+                logging.WARNING if peer.num_unread == MAX_UNREAD else logging.INFO,
                 f"producer {peer.name} gets no more tickets: {peer.num_unread} reads running failed,"
-                f" the last of {failure.path}: {failure.text}. Check its --data-root",
+                f" the last of {failure.path}: {failure.text}. Check its --data-root;"
+                f" it may try again every {BARRED_S:g} s",
             )
+
+    def let_try_again(self, now: float) -> bool:
+        """Files may be back that were not there; returns whether a barred producer may show it."""
+        for work in self._books.works.values():
+            for key, demand in work.demands.items():
+                if now >= demand.retry_at:
+                    demand.retry_at = now + RETRY_S
+                    work.ledger.record(key).unread_by.clear()
+        return any([self._let_one_try_again(peer, now) for peer in self._books.peers.values()])
+
+    @staticmethod
+    def _let_one_try_again(peer: Peer, now: float) -> bool:
+        if not peer.barred:
+            return False
+        if peer.retry_at is None:
+            peer.retry_at = now + BARRED_S
+        if now < peer.retry_at:
+            return False
+        peer.barred, peer.retry_at = False, None
+        return True

@@ -82,7 +82,7 @@ def test_one_that_hangs_while_its_heart_beats_costs_less_than_a_timeout() -> Non
 
 
 def straggling() -> Desk:
-    """Somebody waits for step 0, of which a slow producer has made nothing while a fast one made five others."""
+    """Somebody waits for step 0, which a slow producer has while a fast one made five others."""
     desk = Desk("slow", "fast", num_steps=100)
     desk.ask(0)
     for _ in range(5):
