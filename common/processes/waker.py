@@ -14,7 +14,7 @@ class Waker:
     """
 
     def __init__(self) -> None:
-        self._pipe: _Pipe | None = _Pipe()
+        self._pipe: Pipe | None = Pipe()
         self._is_awake = False
 
     def fileno(self) -> int:
@@ -45,8 +45,14 @@ class Waker:
         self._pipe = None
 
 
-class _Pipe:
-    """Its two ends, for as long as somebody has it."""
+class Pipe:
+    """Two ends that never block, for as long as somebody has it.
+
+    Attributes
+    ----------
+    read_fd, write_fd : int
+        File descriptors.
+    """
 
     def __init__(self) -> None:
         self.read_fd, self.write_fd = os.pipe()

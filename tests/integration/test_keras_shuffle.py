@@ -20,8 +20,8 @@ from recorder import Recorder, recording_model
 from feedline import BatchSequence, ImageDataset, ProducerPool
 from feedline.trainer.plan.epochs import EpochPlan
 
-LATER = [pytest.param(range(at, at + 40), marks=pytest.mark.all_seeds) for at in (40, 80, 120, 160)]
-BLOCKS = [range(40), *LATER]
+LATER = [range(16, 40), range(40, 80), range(80, 120), range(120, 160), range(160, 200)]
+BLOCKS = [range(16), *(pytest.param(seeds, marks=pytest.mark.all_seeds) for seeds in LATER)]
 """Seeds, in portions that several test processes can share."""
 
 LENGTHS = (2, 6, 20)
@@ -122,9 +122,11 @@ def test_fit_loses_nothing_over_two_hundred_shuffle_seeds_also_after_an_early_st
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")  # a short tail is no accident
-@pytest.mark.parametrize("length", [2, 6, pytest.param(20, marks=pytest.mark.all_seeds)])
+@pytest.mark.parametrize("seeds", BLOCKS, ids=str)
+@pytest.mark.parametrize("length", LENGTHS)
 def test_fit_with_steps_per_epoch_loses_nothing_over_many_shuffle_seeds_also_after_an_early_stop(
     length: int,
+    seeds: range,
     data: ImageDataset,
     pool: ProducerPool,
     trained: tuple[keras.Model, Recorder],
@@ -132,7 +134,7 @@ def test_fit_with_steps_per_epoch_loses_nothing_over_many_shuffle_seeds_also_aft
 ) -> None:
     """An epoch goes on over several of Keras' epochs, whose last one is short."""
     model, recorder = trained
-    for seed in range(0, 200, 5):
+    for seed in seeds[::5]:
         random.seed(seed)
         steps = random.randint(1, length + 1)
         num_parts = -(-length // steps)

@@ -77,8 +77,6 @@ class Exchange:
 
     Attributes
     ----------
-    interrupted_until : float
-        Until when new waits end at once. Set to 0 from the main thread, where Ctrl-C has arrived.
     shelves : Shelves
         Where consumers find batches without asking.
     doom : FeedlineError or None
@@ -105,7 +103,7 @@ class Exchange:
         self.shelves = self._performer.shelves
         self._act = self._performer.perform
         self._beat_at, self._ticked_at = 0.0, -TICK_S
-        self.interrupted_until = 0.0
+        self._interrupted_until = 0.0
         self.doom: FeedlineError | None = None
 
     @property
@@ -160,8 +158,10 @@ class Exchange:
         if job_id not in self._jobs or self.doom is not None:
             waiter.refuse(self.doom or ClosedError("the sequence is closed"))
             return
+        if waiter.dealt_with_interrupts:
+            self._interrupted_until = 0.0
         self._performer.wait(job_id, key, waiter, now)
-        if now < self.interrupted_until and (job_id, key) in self._waiters:
+        if now < self._interrupted_until and (job_id, key) in self._waiters:
             self._waiters.refuse(job_id, key, InterruptedWaitError(INTERRUPTED))
             self._act(self._dispatcher.withdrawn(job_id, key, now), now)
 
@@ -185,7 +185,7 @@ class Exchange:
 
     def interrupt(self, now: float) -> None:
         """Ctrl-C: end all waits, and those that begin in the next moment."""
-        self.interrupted_until = now + INTERRUPT_S
+        self._interrupted_until = now + INTERRUPT_S
         self.withdraw_all(InterruptedWaitError(INTERRUPTED), now)
 
     def expect(self, job_id: int, keys: Iterable[StepKey], now: float) -> None:

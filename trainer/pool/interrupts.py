@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
 import sys
 import threading
@@ -22,7 +23,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
+from feedline.common.processes.waker import Pipe
+
 logger = logging.getLogger(__name__)
+
+_END = b"\0"
+"""In the pipe: no signal, but the end of watching it."""
 
 _FRAGILE = "tensorflow.python.framework.errors_impl"
 """Where TensorFlow makes its errors, called by C++ that expects nothing to come up meanwhile."""
@@ -68,9 +74,11 @@ class InterruptWatch:
     def __init__(self) -> None:
         # A pool that is collected as garbage leaves from wherever the collector runs: also from in here.
         self._lock = threading.RLock()
+        # Of its own: whoever is told takes locks that a pool holds when it leaves.
+        self._passing = threading.RLock()
         self._subscribers: dict[int, Callable[[], None]] = {}
         self._thread: threading.Thread | None = None
-        self._fds = (-1, -1)
+        self._pipe: Pipe | None = None
         self._previous_fd = -1
 
     def subscribe(self, key: int, on_interrupt: Callable[[], None]) -> None:
@@ -89,12 +97,10 @@ class InterruptWatch:
             self._subscribers.pop(key, None)
             if not self._subscribers:
                 self._disarm()
-            thread = self._thread
-            if self._subscribers or thread is None or not self._uninstall():
+            thread, pipe = self._thread, self._pipe
+            if self._subscribers or thread is None or pipe is None or not self._uninstall(pipe):
                 return
         thread.join()
-        for fd in self._fds:
-            os.close(fd)
 
     @staticmethod
     def arm() -> None:
@@ -113,38 +119,39 @@ class InterruptWatch:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _install(self) -> None:
-        read_fd, write_fd = os.pipe()
-        os.set_blocking(write_fd, False)
+        pipe = Pipe()
         try:
-            self._previous_fd = signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
+            self._previous_fd = signal.set_wakeup_fd(pipe.write_fd, warn_on_full_buffer=False)
         except ValueError:
             # Only the main thread may; without it, Ctrl-C takes effect when the next batch came.
             logger.debug("no fast Ctrl-C: the pool was not made in the main thread")
-            os.close(read_fd)
-            os.close(write_fd)
             return
-        self._fds = read_fd, write_fd
-        self._thread = threading.Thread(target=self._watch, name="feedline-interrupts", daemon=True)
+        self._pipe = pipe
+        self._thread = threading.Thread(
+            target=self._watch, args=(pipe,), name="feedline-interrupts", daemon=True
+        )
         self._thread.start()
 
     def _install_again(self) -> None:
         """Somebody, such as asyncio, may have replaced ours since."""
+        if self._pipe is None:
+            return
         with suppress(ValueError):
-            present = signal.set_wakeup_fd(self._fds[1], warn_on_full_buffer=False)
-            if present != self._fds[1]:
+            present = signal.set_wakeup_fd(self._pipe.write_fd, warn_on_full_buffer=False)
+            if present != self._pipe.write_fd:
                 self._previous_fd = present
 
-    def _uninstall(self) -> bool:
+    def _uninstall(self, pipe: Pipe) -> bool:
         """Put the previous descriptor back; not possible outside the main thread, or if ours was replaced."""
         try:
             present = self._restore()
         except ValueError:
             return False
-        if present != self._fds[1]:
+        if present != pipe.write_fd:
             signal.set_wakeup_fd(present)
             return False
-        self._thread = None
-        os.write(self._fds[1], b"\0")
+        self._thread = self._pipe = None
+        os.write(pipe.write_fd, _END)
         return True
 
     def _restore(self) -> int:
@@ -156,31 +163,51 @@ class InterruptWatch:
 
     def leave_to_parent(self) -> None:
         """In a forked child: its signals are none of the parent's business, and its pools are closed."""
-        fds, is_installed = self._fds, self._thread is not None
-        if is_installed:
+        pipe = self._pipe
+        if pipe is not None:
             with suppress(ValueError):
                 present = self._restore()
-                if present != fds[1]:
+                if present != pipe.write_fd:
                     signal.set_wakeup_fd(present)
-            for fd in fds:
-                os.close(fd)
-        self.__init__()  # type: ignore[misc]  # the lock may be held by a thread that is not here
+        self.__init__()  # type: ignore[misc]  # the locks may be held by a thread that is not here
 
-    def _watch(self) -> None:
-        while numbers := os.read(self._fds[0], 4096):
-            if 0 in numbers:
-                return
-            if self._previous_fd >= 0:
-                with suppress(OSError):
-                    os.write(self._previous_fd, numbers)
-            # Who has a handler of their own decides what Ctrl-C means; waits are not ours to end.
-            is_ours = signal.getsignal(signal.SIGINT) in (
-                signal.default_int_handler,
-                raise_keyboard_interrupt,
-            )
-            if signal.SIGINT in numbers and is_ours:
-                for on_interrupt in list(self._subscribers.values()):
-                    on_interrupt()
+    def pass_on(self) -> None:
+        """Have told the subscribers, on return, of every SIGINT that came before the call.
+
+        Called by a thread for which those are settled, before it begins anew: the watching thread, which
+        may not have had its turn yet, would take what was begun since for what was interrupted.
+        """
+        pipe = self._pipe
+        if pipe is not None and self._pass_on(pipe):
+            # Meant for the watching thread.
+            os.write(pipe.write_fd, _END)
+
+    def _watch(self, pipe: Pipe) -> None:
+        poll = select.poll()
+        poll.register(pipe.read_fd, select.POLLIN)
+        while not self._pass_on(pipe):
+            poll.poll()
+
+    def _pass_on(self, pipe: Pipe) -> bool:
+        """Tell the subscribers of what is in the pipe; whether it is the end, too."""
+        with self._passing:
+            try:
+                numbers = os.read(pipe.read_fd, 4096)
+            except BlockingIOError:
+                return False
+            if signals := numbers.replace(_END, b""):
+                self._tell(signals)
+        return _END in numbers
+
+    def _tell(self, numbers: bytes) -> None:
+        if self._previous_fd >= 0:
+            with suppress(OSError):
+                os.write(self._previous_fd, numbers)
+        # Who has a handler of their own decides what Ctrl-C means; waits are not ours to end.
+        is_ours = signal.getsignal(signal.SIGINT) in (signal.default_int_handler, raise_keyboard_interrupt)
+        if signal.SIGINT in numbers and is_ours:
+            for on_interrupt in list(self._subscribers.values()):
+                on_interrupt()
 
 
 WATCH = InterruptWatch()

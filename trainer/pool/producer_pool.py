@@ -261,12 +261,15 @@ class ProducerPool:
     def _wait_for(self, job_id: int, key: StepKey, timeout_s: float) -> Delivery:
         """Ask for a step and wait for it."""
         exchange = self._thread.exchange
-        if threading.current_thread() is threading.main_thread():
-            # Python runs its signal handlers here: whatever Ctrl-C there was has been dealt with.
-            exchange.interrupted_until = 0.0
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main:
+            # Python runs its signal handlers here: whatever Ctrl-C there was has been dealt with. What ends
+            # the waits that it met is to be posted before this one is.
             WATCH.arm()
+            WATCH.pass_on()
         future: Future[Delivery] = Future()
-        self._thread.post(partial(exchange.demand, job_id, key, Waiter(future, timeout_s)), wakes=False)
+        waiter = Waiter(future, timeout_s, dealt_with_interrupts=is_main)
+        self._thread.post(partial(exchange.demand, job_id, key, waiter), wakes=False)
         if not exchange.comes_by_itself(job_id, key):
             self._thread.waker.wake()
         try:

@@ -13,10 +13,21 @@ from feedline.trainer.pool.handover.delivery import Delivery
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiter:
-    """Somebody who waits for a step, at most `timeout_s` seconds."""
+    """Somebody who waits for a step.
+
+    Attributes
+    ----------
+    future : Future of Delivery
+        Gets the batch, or the reason why not.
+    timeout_s : float
+        The longest it may wait.
+    dealt_with_interrupts : bool
+        Every Ctrl-C so far has raised KeyboardInterrupt where this waits: it is about what comes after.
+    """
 
     future: Future[Delivery]
     timeout_s: float
+    dealt_with_interrupts: bool = False
 
     def give(self, delivery: Delivery) -> None:
         """Hand the batch over; who has gone away in the meantime leaves it where it is."""

@@ -87,6 +87,21 @@ def test_every_subscriber_is_told_of_every_interrupt(watch: InterruptWatch) -> N
     assert not second.has_more
 
 
+def test_who_begins_anew_has_told_all_of_what_came_before_though_the_thread_has_not_had_its_turn(
+    watch: InterruptWatch,
+) -> None:
+    subscriber = Subscriber()
+    watch.subscribe(1, subscriber)
+    with watch._passing:
+        ctrl_c()
+        assert not subscriber.has_more
+        watch.pass_on()
+        assert subscriber.has_more
+    watch.pass_on()
+    watch.unsubscribe(1)
+    assert not subscriber.has_more
+
+
 def test_it_watches_again_after_it_had_stopped(watch: InterruptWatch) -> None:
     for _ in range(3):
         subscriber = Subscriber()
@@ -101,8 +116,11 @@ def test_it_watches_again_after_it_had_stopped(watch: InterruptWatch) -> None:
 def test_its_thread_and_descriptors_are_gone_with_the_last_subscriber(watch: InterruptWatch) -> None:
     watch.subscribe(1, Subscriber())
     watch.subscribe(2, Subscriber())
-    thread, fds = watch._thread, watch._fds
+    thread, ours = watch._thread, watch._pipe
     assert thread is not None
+    assert ours is not None
+    fds = (ours.read_fd, ours.write_fd)
+    del ours
     pipe = pipe_of(fds[0])
     watch.unsubscribe(2)
     assert thread.is_alive()
