@@ -37,7 +37,7 @@ FIRST_NOTE_S = 5.0
 """A wait is logged when it has lasted so long."""
 
 RETRY_S = 2.0
-"""While another producer is waited for, those that failed to read a file try again so often: it may be back."""
+"""While another producer is waited for, those that failed to read a file try again so often."""
 
 BARRED_S = 10.0
 """A producer all of whose reads failed is given one ticket so often: its folder may be back."""

@@ -214,7 +214,7 @@ class Leases:
                 if now >= demand.retry_at:
                     demand.retry_at = now + RETRY_S
                     work.ledger.record(key).unread_by.clear()
-        return any([self._let_one_try_again(peer, now) for peer in self._books.peers.values()])
+        return sum(self._let_one_try_again(peer, now) for peer in self._books.peers.values()) > 0
 
     @staticmethod
     def _let_one_try_again(peer: Peer, now: float) -> bool:
