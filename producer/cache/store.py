@@ -122,7 +122,7 @@ class SampleCache:
         with self._file.lock():
             self._take_in_new()
         if self._is_lasting:
-            # Whatever became of the file meanwhile, nobody trains on it: once for each sample, with its first use.
+            # Whatever became of the file meanwhile, nobody trains on it.
             self._states = bytearray([UNPROVED] * len(self))
         logger.info(f"{self._file.path} holds {len(self):,} of at most {self._file.num_slots:,} samples")
 

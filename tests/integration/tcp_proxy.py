@@ -1,7 +1,7 @@
 """A link between a trainer and its producers that can be cut, stopped, and be as bad as a test wants it.
 
-What is sent goes through one thread for each direction of each connection. Bytes are never lost or changed, as
-TCP does neither: what a lossy link does to TCP is to stop it now and then, and to cut it.
+What is sent goes through one thread for each direction of each connection. Bytes are never lost or changed,
+as TCP does neither: what a lossy link does to TCP is to stop it now and then, and to cut it.
 """
 
 from __future__ import annotations

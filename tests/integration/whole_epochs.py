@@ -1,4 +1,4 @@
-"""Epochs that are checked by what is in them: for tests of faults, which end what they have begun in any case."""
+"""Epochs that are checked by what is in them, for tests of faults."""
 
 from __future__ import annotations
 
