@@ -1,9 +1,9 @@
 """Train-like load under random troubles, for as long as it is told: ``soak.py --minutes 30``.
 
 Three jobs take epoch after epoch from one pool, while producers are scaled, killed and stopped, files are
-damaged for a moment and consumers pause. Every epoch is checked by what is in its pixels. In the end two tables
-say whether anything was lost, repeated or wrong, and whether memory, descriptors, threads, shared memory or
-temporary files grew. The exit status is 0 only if none of it happened.
+damaged for a moment and consumers pause. Every epoch is checked by what is in its pixels. In the end two
+tables say whether anything was lost, repeated or wrong, and whether memory, descriptors, threads, shared memory
+or temporary files grew. The exit status is 0 only if none of it happened.
 """
 
 from __future__ import annotations
