@@ -12,7 +12,8 @@ _REMEDIES = {
     "tensorflow": "pip install 'feedline[trainer]', or say KERAS_BACKEND=jax or torch to train on another",
     "matplotlib": _DEMO,
     "skimage": _DEMO,
-    "sklearn": _DEMO,
+    "sklearn": "pip install 'feedline[splits]', or 'feedline[trainer,demo]' for the demo",
+    "iterstrat": "pip install 'feedline[splits]'",
 }
 
 

@@ -112,6 +112,13 @@ def datasets() -> Names:
     return {"frame": frame, "SUBTYPES": ["any", "subdural"], "paths": frame["filename"].tolist()[:2]}
 
 
+def sampling() -> Names:
+    """Two sets of the same classes."""
+    for folder in ("flowers", "drawn_flowers"):
+        make_images(folder, [f"{kind}/{i}.jpg" for kind in ("aster", "rose") for i in range(9)])
+    return usual()
+
+
 def slices() -> Names:
     """The folders of the competition, small."""
     sys.path.append(str(ROOT / "examples"))
@@ -186,6 +193,7 @@ GIVEN: dict[str, Callable[[], Names]] = {
     "docs/dicom.md": slices,
     "docs/migrating.md": old_script,
     "docs/rsna.md": slices,
+    "docs/sampling.md": sampling,
     "docs/user-code.md": code_of_users,
     "docs/yolo.md": yolo,
 }

@@ -2,8 +2,8 @@
 
 Three jobs take epoch after epoch from one pool, while producers are scaled, killed and stopped, files are
 damaged for a moment and consumers pause. Every epoch is checked by what is in its pixels. In the end two
-tables say whether anything was lost, repeated or wrong, and whether memory, descriptors, threads, shared memory
-or temporary files grew. The exit status is 0 only if none of it happened.
+tables say whether anything was lost, repeated or wrong, and whether memory, descriptors, threads, shared
+memory or temporary files grew. The exit status is 0 only if none of it happened.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from feedline.common.errors import DatasetError
 from feedline.common.sample.companions import Role
 from feedline.common.sample.dicom import Repair
 from feedline.common.signatures import suggests
-from feedline.trainer.datasets import folders, frames, rsna_csv, splits
+from feedline.trainer.datasets import concatenation, folders, folds, frames, rsna_csv, splits
 from feedline.trainer.datasets.annotations import coco, voc, yolo3, yolo_txt
 from feedline.trainer.datasets.annotations.gathering import Wanted
 from feedline.trainer.datasets.annotations.voc import VOC_CLASSES
@@ -436,6 +436,8 @@ class ImageDataset(SampleTable):
         parts = rsna_csv.read_rsna_csv(csv, directory, extension, validate_filenames=validate_filenames)
         return cls.of_parts(parts).with_dicom_reading(repair=Repair.RSNA)
 
+    concatenate = classmethod(concatenation.concatenate)
     split = splits.split
+    k_fold = folds.k_fold
     with_dicom_index = neighbours.with_dicom_index
     with_dicom_reading = reading.with_dicom_reading

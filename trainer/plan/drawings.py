@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -76,6 +77,19 @@ class Wheel:
         # A product may be rounded up to the very end; the sector there is the last that is not empty.
         last = np.searchsorted(self.ends, self.ends[-1], side="left")
         return np.sort(np.minimum(np.searchsorted(self.ends, places, side="right"), last))
+
+
+def apportioned(total: int, shares: Sequence[float]) -> tuple[int, ...]:
+    """Divide `total` in proportion to `shares`, each to within one.
+
+    By largest remainders: every share is rounded down, and what is missing goes to those that lost most, the
+    first on a tie.
+    """
+    exact = np.asarray(shares, np.float64) / sum(shares) * total
+    counts = np.floor(exact).astype(np.intp)
+    missing = total - int(counts.sum())
+    counts[np.argsort(counts - exact, kind="stable")[:missing]] += 1
+    return tuple(counts.tolist())
 
 
 def occurrences_of(rows: Rows) -> Rows:

@@ -19,7 +19,7 @@ from feedline.common.arguments import number, whole
 from feedline.common.errors import ConfigurationError, DatasetError
 from feedline.trainer.datasets.columns import Array, Column, codes_of, column_named, weights_of
 from feedline.trainer.datasets.splits import class_values
-from feedline.trainer.plan.drawings import Drawing, Quotas, Rows, Wheel
+from feedline.trainer.plan.drawings import Drawing, Quotas, Rows, Wheel, apportioned
 
 
 class Labelled(Protocol):
@@ -128,6 +128,59 @@ class KeepProbabilitySampler:
         """See `Sampler`."""
         groups, kept = _valued(self, samples, self.keep, self.by, "probability")
         return Quotas(groups, tuple(round(len(rows) * p) for rows, p in zip(groups, kept, strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class SharesSampler:
+    """Fixed shares of an epoch for the samples of each value: of each of several data sets, mixed.
+
+    The shares are exact in every epoch, to within one sample. Of one value all samples are drawn equally
+    often, to within one, as by `BalancedSampler`.
+
+    Parameters
+    ----------
+    shares : mapping
+        From each value to its share, 0 or more; of their sum. Classes may go by names.
+    by : str, optional
+        Column that the values are from, such as the ``"source"`` of `ImageDataset.concatenate`. Default: the
+        dataset's labels, one class index per sample.
+    num_samples : int, optional
+        Samples of an epoch, at least 1. Default: as many as the dataset has.
+
+    Raises
+    ------
+    ConfigurationError
+        Shares that are none, or `num_samples` that cannot work.
+
+    Examples
+    --------
+    >>> SharesSampler({"real": 0.75, "drawn": 0.25}, by="source")
+    SharesSampler(shares={'real': 0.75, 'drawn': 0.25}, by='source', num_samples=None)
+    """
+
+    shares: Mapping[Any, float]
+    by: str | None = None
+    num_samples: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no share."""
+        if not isinstance(self.shares, Mapping):
+            raise ConfigurationError(
+                f"shares of SharesSampler must map values to numbers, got {self.shares!r}"
+            )
+        for value, share in self.shares.items():
+            label = f"the share of {value!r} in SharesSampler"
+            if number(label, share) < 0:
+                raise ConfigurationError(f"{label} must be 0 or more, got {share!r}")
+        if not sum(self.shares.values()):
+            raise ConfigurationError(f"the shares of SharesSampler must not all be 0, got {self.shares!r}")
+        _check_length(self, self.num_samples)
+
+    def bind(self, samples: Labelled) -> Drawing:
+        """See `Sampler`."""
+        groups, shares = _valued(self, samples, self.shares, self.by, "share")
+        num_samples = len(samples) if self.num_samples is None else self.num_samples
+        return Quotas(groups, apportioned(num_samples, shares))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from feedline.common.arguments import whole
+from feedline.common.arguments import whole, yes_or_no
+from feedline.common.batch.layout import zero_buffer
 from feedline.common.declarations.base import Transform
+from feedline.common.job.kinds import AnyJob
+from feedline.common.job.sizes import SizesJob, peeked_sizes
 from feedline.common.sample.companions import ImageOptions
 from feedline.common.sample.ct import CTWindows
 from feedline.common.signatures import suggests
 from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.preview.preview import preview
+from feedline.trainer.sequences.exports import as_tf_dataset, as_torch_dataset
 from feedline.trainer.sequences.options import SequenceOptions
-from feedline.trainer.sequences.packing import Packing
+from feedline.trainer.sequences.packing import ByName, Packing
 from feedline.trainer.sequences.served import ServedSequence
 from feedline.trainer.sequences.service import Service
 from feedline.trainer.targets.yolo import YoloTargets
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 logger = logging.getLogger(__name__)
 
@@ -190,7 +199,7 @@ class BatchSequence(ServedSequence):
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
         self.dataset = dataset
-        self._packing = Packing(dataset, targets, input_names, output_names)
+        self._packing: Packing | ByName = Packing(dataset, targets, input_names, output_names)
         first_epoch = whole("initial_epoch", initial_epoch, at_least=0)
         source = partial(options.source, max_slots=service.max_queue_size)
         super().__init__(service, source, first_epoch)
@@ -232,6 +241,80 @@ class BatchSequence(ServedSequence):
         plain = {"shuffle": False, "sampler": None, "drop_remainder": False}
         return self.with_options(**plain, transforms=self._plain_transforms)
 
+    def preview(self, path: str | Path | None = None, num_samples: int = 16) -> Figure:
+        """Draw the first samples of the present epoch as they are on disk, and as they are delivered.
+
+        With the draws of training, labels, boxes and masks, and each window of a CT by itself. The epoch that
+        is under way is not disturbed.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to write it, such as ``"batch.png"``.
+        num_samples : int
+            At least 1.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it. Needs the extra ``demo``.
+
+        Raises
+        ------
+        ConfigurationError
+            It cannot be written, or Matplotlib is missing.
+        """
+        return preview(self, path, num_samples)
+
+    def named_batches(self, **changes: Any) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        """Deliver the present epoch once more, by a sequence of its own, with the constructor's `changes`.
+
+        Yields
+        ------
+        dict of str to ndarray
+            What producers make of each step: ``x``, further inputs ``x1`` and so on, targets ``y``, images
+            and masks to predict, ``boxes``, ``weight``.
+        """
+        as_they_come = {"input_names": None, "output_names": None, "targets": None, "cache": None}
+        now = {"initial_epoch": self._binding.epoch, "max_queue_size": 2}
+        with self.with_options(**{**as_they_come, **now, **changes}) as twin:
+            twin._packing = ByName()  # noqa: SLF001 - it is one of us
+            yield from twin
+
+    @property
+    def color_mode(self) -> str | CTWindows:
+        """The constructor's."""
+        mode: str | CTWindows = self._arguments["color_mode"]
+        return mode
+
+    def as_dataset(self) -> Any:
+        """Make a `tf.data.Dataset` of it: to mix with others, to map, or for ``strategy.distribute``.
+
+        Returns
+        -------
+        tf.data.Dataset
+            Of batches, each time it is iterated those of the next epoch. Its signature leaves the number of
+            samples open, and the sides of images that come in several sizes. Close the sequence after it.
+        """
+        return as_tf_dataset(self, self._blank_batches())
+
+    def as_torch(self, *, channels_first: bool = False) -> Any:
+        """Make a dataset of torch of it, whose tensors lie where the arrays do: nothing is copied.
+
+        Parameters
+        ----------
+        channels_first : bool
+            Images are (batch, channels, height, width), in memory as before, which torch calls
+            ``channels_last``.
+
+        Returns
+        -------
+        torch.utils.data.IterableDataset
+            Of batches, each time it is iterated those of the next epoch. For loops as it is, or in
+            ``DataLoader(..., batch_size=None)``, which must have no workers.
+        """
+        return as_torch_dataset(self, channels_first=yes_or_no("channels_first", channels_first))
+
     def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
         """See `ServedSequence.resize`; sequences that are made from this one follow."""
         super().resize(workers, max_queue_size)
@@ -246,6 +329,13 @@ class BatchSequence(ServedSequence):
     def _plain_transforms(self) -> tuple[Transform, ...]:
         plain = (transform.without_chance for transform in self._arguments["transforms"])
         return tuple(transform for transform in plain if transform is not None)
+
+    def _blank_batches(self) -> list[Any]:
+        """A batch of one sample, all zeros, of each size that shows in what batches differ."""
+        job: AnyJob = self._source.job
+        jobs = map(job.of_size, peeked_sizes(job.sizes)) if isinstance(job, SizesJob) else [job]
+        layouts = [one.layout(1) for one in jobs]
+        return [self._packing.pack(layout.views(zero_buffer(layout.num_bytes))) for layout in layouts]
 
     def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
         num_samples = len(arrays["x"])

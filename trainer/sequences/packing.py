@@ -96,6 +96,14 @@ class Packing:
         return 0 if self.targets is None else len(self.targets.masks)
 
 
+class ByName:
+    """Leaves what producers send as it is."""
+
+    def pack(self, arrays: dict[str, Array]) -> Any:
+        """The arrays by their names."""
+        return arrays
+
+
 def _checked(argument: str, names: Any, number: int, columns: Sequence[Any]) -> list[str]:
     listed = [] if isinstance(names, str) or not isinstance(names, Iterable) else ordered(argument, names)
     if len(listed) != number or len(set(listed)) != number or not all(isinstance(n, str) for n in listed):

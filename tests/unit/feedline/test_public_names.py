@@ -43,7 +43,13 @@ PUBLIC = {
         "weighted_log_loss",
         "write_submission",
     },
-    "feedline.samplers": {"BalancedSampler", "KeepProbabilitySampler", "Sampler", "WeightedSampler"},
+    "feedline.samplers": {
+        "BalancedSampler",
+        "KeepProbabilitySampler",
+        "Sampler",
+        "SharesSampler",
+        "WeightedSampler",
+    },
     "feedline.yolo": {
         "Letterbox",
         "STRIDES",

@@ -16,8 +16,15 @@ from hypothesis import strategies as st
 from labelled import RARE, SAMPLERS, Samples, labelled
 
 from feedline.errors import ConfigurationError, DatasetError
-from feedline.samplers import BalancedSampler, KeepProbabilitySampler, Sampler, WeightedSampler
+from feedline.samplers import (
+    BalancedSampler,
+    KeepProbabilitySampler,
+    Sampler,
+    SharesSampler,
+    WeightedSampler,
+)
 from feedline.trainer.datasets.dataset import ImageDataset
+from feedline.trainer.plan.drawings import apportioned
 
 many = settings(max_examples=100, derandomize=True, deadline=None)
 labels_of_few_classes = st.lists(st.integers(0, 3), min_size=1, max_size=60)
@@ -268,3 +275,47 @@ def test_a_folder_is_sampled_by_its_classes_or_by_an_array(tmp_path: Path) -> No
     data = ImageDataset.from_directory(tmp_path, label_mode="categorical")
     for weights in ({"cat": 0, "dog": 1}, [name.startswith("dog") for name in data.filenames]):
         assert set(WeightedSampler(weights).bind(data).rows(0, 0).tolist()) == {3}
+
+
+# --- fixed shares ---------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.floats(0, 10), min_size=1, max_size=5).filter(lambda s: sum(s) > 1e-3), st.integers(1, 1000)
+)
+def test_apportioned_counts_add_up_and_each_is_within_one_of_its_share(
+    shares: list[float], total: int
+) -> None:
+    counts = apportioned(total, shares)
+    assert sum(counts) == total
+    for count, share in zip(counts, shares, strict=True):
+        assert abs(count - share / sum(shares) * total) < 1 + 1e-6
+
+
+def test_every_epoch_has_the_shares_asked_for_and_draws_each_sample_of_a_set_equally_often() -> None:
+    samples = Samples({"source": np.array(["real"] * 7 + ["drawn"] * 3)})
+    drawing = SharesSampler({"real": 3, "drawn": 1}, by="source", num_samples=16).bind(samples)
+    for epoch in range(3):
+        counts = np.bincount(drawing.rows(7, epoch), minlength=10)
+        assert (counts[:7].sum(), counts[7:].sum()) == (12, 4)
+        assert np.ptp(counts[:7]) <= 1
+        assert np.ptp(counts[7:]) <= 1
+
+
+@pytest.mark.parametrize(
+    ("shares", "match"),
+    [
+        ({"real": -1}, "the share of 'real' in SharesSampler must be 0 or more, got -1"),
+        ({"real": 0}, "must not all be 0"),
+        ([1, 2], "must map values to numbers"),
+    ],
+)
+def test_what_is_no_share_is_refused(shares: Any, match: str) -> None:
+    with pytest.raises(ConfigurationError, match=match):
+        SharesSampler(shares, by="source")
+
+
+def test_a_set_without_a_share_is_refused_when_the_dataset_is_known() -> None:
+    samples = Samples({"source": np.array(["real", "drawn"])})
+    with pytest.raises(ConfigurationError, match=r"no share for 'drawn', which column 'source' has: add it"):
+        SharesSampler({"real": 1}, by="source").bind(samples)
