@@ -206,7 +206,7 @@ class Work:
     answer_s : deque of float
         Recent times from lease to answer, or what was known of them before; empty if nothing is.
     pace_s : float
-        What producers take for one of its batches, lately more than long ago; 0 if nothing is known.
+        What fast producers take for one of its batches; 0 if nothing is known.
     prefetches : bool
         Whether more is built than somebody waits for.
     asked : bool

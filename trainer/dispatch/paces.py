@@ -12,8 +12,17 @@ from feedline.trainer.dispatch.books import Lease, Peer, Work
 SLOW_FACTOR = 2.0
 """A producer that takes so many times what others take is slow."""
 
-SLOWER_COUNTS, FASTER_COUNTS = 0.2, 0.5
-"""What one more batch counts for, beside all before it: a pause is no pace, and is soon forgotten."""
+LEARNING_RATE = 0.2
+"""What one more batch counts for, beside all before it."""
+
+LARGEST_STEP = 4.0
+"""... but what takes more than so many times the usual counts as if it had not: a pause is no pace."""
+
+SHORTEST_S = 0.01
+"""Shorter times are not told apart: answers that are read together seem to have taken none."""
+
+MOST_AHEAD = 1000
+"""A slow producer is not given steps farther ahead."""
 
 
 def learn_pace(peer: Peer, work: Work, lease: Lease) -> None:
@@ -22,7 +31,7 @@ def learn_pace(peer: Peer, work: Work, lease: Lease) -> None:
         peer.guessed.remove(work.job_id)
         del peer.paces[work.job_id]
     peer.paces[work.job_id] = _mean(peer.paces.get(work.job_id, 0.0), lease.took_s)
-    work.pace_s = _mean(work.pace_s, lease.took_s)
+    work.pace_s = _low(work.pace_s, lease.took_s)
 
 
 def guess_pace(peer: Peer, work: Work, now: float) -> None:
@@ -43,8 +52,15 @@ def forget_job(peer: Peer, job_id: int) -> None:
 
 
 def _mean(known_s: float, new_s: float) -> float:
-    counts = FASTER_COUNTS if new_s < known_s else SLOWER_COUNTS
-    return known_s + counts * (new_s - known_s) if known_s else new_s
+    new_s = max(new_s, SHORTEST_S)
+    return known_s + LEARNING_RATE * (min(new_s, LARGEST_STEP * known_s) - known_s) if known_s else new_s
+
+
+def _low(known_s: float, new_s: float) -> float:
+    """Of many producers, what the fast ones take."""
+    new_s = max(new_s, SHORTEST_S)
+    rate = LEARNING_RATE / 2 if new_s > known_s else 2 * LEARNING_RATE
+    return known_s + rate * (min(new_s, LARGEST_STEP * known_s) - known_s) if known_s else new_s
 
 
 def is_slow(peer: Peer, work: Work) -> bool:
@@ -93,4 +109,4 @@ def num_ahead(slow: Peer, work: Work, peers: Iterable[Peer], now: float) -> int:
     """
     takes_s = free_in_s(slow, now) + slow.paces[work.job_id]
     rate = sum(1 / pace for peer in peers if (pace := peer.paces.get(work.job_id)))
-    return max(0, int(takes_s * rate) - len(work.leased))
+    return min(max(0, int(takes_s * rate) - len(work.leased)), MOST_AHEAD)

@@ -8,6 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from race import Race
 
+from feedline.trainer.dispatch.instructions import SendTicket
+from feedline.trainer.dispatch.paces import MOST_AHEAD
+
 FAST_S = 0.1
 MANY = 200
 
@@ -17,12 +20,12 @@ def ideal_s(paces_s: list[float], num_steps: int, consume_s: float) -> float:
     return max(num_steps / sum(1 / pace_s for pace_s in paces_s), num_steps * consume_s)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(
     num_fast=st.integers(1, 8),
     slowness=st.sampled_from([3, 10, 30]),
     place=st.integers(0, 8),
-    num_steps=st.integers(10, MANY),
+    num_steps=st.integers(10, MANY // 2),
     max_slots=st.sampled_from([2, 3, 10]),
     consume_s=st.sampled_from([0.0, 0.03, 0.2]),
 )
@@ -79,6 +82,21 @@ def test_one_that_hangs_while_its_heart_beats_costs_less_than_a_timeout() -> Non
     race.runners[b"0"].has_stopped = True
     took_s = race.epochs(2)
     assert max(took_s) <= MANY * FAST_S / 3 + 1.0
+
+
+def test_batches_that_come_together_say_nothing_of_a_pace() -> None:
+    """The pool reads what lies there at once, with one time for all of it."""
+    desk = Desk("p", "q", num_steps=10_000)
+    for step in range(200):
+        desk.ask(step)
+        desk.release()
+        desk.build_all()
+        if step % 10 == 0:
+            desk.wait(0.01)
+    assert min(pace for peer in desk.dispatcher._books.peers.values() for pace in peer.paces.values()) > 0
+    desk.wait(1)
+    assert max(said.key.step for said in desk.of(SendTicket)) < 200 + MOST_AHEAD
+    assert len(set(desk.delivered)) == len(desk.delivered) == 200
 
 
 def straggling() -> Desk:
