@@ -19,14 +19,16 @@ LARGEST_STEP = 4.0
 """... but what takes more than so many times the usual counts as if it had not: a pause is no pace."""
 
 SHORTEST_S = 0.01
-"""Shorter times are not told apart: answers that are read together seem to have taken none."""
+"""Shorter times are not told apart."""
 
 MOST_AHEAD = 1000
 """A slow producer is not given steps farther ahead."""
 
 
 def learn_pace(peer: Peer, work: Work, lease: Lease) -> None:
-    """A producer has built a batch of a job."""
+    """A producer has built a batch of a job; of answers that are read together the first one says how long."""
+    if lease.took_s == 0:
+        return
     if work.job_id in peer.guessed:
         peer.guessed.remove(work.job_id)
         del peer.paces[work.job_id]
