@@ -21,6 +21,9 @@ Pair = tuple[float, float]
 _SEEDS = range(-(1 << 63), 1 << 64)
 """What msgpack can carry."""
 
+_LARGEST = 1 << 63
+"""So large a number is carried, too, and there is room to count on from it, as epochs do."""
+
 
 def one_of(names: type[_Name], argument: str, value: object, *allowed: _Name) -> _Name:
     """Find the member of `names` that `value` spells.
@@ -54,7 +57,7 @@ def pixels(argument: str, value: Any) -> int:
 
 
 def whole(
-    argument: str, value: Any, *, at_least: int | None = None, at_most: int | None = None, unit: str = ""
+    argument: str, value: Any, *, at_least: int | None = None, at_most: int | None = _LARGEST, unit: str = ""
 ) -> int:
     """Read a whole number; ConfigurationError if it is none, too small or too large.
 
@@ -64,8 +67,8 @@ def whole(
         What the user calls the value, for the message.
     value : object
         What came; NumPy's are fine, True and False are not.
-    at_least, at_most : int, optional
-        The smallest and the largest that will do.
+    at_least, at_most : int or None
+        The smallest and the largest that will do; by default what a message can carry; None for no end.
     unit : str
         What it counts, for the message, such as ``" of bytes"``.
     """
@@ -80,7 +83,7 @@ def whole(
 
 def check_seed(value: Any) -> int:
     """Read a seed, a whole number of 64 bits; ConfigurationError if it is none."""
-    seed = whole("seed", value)
+    seed = whole("seed", value, at_most=None)
     if seed not in _SEEDS:
         raise ConfigurationError(f"seed must be a number of 64 bits, got {seed}")
     return seed
@@ -137,9 +140,10 @@ def numbers(argument: str, value: Any) -> float | tuple[float, ...]:
 
 def pair(argument: str, value: Any) -> Pair:
     """Read a (lower, upper) pair of finite numbers; ConfigurationError if it is none."""
-    if not isinstance(value, tuple | list) or len(value) != 2:
+    plain = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(plain, tuple | list) or len(plain) != 2:
         raise ConfigurationError(f"{argument} must be a (lower, upper) pair, got {value!r}")
-    return number(argument, value[0]), number(argument, value[1])
+    return number(argument, plain[0]), number(argument, plain[1])
 
 
 def factor(argument: str, value: Any, lowest: float, highest: float) -> float | Pair:
@@ -150,7 +154,8 @@ def factor(argument: str, value: Any, lowest: float, highest: float) -> float | 
     ConfigurationError
         If it is neither, or beyond the bounds; quotes it and them.
     """
-    known = pair(argument, value) if isinstance(value, tuple | list) else number(argument, value)
+    several = isinstance(value, tuple | list | np.ndarray)
+    known = pair(argument, value) if several else number(argument, value)
     for bound in known if isinstance(known, tuple) else (known,):
         if not lowest <= bound <= highest:
             raise ConfigurationError(

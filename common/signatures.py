@@ -52,6 +52,16 @@ def suggests(**hints: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     return decorate
 
 
+def constructor_suggests(**hints: str) -> Callable[[type[T]], type[T]]:
+    """Decorate a public class whose constructor is written for it, as that of a dataclass: see `suggests`."""
+
+    def decorate(cls: type[T]) -> type[T]:
+        cls.__init__ = suggests(**hints)(cls.__init__)  # type: ignore[method-assign]
+        return cls
+
+    return decorate
+
+
 def refuse_unknown(
     owner: str, given: Iterable[str], known: Collection[str], hints: Mapping[str, str] = _NO_HINTS
 ) -> None:

@@ -134,7 +134,8 @@ def _supervise(settings: argparse.Namespace) -> int:
     children = [_child_arguments(settings, name) for name in names]
     # One speaks for all of them, who wait for the same.
     children[0].append("--tells-waits")
-    logger.info(f"{len(names)} producers read under {', '.join(settings.data_root)}")
+    read = "1 producer reads" if len(names) == 1 else f"{len(names)} producers read"
+    logger.info(f"{read} under {', '.join(settings.data_root)}")
     supervisor = Supervisor(children)
     _on_stop(supervisor.stop)
     return supervisor.run()

@@ -97,6 +97,14 @@ class Slow(Rows):
         return super().__getitem__(index)
 
 
+class SlowToMake(Rows):
+    """Reads much before it can give a batch."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        time.sleep(seconds)
+
+
 class Augmenting(Rows):
     """Shuffles with `random`, and adds noise from both global generators to each batch."""
 
@@ -233,6 +241,11 @@ def invert(image: npt.NDArray[Any], rng: np.random.Generator, dots: int = 0) -> 
     image[:] = 255 - image
     for y, x in rng.integers(0, image.shape[:2], (dots, 2)):
         image[y, x] = 77
+    return image
+
+
+def takes_no_generator(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Is written as if the image were all it gets."""
     return image
 
 

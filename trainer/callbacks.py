@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from feedline.common.errors import ConfigurationError
+from feedline.common.signatures import suggests
 from feedline.trainer.sequences.served import ServedSequence
 
 
@@ -34,6 +35,7 @@ class SetEpoch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
     >>> model.fit(train, epochs=10, initial_epoch=2, callbacks=[SetEpoch(train)])  # doctest: +SKIP
     """
 
+    @suggests()
     def __init__(self, sequence: ServedSequence) -> None:
         super().__init__()
         if not isinstance(sequence, ServedSequence):

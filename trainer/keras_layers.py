@@ -12,6 +12,7 @@ from feedline.common.arguments import Pair, pair
 from feedline.common.declarations import DECLARATIONS
 from feedline.common.declarations.base import Transform
 from feedline.common.errors import ConfigurationError
+from feedline.common.signatures import suggests
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ KNOWN: dict[type, type[Transform]] = {
 """The declaration of each layer's name. A subclass of a layer may do anything: it is none of these."""
 
 
+@suggests()
 def from_keras_layers(
     layers: Sequence[keras.layers.Layer] | keras.Sequential, *, value_range: Pair = (0.0, 255.0)
 ) -> tuple[Transform, ...]:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from feedline.common.declarations.base import Transform
 from feedline.common.errors import ConfigurationError
+from feedline.common.signatures import suggests
 from feedline.trainer.datasets.rsna_csv import HEADER, IMAGE_ID, SUBTYPES
 from feedline.trainer.sequences.batch_sequence import BatchSequence
 
@@ -74,6 +75,7 @@ def _clipped_log(probability: Any) -> Any:
     return keras.ops.log(keras.ops.clip(probability, CLIP, 1.0))
 
 
+@suggests()
 def predict_tta(
     model: Any, sequence: BatchSequence, transforms: Iterable[Transform | Sequence[Transform]]
 ) -> Any:
@@ -128,6 +130,7 @@ def _predict(model: Any, sequence: BatchSequence, transforms: list[Transform], s
         return model.predict(view, verbose=0)
 
 
+@suggests()
 def write_submission(
     path: str | os.PathLike[str],
     ids: Iterable[str],

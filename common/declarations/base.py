@@ -14,6 +14,7 @@ import numpy.typing as npt
 from feedline.common.arguments import Pair, factor, number, number_in, numbers, one_of, pair, pixels
 from feedline.common.errors import ConfigurationError
 from feedline.common.sample.image import Interpolation
+from feedline.common.signatures import constructor_suggests
 
 Draws: TypeAlias = Sequence[float] | npt.NDArray[np.float64]
 """The uniforms in [0, 1) of one sample and one transform, `Transform.num_draws` of them."""
@@ -239,6 +240,12 @@ class Transform:
         return value_range
 
 
+_HINTS = {
+    "seed": "leave it out, draws follow from the seed of the BatchSequence",
+    "data_format": "leave it out, channels come last",
+}
+"""Arguments of Keras' layers."""
+
 DECLARATIONS: dict[str, type[Transform]] = {}
 """Every declaration by the name that travels; full once the package is imported."""
 
@@ -262,6 +269,7 @@ def declaration(cls: type[AnyTransform]) -> type[AnyTransform]:
         raise TypeError(f"there are two declarations of the name {cls.__name__}")
     made = dataclass(frozen=True, slots=True)(cls)
     made.example()
+    constructor_suggests(**_HINTS)(made)
     DECLARATIONS[made.__name__] = made
     return made
 

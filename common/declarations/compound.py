@@ -8,6 +8,7 @@ place of the resize, stand in the list of the job alone.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
@@ -64,13 +65,13 @@ def _inside(label: str, one: Any) -> Transform:
 
 
 @dataclass(frozen=True, slots=True)
-class Compound(Transform):
+class Compound(Transform, ABC):
     """Has other transforms inside."""
 
     @property
+    @abstractmethod
     def inside(self) -> tuple[Transform, ...]:
         """All of them, in the order of their draws."""
-        raise NotImplementedError
 
     @property
     def num_draws(self) -> int:
@@ -192,13 +193,13 @@ class Choice(Compound):
             )
 
     @property
+    @abstractmethod
     def inside(self) -> tuple[Pipeline, ...]:
         """What there is to choose from, its branches."""
-        raise NotImplementedError
 
+    @abstractmethod
     def branch(self, draws: Draws) -> int:
         """Which of the branches is chosen."""
-        raise NotImplementedError
 
     @property
     def without_chance(self) -> Transform | None:

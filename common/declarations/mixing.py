@@ -8,6 +8,7 @@ with draws of its own, and the result goes through those after it. Labels are mi
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -73,12 +74,12 @@ class Mixing(Transform):
 
 
 @dataclass(frozen=True, slots=True)
-class Collage(Mixing):
+class Collage(Mixing, ABC):
     """A mixing that pastes patches of the images side by side, or over each other."""
 
+    @abstractmethod
     def patches(self, draws: Draws, size: tuple[int, int]) -> list[Patch]:
         """What lies where in the result, of images of `size`; a later patch hides an earlier one."""
-        raise NotImplementedError
 
 
 @declaration

@@ -71,7 +71,8 @@ class Survey:
     digest : str
         SHA-256 of the first batch of epoch 0: every producer makes the same.
     batch_s : float
-        Seconds that the slowest batch took that was looked at.
+        Seconds that making the Sequence took, and the slowest batch that was looked at: what the first batch
+        of a producer may take.
     """
 
     num_steps: int

@@ -22,6 +22,7 @@ from feedline.common.sample.image import (
     size_of,
 )
 from feedline.common.sample.mask_values import MaskValues
+from feedline.common.signatures import constructor_suggests
 
 
 class Role(StrEnum):
@@ -59,6 +60,7 @@ COMPANION_DTYPES = ("uint8", "uint16", "float32")
 """What a further image may be, beside what ``x`` is."""
 
 
+@constructor_suggests()
 @dataclass(frozen=True, slots=True)
 class ImageOptions:
     """In what a further image of each sample differs from ``x``; None where it does not.

@@ -8,6 +8,7 @@ from typing import Any
 
 from feedline.common.arguments import number
 from feedline.common.errors import ConfigurationError
+from feedline.common.signatures import suggests
 
 Window = tuple[float, float]
 """(level, width) in Hounsfield units: from level - width / 2 to level + width / 2."""
@@ -54,6 +55,7 @@ class CTWindows:
 
     windows: tuple[Window, ...]
 
+    @suggests()
     def __init__(self, windows: Iterable[Window | str]) -> None:
         if isinstance(windows, str) or not isinstance(windows, Iterable):
             raise ConfigurationError(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import random
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,9 +23,25 @@ from feedline.producer.transforms.registry import call_of
 
 @call_of(PythonTransform)
 def python_function(transform: PythonTransform, plugins: Plugins) -> Function:
-    """Find a function of the user's. Raises what `Plugins.load` does."""
+    """Find a function of the user's. Raises what `Plugins.load` does, and UserCodeError if it takes less."""
     function = plugins.load(transform.function)
+    _check_takes_call(function, transform)
     return lambda image, rng: function(image, rng, **transform.kwargs)
+
+
+def _check_takes_call(function: Callable[..., Any], transform: PythonTransform) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # of code that is not Python's
+        return
+    try:
+        signature.bind(None, None, **transform.kwargs)
+    except TypeError as error:
+        given = ", ".join(("image", "rng", *(f"{name}=..." for name in transform.kwargs)))
+        raise UserCodeError(
+            f"{transform.function}{signature} cannot be called as ({given}), the image and a"
+            f" numpy.random.Generator for what it leaves to chance: {error}"
+        ) from None  # its text says all: a traceback would be none of the user's code
 
 
 @call_of(Albumentations)

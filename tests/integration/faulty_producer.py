@@ -10,12 +10,15 @@ answers-out-of-order
     with its next heartbeat.
 hangs-in-decoder
     The decoder that it has for the file 0001.jpg goes on when there is FLAGS/go.
+dies-of-0007
+    A decoder kills its process when it comes to the file 0007.png.
 none
     None: it is one process without a supervisor, to be stopped from outside.
 """
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import sys
@@ -86,9 +89,22 @@ def hang_in_decoder(flags: Path) -> None:
     samples.load_sized = load_or_hang
 
 
+def die_of_a_file() -> None:
+    """Have a decoder that writes where it must not."""
+    decode = samples.load_sized
+
+    def load(data: bytes, path: str, *rest: Any) -> Any:
+        if path == "0007.png":
+            ctypes.string_at(0)
+        return decode(data, path, *rest)
+
+    samples.load_sized = load
+
+
 FAULTS: dict[str, Callable[[Path], None]] = {
     "answers-out-of-order": lambda _: answer_out_of_order(),
     "answers-twice": lambda _: answer_twice(),
+    "dies-of-0007": lambda _: die_of_a_file(),
     "hangs": hang,
     "hangs-in-decoder": hang_in_decoder,
     "none": lambda _: None,

@@ -45,6 +45,10 @@ SEQUENCES = [
         {"workers": 1, "dtype": "float64"},
         "dtype must be one of ('uint8', 'uint16', 'int16', 'float32'), got '",
     ),
+    (
+        {"workers": 1, "color_mode": "classes"},
+        "color_mode must be one of ['grayscale', 'rgb', 'rgba', 'hounsfield'], got 'classes'",
+    ),
     ({"workers": 0}, "workers must be a whole number, at least 1, got 0"),
     ({"workers": -1}, "workers must be a whole number, at least 1, got -1"),
     ({"workers": 2.5}, "workers must be a whole number, at least 1, got 2.5"),

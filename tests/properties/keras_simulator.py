@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from feedline.trainer.plan.epochs import StepKey
-from feedline.trainer.sequences.binding import IndexBinding
+from feedline.trainer.sequences.index_binding import IndexBinding
 
 READ_AHEAD = 9
 

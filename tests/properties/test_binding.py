@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedline.trainer.plan.epochs import StepKey
-from feedline.trainer.sequences.binding import IndexBinding
+from feedline.trainer.sequences.index_binding import IndexBinding
 
 from .keras_simulator import Backend, Keras, Sequence, complete_epochs
 

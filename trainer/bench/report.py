@@ -124,20 +124,20 @@ def markdown(document: Mapping[str, Any]) -> str:
         stages = stage_rows(group) + memory_rows(group)
         if stages:
             parts.append(markdown_table([("Feedline, ms a batch; MB a producer", ""), *stages]))
-    if document.get("checks"):
-        parts += [
-            "### What the design promises",
-            markdown_table([CHECK_HEADINGS, *check_rows(document["checks"])]),
-        ]
+    verdicts = verdict_rows(document)
+    if verdicts:
+        parts += ["### What the design promises", markdown_table(verdicts)]
     return "\n\n".join(parts) + "\n"
 
 
 CHECK_HEADINGS = ("", "measured", "asked", "")
 
 
-def check_rows(checks: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """The ratios that the design promises, and whether they were met."""
-    return [[c["what"], c["measured"], c["asked"], "yes" if c["met"] else "no"] for c in checks]
+def verdict_rows(document: Mapping[str, Any]) -> list[Row]:
+    """The ratios that the design promises, and whether they were met; nothing of turns too short to tell."""
+    checks = [] if document.get("quick") else document.get("checks", [])
+    rows = [[c["what"], c["measured"], c["asked"], "yes" if c["met"] else "no"] for c in checks]
+    return [CHECK_HEADINGS, *rows] if rows else []
 
 
 def _machine_line(machine: Mapping[str, Any]) -> str:

@@ -10,20 +10,21 @@ from contextlib import contextmanager
 from typing import IO
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+NOTHING = "3"
 STDERR = 2
 
 
 @contextmanager
 def quiet_import() -> Iterator[None]:
-    """Import TensorFlow inside, unless its log level was chosen by the user: then nothing is kept back.
+    """Import TensorFlow inside, unless the user asks for its notes by a log level: then none is kept back.
 
     The level alone does not help: some notes are written before TensorFlow has read it, past Python.
-    So file descriptor 2 leads into a file meanwhile, which is shown if the import fails.
+    So file descriptor 2 leads into a file meanwhile, which is shown if the import fails. Processes that are
+    started later inherit the level, and are to be as quiet.
     """
-    if LEVEL in os.environ:
+    if os.environ.setdefault(LEVEL, NOTHING) != NOTHING:
         yield
         return
-    os.environ[LEVEL] = "3"
     with tempfile.TemporaryFile() as notes:
         try:
             with _descriptor_led_to(notes):

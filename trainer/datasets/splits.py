@@ -7,6 +7,7 @@ promises for ever, and are only ever sorted (stably): a split made today is made
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,7 @@ class SplitRequest:
 
     def __post_init__(self) -> None:
         """Refuse a share that is none."""
-        if not 0 < self.validation_split < 1:
+        if not isinstance(self.validation_split, Real) or not 0 < self.validation_split < 1:
             raise ConfigurationError(
                 f"validation_split must lie strictly between 0 and 1, got {self.validation_split!r}"
             )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from feedline.common.errors import ConfigurationError
 from feedline.trainer.datasets.dataset import ImageDataset
+from feedline.trainer.datasets.listing.walk import DECODED_SUFFIXES, Walk
 from feedline.trainer.demo.photos import TRAIN, VALIDATION, tiles_folder
 
 VALIDATION_SPLIT = 0.2
@@ -69,10 +70,20 @@ def class_folders(directory: Path, seed: int) -> Corpus:
             f"--directory needs a folder of images for each of {MIN_CLASSES} classes or more; in"
             f" {str(directory)!r} there is {', '.join(folders) or 'none'}"
         )
-    data = ImageDataset.from_directory(directory)
-    if len(data) < MIN_IMAGES:
+    images = _images_in(directory, folders)
+    if len(images) < MIN_IMAGES:
         raise ConfigurationError(
             f"--directory needs {MIN_IMAGES} images or more, so that some can be held out; in"
-            f" {str(directory)!r} there are {len(data)}"
+            f" {str(directory)!r} there are {len(images)}"
         )
+    kinds = [image.partition("/")[0] for image in images]
+    data = ImageDataset.from_lists(images, kinds, directory=directory, class_names=folders)
     return Corpus(*data.split(VALIDATION_SPLIT, seed, stratify=True))
+
+
+def _images_in(directory: Path, folders: list[str]) -> list[str]:
+    """Images of every format that producers decode, relative to `directory`; warns of all others."""
+    walk = Walk(str(directory), follow_links=False, suffixes=DECODED_SUFFIXES)
+    images = [image for folder in folders for image in walk.images_under(folder)]
+    walk.left_out.report(str(directory), remedy="")
+    return images

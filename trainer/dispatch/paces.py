@@ -26,7 +26,7 @@ MOST_AHEAD = 1000
 
 
 def learn_pace(peer: Peer, work: Work, lease: Lease) -> None:
-    """A producer has built a batch of a job; of answers that are read together the first one says how long."""
+    """A producer has built a batch of a job. Of answers that are read together the first says how long."""
     if lease.took_s == 0:
         return
     if work.job_id in peer.guessed:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from feedline.common.arguments import number, whole
 from feedline.common.errors import ConfigurationError, DatasetError
+from feedline.common.signatures import constructor_suggests
 from feedline.trainer.datasets.columns import Array, Column, codes_of, column_named, weights_of
 from feedline.trainer.datasets.splits import class_values
 from feedline.trainer.plan.drawings import Drawing, Quotas, Rows, Wheel, apportioned
@@ -48,6 +49,7 @@ class Sampler(Protocol):
         """Make the drawing for a dataset; ConfigurationError or DatasetError if it cannot be sampled so."""
 
 
+@constructor_suggests()
 @dataclass(frozen=True, slots=True)
 class BalancedSampler:
     """As many samples of each class: classes differ by one sample at most.
@@ -85,6 +87,7 @@ class BalancedSampler:
         return Quotas(tuple(groups.values()), tuple(share + (place < rest) for place in range(len(groups))))
 
 
+@constructor_suggests()
 @dataclass(frozen=True, slots=True)
 class KeepProbabilitySampler:
     """Each sample with the probability of its value: an epoch without most of the easy samples.
@@ -130,6 +133,7 @@ class KeepProbabilitySampler:
         return Quotas(groups, tuple(round(len(rows) * p) for rows, p in zip(groups, kept, strict=True)))
 
 
+@constructor_suggests()
 @dataclass(frozen=True, slots=True)
 class SharesSampler:
     """Fixed shares of an epoch for the samples of each value: of each of several data sets, mixed.
@@ -183,6 +187,7 @@ class SharesSampler:
         return Quotas(groups, apportioned(num_samples, shares))
 
 
+@constructor_suggests()
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class WeightedSampler:
     """Samples in proportion to a weight: each draw takes sample i with probability w[i] / sum(w).

@@ -150,7 +150,7 @@ class ProducerPool:
 
     def set_memory_budget(self, memory_budget: int) -> None:
         """Allow so many bytes from now on; slots above it go when they become free."""
-        budget = whole("memory_budget", memory_budget, at_least=1, unit=" of bytes")
+        budget = whole("memory_budget", memory_budget, at_least=1, at_most=None, unit=" of bytes")
         self._call(partial(self._thread.exchange.set_budget, budget))
 
     @property

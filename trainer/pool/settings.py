@@ -36,7 +36,7 @@ class PoolSettings:
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
-        budget = whole("memory_budget", self.memory_budget, at_least=1, unit=" of bytes")
+        budget = whole("memory_budget", self.memory_budget, at_least=1, at_most=None, unit=" of bytes")
         object.__setattr__(self, "memory_budget", budget)
         for name in ("insecure", "strict_versions"):
             object.__setattr__(self, name, yes_or_no(name, getattr(self, name)))

@@ -20,11 +20,12 @@ import numpy.typing as npt
 from feedline.common.arguments import whole
 from feedline.common.errors import ClosedError, FeedlineError
 from feedline.common.job.sizes import SizesJob
+from feedline.common.signatures import suggests
 from feedline.trainer.pool.job_source import JobSource
 from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.pool.stats import DeliveryStats
-from feedline.trainer.sequences.binding import IndexBinding
 from feedline.trainer.sequences.callers import generators_asking
+from feedline.trainer.sequences.index_binding import IndexBinding
 from feedline.trainer.sequences.service import Service
 
 logger = logging.getLogger(__name__)
@@ -172,6 +173,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         """The pool that serves it."""
         return self._pool
 
+    @suggests()
     def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
         """Be served by so many producers, each with so many batches in hand, from now on.
 

@@ -32,6 +32,7 @@ import numpy.typing as npt
 from feedline.common.arguments import number, yes_or_no
 from feedline.common.batch.layout import ArraySpec, BatchLayout, zero_buffer
 from feedline.common.errors import ConfigurationError
+from feedline.common.signatures import constructor_suggests, suggests
 
 Array = npt.NDArray[Any]
 
@@ -58,6 +59,7 @@ configuration that all weights were trained with, has anchor 3 twice and anchor 
 like anchor 0 becomes no target."""
 
 
+@constructor_suggests()
 @dataclass(frozen=True, slots=True)
 class YoloTargets:
     """What boxes are encoded to.
@@ -119,6 +121,7 @@ class YoloTargets:
         return targets
 
 
+@suggests()
 def encode_yolo_targets(
     boxes: npt.ArrayLike,
     input_shape: tuple[int, int],

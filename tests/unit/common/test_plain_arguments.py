@@ -8,7 +8,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from feedline.common.arguments import check_seed, number, whole, yes_or_no
+from feedline.common.arguments import check_seed, factor, number, pair, whole, yes_or_no
 from feedline.common.job.caching import CacheSpec
 from feedline.common.job.images import Job
 from feedline.common.job.kinds import AnyJob, job_from_wire, job_to_wire
@@ -42,6 +42,18 @@ def test_what_is_read_is_pythons_own(read: Any, value: object, expected: object)
 def test_a_switch_is_true_or_false_and_nothing_that_counts_as_such(value: object) -> None:
     with pytest.raises(ConfigurationError, match="shuffle must be True or False, got "):
         yes_or_no("shuffle", value)
+
+
+def test_a_number_that_no_message_can_carry_is_refused_where_it_is_read() -> None:
+    assert whole("cache_bytes", 1 << 63, at_least=1) == 1 << 63
+    with pytest.raises(ConfigurationError, match="cache_bytes must be at most 9,223,372,036"):
+        whole("cache_bytes", 1 << 64, at_least=1)
+
+
+def test_an_array_of_two_numbers_is_a_pair() -> None:
+    assert pair("value_range", np.array([0, 255])) == factor("factor", np.array([0, 255]), 0, 255) == (0, 255)
+    with pytest.raises(ConfigurationError, match=r"\(lower, upper\) pair, got array\(\[1, 2, 3\]\)"):
+        factor("factor", np.array([1, 2, 3]), 0, 255)
 
 
 @pytest.mark.parametrize(("read", "value"), [(whole, np.True_), (number, np.True_)])

@@ -8,10 +8,24 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from feedline import BatchSequence, ImageDataset, ProducerPool, RemoteSequence
+from feedline import (
+    BatchSequence,
+    CTWindows,
+    ImageDataset,
+    ImageOptions,
+    ProducerPool,
+    RemoteSequence,
+    build_index,
+    from_keras_layers,
+)
+from feedline.callbacks import SetEpoch
+from feedline.common.declarations.base import DECLARATIONS
 from feedline.common.signatures import suggests
 from feedline.errors import ArgumentNameError, ConfigurationError
 from feedline.legacy import DataGenerator, evaluate_generator, fit_generator, predict_generator
+from feedline.samplers import BalancedSampler, KeepProbabilitySampler, SharesSampler, WeightedSampler
+from feedline.transforms import RandomFlip
+from feedline.yolo import YoloTargets
 
 DATA = ImageDataset.from_lists(["a.png", "b.png"], labels=[0, 1])
 
@@ -82,6 +96,39 @@ def test_an_argument_that_there_is_not_is_answered_with_the_one_that_was_meant(
 def test_a_name_like_none_is_answered_with_all_there_are() -> None:
     with pytest.raises(ArgumentNameError, match=r"no argument 'zzz'; it has endpoint, workers, insecure, "):
         ProducerPool(zzz=1)  # type: ignore[call-arg]
+
+
+DECLARED: list[Any] = [
+    *DECLARATIONS.values(),
+    BalancedSampler,
+    KeepProbabilitySampler,
+    SharesSampler,
+    WeightedSampler,
+    ImageOptions,
+    CTWindows,
+    YoloTargets,
+    SetEpoch,
+    build_index,
+    from_keras_layers,
+    DATA.with_dicom_index,
+    DATA.with_dicom_reading,
+]
+
+
+@pytest.mark.parametrize("call", DECLARED, ids=lambda call: call.__name__)
+def test_whatever_is_declared_says_which_arguments_it_has(call: Any) -> None:
+    parameters = inspect.signature(call).parameters
+    with pytest.raises(ArgumentNameError, match=rf"{call.__name__} has no argument 'zzz'; it has"):
+        call(zzz=1)
+    longest = max(parameters, key=len, default=None)
+    if longest is not None:
+        with pytest.raises(ArgumentNameError, match=rf"Did you mean '{longest}'\?"):
+            call(**{longest[:-1] + "q": 1})
+
+
+def test_the_seed_of_a_layer_is_that_of_the_sequence_here() -> None:
+    with pytest.raises(ArgumentNameError, match="no argument 'seed': leave it out, draws follow"):
+        RandomFlip(seed=1)  # type: ignore[call-arg]
 
 
 def test_the_error_is_pythons_own_kind_and_ours() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, fields
@@ -19,6 +18,8 @@ import pandas as pd
 
 from feedline.common.arguments import whole
 from feedline.common.errors import DatasetError
+from feedline.common.notices import warn
+from feedline.common.signatures import suggests
 from feedline.trainer.console.cache_dir import default_cache_dir
 from feedline.trainer.console.progress import Bar
 from feedline.trainer.datasets.dicom.facts import DicomFacts, read_facts
@@ -46,6 +47,7 @@ CHUNK = 256
 """Files that a thread reads in one go."""
 
 
+@suggests()
 def build_index(
     directory: str | os.PathLike[str],
     *,
@@ -189,8 +191,7 @@ def _warn_of_unread(index: pd.DataFrame) -> None:
     unread = index[index["reason"] != ""]
     if len(unread):
         first = unread.iloc[0]
-        warnings.warn(
+        warn(
             f"the headers of {len(unread):,} of {len(index):,} files could not be read; the first is"
-            f" {first['filename']!r}: {first['reason']}",
-            stacklevel=3,
+            f" {first['filename']!r}: {first['reason']}"
         )

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.errors import ConfigurationError, DatasetError
+from feedline.common.signatures import suggests
 from feedline.trainer.datasets.columns import Array
 from feedline.trainer.datasets.dicom.volumes import VOLUME, volumes, warn_of_parts
 from feedline.trainer.datasets.stacks import Stacks
@@ -28,6 +29,7 @@ COLUMNS = ("sop", "patient", "study", "series", "instance", "position")
 """What a dataset takes over, to be split and sorted by."""
 
 
+@suggests()
 def with_dicom_index(dataset: D, index: pd.DataFrame, *, neighbours: int = 0) -> D:
     """Say of each DICOM file whose it is, and put it between its neighbours.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from feedline.common.signatures import suggests
 from feedline.trainer.datasets.table import D
 
 
+@suggests()
 def with_dicom_reading(dataset: D, *, repair: str | None = None, window: str | None = None) -> D:
     """Say of DICOM files what their headers do not say, or not rightly.
 

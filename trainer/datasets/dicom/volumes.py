@@ -8,12 +8,13 @@ files may give all of them one UID, or none.
 
 from __future__ import annotations
 
-import warnings
 from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from feedline.common.notices import warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,11 +67,10 @@ def warn_of_parts(index: pd.DataFrame, volume: Rows, rows: Rows) -> None:
     is_apart = np.isin(series, series[rows]) & (volume != largest[series])
     if is_apart.any():
         first = index.iloc[int(np.argmax(is_apart))]
-        warnings.warn(
+        warn(
             f"{int(is_apart.sum()):,} slices lie in another direction or frame of reference than most of"
             f" their series, as localizers do, and are not taken for their neighbours; the first is"
-            f" {first['filename']!r}",
-            stacklevel=4,
+            f" {first['filename']!r}"
         )
 
 

@@ -14,6 +14,12 @@ from feedline.common.notices import warn
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 """File names that count as images in a folder, in upper or lower case: those that Keras takes."""
 
+DECODED_SUFFIXES = (
+    *IMAGE_SUFFIXES,
+    ".apng", ".avif", ".jfif", ".jp2", ".jpe", ".pbm", ".pgm", ".pnm", ".ppm", ".tif", ".tiff", ".webp",
+)  # fmt: skip
+"""File names of all formats that producers decode and whose header is read in the trainer, too."""
+
 OTHER_SUFFIXES = (
     ".apng", ".avif", ".dcm", ".dicom", ".exr", ".hdr", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jxl",
     ".pbm", ".pfm", ".pgm", ".pnm", ".ppm", ".tif", ".tiff", ".webp",
@@ -22,6 +28,8 @@ OTHER_SUFFIXES = (
 
 _BESIDE_ARCHIVES = "__MACOSX"
 """A folder that macOS puts into archives beside the files."""
+
+REMEDY = ". Files of other formats can be named with from_dataframe or from_lists"
 
 NUM_SHOWN = 3
 """Files that a warning names for each reason."""
@@ -52,15 +60,12 @@ class LeftOut:
         """Remember one."""
         self.names.setdefault(why, []).append(name)
 
-    def report(self, directory: str) -> None:
-        """Say all of it in one warning, or nothing."""
+    def report(self, directory: str, remedy: str = REMEDY) -> None:
+        """Say all of it in one warning, with a remedy for other formats; or nothing."""
         if not self.names:
             return
         parts = "; ".join(f"{len(names):,} {why} ({_some(names)})" for why, names in self.names.items())
-        remedy = ""
-        if Why.FORMAT in self.names:
-            remedy = ". Files of other formats can be named with from_dataframe or from_lists"
-        warn(f"left out of {directory!r}: {parts}{remedy}")
+        warn(f"left out of {directory!r}: {parts}{remedy if Why.FORMAT in self.names else ''}")
 
 
 @dataclass(frozen=True, slots=True)

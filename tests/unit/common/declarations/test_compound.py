@@ -15,6 +15,8 @@ from feedline.common.declarations.catalogue import (
     output_size,
     to_wire,
 )
+from feedline.common.declarations.compound import Choice, Compound
+from feedline.common.declarations.mixing import Collage
 from feedline.common.job.images import Job
 from feedline.common.sample.boxes import BoxSpec
 from feedline.common.sample.companions import Companion, ImageOptions
@@ -182,3 +184,10 @@ def test_a_fill_value_inside_has_a_number_for_each_channel() -> None:
     check_channels([shifted], 3)
     with pytest.raises(ConfigurationError, match=r"fill_value of RandomTranslation.*each of 4 channels"):
         check_channels([shifted], 4)
+
+
+@pytest.mark.parametrize("kind", [Compound, Choice, Collage])
+def test_a_kind_that_leaves_out_what_makes_it_one_cannot_be_made(kind: type[Transform]) -> None:
+    half_done = type("HalfDone", (kind,), {"__slots__": ()})
+    with pytest.raises(TypeError, match="abstract"):
+        half_done()

@@ -21,6 +21,7 @@ from feedline.common.wire.protocol import (
     VERSION,
     ArenaAnswer,
     ArenaOffer,
+    BadFile,
     Batch,
     Buffer,
     Cancel,
@@ -61,6 +62,15 @@ MESSAGES: list[Message] = [
     ArenaOffer(3, "feedline-1-2-3", b"n" * 16, 4096, 10),
     ArenaAnswer(3, b"n" * 16, attached=True),
     Failure(3, 99, FailureKind.DECODE, "a.jpg", "truncated", "Traceback ..."),
+    Failure(
+        3,
+        99,
+        FailureKind.READ,
+        "a.jpg",
+        "is gone",
+        "",
+        (BadFile(0, 1, FailureKind.READ, "is gone"), BadFile(2, 0, FailureKind.DECODE, "is half a file")),
+    ),
     Notice("no memory cache"),
     JobUnknown(3, 99),
     ForgetSlots(3, (0, 7)),
@@ -70,7 +80,7 @@ MESSAGES: list[Message] = [
 ]
 
 
-MEANT: dict[str, set[object]] = {"attached": {True}, "nonce": {b"bytes"}}
+MEANT: dict[str, set[object]] = {"attached": {True}, "careful": {True}, "nonce": {b"bytes"}}
 """What is odd in any field but these."""
 
 

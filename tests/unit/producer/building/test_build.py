@@ -17,7 +17,7 @@ from feedline.common.job.images import Job
 from feedline.common.sample.image import ImageSpec
 from feedline.common.wire.encoding import encode
 from feedline.common.wire.protocol import MAX_TEXT_CHARS, FailureKind, Sample, Session, Ticket
-from feedline.errors import DecodeError, ReadError
+from feedline.errors import DecodeError
 from feedline.producer.building.batches import BatchBuilder, CancelledBuildError, failure_of
 from feedline.producer.reading.decoders import load, load_sized
 from feedline.producer.reading.roots import DataRoots
@@ -192,7 +192,6 @@ def failed(roots: DataRoots, order: Ticket, job: Job = PLAIN) -> tuple[FailureKi
         BatchBuilder(job, roots).build(order, never)
     failure = failure_of(order, caught.value)
     assert (failure.job_id, failure.lease_id) == (order.job_id, order.lease_id)
-    assert type(caught.value).__name__ in failure.traceback
     encode(Session(b""), failure)
     return failure.kind, failure.path, failure.text, failure.traceback
 
@@ -201,7 +200,7 @@ def test_a_file_that_cannot_be_read_is_a_read_failure(roots: DataRoots) -> None:
     kind, path, text, trace = failed(roots, ticket("coffee.jpg", "nowhere.png"))
     assert (kind, path) == (FailureKind.READ, "nowhere.png")
     assert "not found" in text
-    assert ReadError.__name__ in trace
+    assert trace == ""
 
 
 def test_a_file_that_is_no_whole_image_is_a_decode_failure(roots: DataRoots) -> None:

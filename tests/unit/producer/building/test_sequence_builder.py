@@ -106,6 +106,10 @@ def test_a_survey_tells_length_and_largest_batch() -> None:
     assert found.outline == "(float32 (4, 64, 96), int64 (4,))"
 
 
+def test_a_survey_tells_how_long_a_first_batch_takes_with_making_the_sequence() -> None:
+    assert survey(subject_of("SlowToMake", seconds=0.05), PLUGINS).batch_s >= 0.05
+
+
 @pytest.mark.parametrize("name", ["Rows", *SHUFFLING, "Grows"])
 def test_a_sequence_that_does_the_same_twice_is_accepted(name: str) -> None:
     assert survey(subject_of(name), PLUGINS).num_steps == LAST + 1

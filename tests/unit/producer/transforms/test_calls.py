@@ -66,6 +66,24 @@ def result_of(
     return out
 
 
+@pytest.mark.parametrize(
+    ("name", "kwargs", "text"),
+    [
+        ("takes_no_generator", {}, r"takes_no_generator\(image: .* cannot be called as \(image, rng\), the"),
+        (
+            "invert",
+            {"spots": 3},
+            r"cannot be called as \(image, rng, spots=...\).*keyword argument 'spots'",
+        ),
+    ],
+)
+def test_a_function_that_takes_something_else_is_told_what_it_gets(
+    name: str, kwargs: dict[str, int], text: str
+) -> None:
+    with pytest.raises(UserCodeError, match=text):
+        result_of([PythonTransform(f"user_code:{name}", kwargs)])
+
+
 def test_a_function_gets_the_image_and_its_result_is_the_image() -> None:
     np.testing.assert_array_equal(result_of([PythonTransform("user_code:invert")]), 255 - IMAGE)
 

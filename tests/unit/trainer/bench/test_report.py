@@ -18,6 +18,7 @@ from feedline.trainer.bench.report import (
     markdown,
     markdown_table,
     plain_table,
+    verdict_rows,
 )
 from feedline.trainer.commands.bench import _contenders, _numbers
 
@@ -84,6 +85,12 @@ def test_markdown_holds_every_number_of_the_file() -> None:
     text = markdown({"machine": machine, "results": [result("feedline", 950)], "checks": checks})
     for part in ("950", "decode", "2.00", "PNG, of bare OpenCV", "numpy 2", HEADINGS[1]):
         assert part in text
+
+
+def test_turns_too_short_for_a_verdict_get_none_not_even_from_a_file() -> None:
+    checks = [at_least("PNG, of bare OpenCV", 0.95, 0.92).to_json()]
+    assert verdict_rows({"quick": True, "checks": checks}) == []
+    assert verdict_rows({"quick": False, "checks": checks})[1][3] == "yes"
 
 
 def test_a_promise_is_kept_at_its_bound() -> None:

@@ -203,9 +203,9 @@ def test_a_dataset_without_labels_cannot_be_stratified() -> None:
 # What is refused.
 
 
-@pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan"), 100])
-def test_a_share_that_is_none_is_quoted(share: float) -> None:
-    with pytest.raises(ConfigurationError, match=f"strictly between 0 and 1, got {share}"):
+@pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan"), 100, "0.5", None])
+def test_a_share_that_is_none_is_quoted(share: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"strictly between 0 and 1, got {share!r}"):
         numbered(10).split(share)
 
 

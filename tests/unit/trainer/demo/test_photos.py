@@ -166,9 +166,24 @@ def test_the_dataset_of_tiles_names_files_below_the_cache_and_labels_them_by_pho
 def test_ones_own_folder_gives_a_fifth_of_each_class_for_validation(tmp_path: Path) -> None:
     for kind, number in product(("cat", "dog"), range(10)):
         (tmp_path / kind).mkdir(exist_ok=True)
-        (tmp_path / kind / f"{number}.jpg").touch()
+        (tmp_path / kind / f"{number}.{('jpg', 'webp', 'tiff')[number % 3]}").touch()
 
     corpus = class_folders(tmp_path, seed=7)
 
     assert np.bincount(corpus.train.labels).tolist() == [8, 8]
     assert np.bincount(corpus.validation.labels).tolist() == [2, 2]
+    assert corpus.class_names == ["cat", "dog"]
+    for data in (corpus.train, corpus.validation):
+        assert [name.split("/")[0] for name in data.filenames] == [corpus.class_names[i] for i in data.labels]
+
+
+def test_what_is_left_out_of_a_folder_is_told_without_remedies_that_the_demo_has_not(
+    tmp_path: Path,
+) -> None:
+    for kind, number in product(("cat", "dog"), range(10)):
+        (tmp_path / kind).mkdir(exist_ok=True)
+        (tmp_path / kind / f"{number}.jpg").touch()
+    (tmp_path / "cat" / "a.heic").touch()
+
+    with pytest.warns(UserWarning, match=r"left out of .*not taken from folders \('cat/a.heic'\)$"):
+        class_folders(tmp_path, seed=7)

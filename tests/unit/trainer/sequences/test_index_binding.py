@@ -1,4 +1,4 @@
-"""The rules of `trainer.sequences.binding`, one by one; whole stories are in tests/properties."""
+"""The rules of `trainer.sequences.index_binding`, one by one; whole stories are in tests/properties."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from feedline.common.job.sizes import peek_at
 from feedline.trainer.plan.epochs import StepKey
-from feedline.trainer.sequences.binding import IndexBinding
+from feedline.trainer.sequences.index_binding import IndexBinding
 
 
 def bound(num_steps: int, *, in_plan_order: bool = True, first_epoch: int = 0) -> IndexBinding:

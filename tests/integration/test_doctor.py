@@ -1,0 +1,80 @@
+"""``feedline doctor`` on this machine, a folder, and a network of one machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from images import write_images
+
+from feedline.errors import ConfigurationError
+from feedline.trainer.commands.cli import main
+from feedline.trainer.doctor.data import images_in, look_at_folder
+from feedline.trainer.doctor.findings import Severity
+from feedline.trainer.doctor.rate import address, receive, send
+
+
+def test_a_folder_is_read_and_tried(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_images(tmp_path, 40)
+    assert main(["doctor", str(tmp_path), "--workers", "1", "--seconds", "0.2", "--image-size", "32"]) == 0
+    said = capsys.readouterr().out
+    assert f"data {tmp_path}: 40 images" in said
+    assert "images/s of 32 x 32 by 1 producers" in said
+    assert said.splitlines()[-1].startswith("all ")
+
+
+def test_what_will_not_work_is_bad_and_the_status_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["doctor", str(tmp_path / "empty"), str(tmp_path / "nowhere")]) == 1
+    said = capsys.readouterr().out
+    assert f"BAD  data {tmp_path}/empty: no images below it" in said
+    assert f"BAD  data {tmp_path}/nowhere: no folder" in said
+    assert said.endswith("2 of 9 will not work: see BAD above\n")
+
+
+def test_files_that_may_not_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_images(tmp_path, 3)
+    # For root there is no such file.
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path).name != "0001.png")
+    (finding,) = look_at_folder(tmp_path, images_in(tmp_path))
+    assert finding.severity is Severity.BAD
+    assert "1 of 3 images may not be read, such as" in finding.seen
+    assert "0001.png" in finding.seen
+
+
+def test_what_was_sent_is_what_arrived() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        received: list[int] = []
+        listener = threading.Thread(target=lambda: received.append(receive(server)[1]))
+        listener.start()
+        rate = send("127.0.0.1", server.getsockname()[1], seconds=0.1)
+        listener.join()
+    assert rate > 0
+    assert received[0] % (1 << 20) == 0
+    assert received[0] > 0
+
+
+def test_nobody_there_is_a_sentence_that_says_what_to_start() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(ConfigurationError, match=rf"run feedline doctor --listen 0\.0\.0\.0:{port}"):
+        send("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("trainer:5556", ("trainer", 5556)), ("tcp://1.2.3.4:1", ("1.2.3.4", 1)), ("[::1]:7", ("::1", 7))],
+)
+def test_addresses_are_read_as_elsewhere(text: str, expected: tuple[str, int]) -> None:
+    assert address(text) == expected
+
+
+@pytest.mark.parametrize("text", ["trainer", "trainer:", ":5556", "trainer:0", "trainer:x", "trainer:99999"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected HOST:PORT"):
+        address(text)
