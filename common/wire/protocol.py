@@ -34,7 +34,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-VERSION = 4
+VERSION = 5
 """Raised whenever a message changes; both sides must have the same."""
 
 HEARTBEAT_S = 1.0
@@ -96,6 +96,27 @@ as_sample: Callable[[Iterable[Any]], Sample] = partial(tuple.__new__, Sample)
 """`Sample._make`, several times as fast."""
 
 
+class BadFile(NamedTuple):
+    """A file of a ticket that cannot be used, which makes its sample bad.
+
+    Attributes
+    ----------
+    sample : int
+        Its sample's place in `Ticket.samples`.
+    file : int
+        Its place in `Sample.paths`.
+    kind : FailureKind
+        READ or DECODE.
+    reason : str
+        Why, in a clause that can follow a colon.
+    """
+
+    sample: int
+    file: int
+    kind: FailureKind
+    reason: str
+
+
 # --- what a producer says ---------------------------------------------------------------------
 
 
@@ -115,7 +136,8 @@ class Hello:
 class Batch:
     """Answer to a ticket: the batch is in its shared slot, or is `data`.
 
-    `stages_us` is `feedline.common.stages.Stages`, in its order; nothing else depends on it.
+    `stages_us` is `feedline.common.stages.Stages`, in its order; nothing else depends on it. `checksum` is
+    `feedline.common.wire.checksums.checksum` of `data`, if the `Welcome` asked for it; else empty.
     """
 
     tag: ClassVar[str] = "batch"
@@ -124,6 +146,7 @@ class Batch:
     build_us: int
     data: Buffer | None
     stages_us: tuple[int, ...] = ()
+    checksum: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +163,10 @@ class ArenaOffer:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Answer to a ticket: the batch cannot be built, because of the sample at `path`."""
+    """Answer to a ticket: the batch cannot be built, because of the sample at `path`.
+
+    `bad_files` are all files of the ticket that cannot be used, where it is files that are to blame.
+    """
 
     tag: ClassVar[str] = "failure"
     job_id: int
@@ -149,6 +175,7 @@ class Failure:
     path: str
     text: str
     traceback: str
+    bad_files: tuple[BadFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +208,13 @@ class JobUnknown:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """Answer to `Hello`; its `pool_id` belongs in everything said from now on."""
+    """Answer to `Hello`; its `pool_id` belongs in everything said from now on.
+
+    With `checksums`, each batch that comes with its bytes has their sum, too.
+    """
 
     tag: ClassVar[str] = "welcome"
+    checksums: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +275,8 @@ class Ticket:
     `targets` has one buffer for each `Job.targets`: the values for all samples, C order; then, if the job has
     boxes, the two of `feedline.common.sample.boxes.pack`; then, for each companion that is drawn, the two of
     `feedline.common.sample.regions.pack`. `samples` are those of the batch, `Job.num_sources`
-    for each.
+    for each; of one without paths the place is left all zero. A producer died when it built this: `careful`
+    has it tried in a process of its own first.
     """
 
     tag: ClassVar[str] = "ticket"
@@ -255,6 +287,7 @@ class Ticket:
     slot: int
     samples: tuple[Sample, ...]
     targets: tuple[Buffer, ...]
+    careful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

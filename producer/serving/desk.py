@@ -22,9 +22,11 @@ import numpy.typing as npt
 from feedline.common.errors import FeedlineError, RemoteProtocolError
 from feedline.common.processes.waker import Waker
 from feedline.common.stages import Stage
+from feedline.common.wire.checksums import checksum
 from feedline.common.wire.protocol import Batch, Cancelled, FromProducer
 from feedline.producer.building.batches import CancelledBuildError, failure_of
 from feedline.producer.building.builders import TicketBuilder, Workshop
+from feedline.producer.building.trial import try_out
 from feedline.producer.serving.notices import Notices
 from feedline.producer.serving.session import Task
 
@@ -121,8 +123,10 @@ class Builder:
     def _answer(self, task: Task) -> FromProducer:
         ticket = task.ticket
         try:
-            memory = self._shared_slot(task)
-            data = self._builder(task).build(ticket, lambda: task.cancelled, memory)
+            memory, builder = self._shared_slot(task), self._builder(task)
+            if ticket.careful:
+                try_out(task.known.job, ticket, self._workshop, lambda: task.cancelled or self._desk.stopping)
+            data = builder.build(ticket, lambda: task.cancelled, memory)
         except CancelledBuildError:
             return Cancelled(ticket.lease_id)
         except (Exception, SystemExit) as error:
@@ -132,8 +136,10 @@ class Builder:
                 logger.exception(f"batch {ticket.step} of epoch {ticket.epoch} failed")
             return failure_of(ticket, error)
         stages = self._clock.take()
-        pixels = data if memory is None else None
-        return Batch(ticket.job_id, ticket.lease_id, stages.build_us, pixels, stages.to_wire())
+        lies_ready = (ticket.job_id, ticket.lease_id, stages.build_us)
+        if memory is not None:
+            return Batch(*lies_ready, None, stages.to_wire())
+        return Batch(*lies_ready, data, stages.to_wire(), checksum(data) if task.known.checksums else b"")
 
     @staticmethod
     def _shared_slot(task: Task) -> npt.NDArray[np.uint8] | None:

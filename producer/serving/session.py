@@ -84,15 +84,15 @@ class KnownJob:
         Offered to the trainer, or about to be.
     shared : bool
         The trainer has mapped it.
-    num_slots : int
-        No ticket names one from here on.
+    checksums : bool
+        Batches that go as frames are to have their sums.
     """
 
     job: AnyJob | str
-    num_slots: int
     builder: Any = None
     arena: Arena | None = None
     shared: bool = False
+    checksums: bool = False
 
     def forget(self, slots: Sequence[int]) -> None:
         """Memory of slots was given back, or is not needed now. No ticket in hand names one of them."""
@@ -185,6 +185,8 @@ class TrainerSession:
         Leases not yet answered, by lease_id.
     memory_bytes : int
         What batches may take here at most.
+    checksums : bool
+        The trainer wants the sums of batches that go as frames.
     """
 
     hello: Hello
@@ -193,6 +195,7 @@ class TrainerSession:
     phase: Phase = Phase.GREETING
     jobs: dict[int, KnownJob] = field(default_factory=dict)
     tasks: dict[int, Task] = field(default_factory=dict)
+    checksums: bool = False
     said_hello_at: float | None = None
     heard_at: float = 0.0
     beat_at: float = 0.0
@@ -264,6 +267,7 @@ class TrainerSession:
         if isinstance(message, Welcome) and self.phase is Phase.GREETING:
             check_welcome(ids)
             self.ids, self.phase, self.beat_at = ids, Phase.SERVING, now
+            self.checksums = message.checksums
             return []
         if self.phase is not Phase.SERVING or ids != self.ids:
             raise RemoteProtocolError(f"{message.tag} where a welcome, or this session, was expected")
@@ -292,8 +296,9 @@ class TrainerSession:
 
     def _open_job(self, message: OpenJob) -> Sequence[Action]:
         job_id = number_of_job(message, len(self.jobs.keys() - {message.job.get("job_id")}))
-        known = self.jobs[job_id] = KnownJob(_usable(message.job, self.memory_bytes), message.num_slots)
-        return [] if isinstance(known.job, str) else [MakeArena(known, known.num_slots)]
+        usable = _usable(message.job, self.memory_bytes)
+        known = self.jobs[job_id] = KnownJob(usable, checksums=self.checksums)
+        return [] if isinstance(known.job, str) else [MakeArena(known, message.num_slots)]
 
     def _forget(self, job_id: int, slots: Sequence[int]) -> None:
         """Memory of slots was given back."""
@@ -322,7 +327,7 @@ class TrainerSession:
         if known is None:
             return Say(JobUnknown(ticket.job_id, ticket.lease_id))
         job = known.job
-        fault = job if isinstance(job, str) else fault_of(ticket, job, known.num_slots)
+        fault = job if isinstance(job, str) else fault_of(ticket, job, self.memory_bytes)
         if fault:
             files = printable(", ".join(ticket.samples[0].paths))[:MAX_LINE_CHARS] if ticket.samples else ""
             text = fault if isinstance(job, str) else f"the ticket does not fit its job: {fault}"

@@ -97,6 +97,12 @@ class Doorkeeper:
         if inode is not None and inode == _inode(fd):
             self._visits[fd] = Visit(now, inode)
 
+    def cut(self, routing_id: bytes, now: float) -> None:
+        """End the connection of a producer."""
+        fd, _ = self._let_in.get(routing_id, (-1, None))
+        self.sent_away(routing_id, now)
+        self.hang_up(fd)
+
     def review(self, now: float) -> None:
         """Hang up on who was silent for too long, and on who sends too much."""
         if now < self._review_at:

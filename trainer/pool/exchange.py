@@ -107,6 +107,8 @@ class Exchange:
     may_join : callable
         Whether the producer of a process id may be let in; None if all may. A pool that starts its producers
         itself has no others, and is told when one of them ends.
+    checksums : bool
+        Batches that come as frames have their sums.
 
     Attributes
     ----------
@@ -127,6 +129,8 @@ class Exchange:
         on_welcome: Callable[[int], None],
         arenas: Arenas,
         may_join: Callable[[int], bool] | None = None,
+        *,
+        checksums: bool = False,
     ) -> None:
         self._dispatcher = dispatcher
         self._roster = roster
@@ -134,10 +138,11 @@ class Exchange:
         self._releases = releases
         self._on_welcome = on_welcome
         self._arenas = arenas
+        self._checksums = checksums
         self._performer = Performer(dispatcher, self._post, releases, arenas)
         self._jobs, self._waiters = self._performer.jobs, self._performer.waiters
         self._may_join = may_join
-        self._verifier = Verifier(dispatcher, self._jobs, arenas.has_whole)
+        self._verifier = Verifier(dispatcher, self._jobs, arenas.has_whole, checksums)
         self.refusals = Refusals()
         self.shelves = self._performer.shelves
         self._act = self._performer.perform
@@ -164,7 +169,7 @@ class Exchange:
         """
         job = source.job
         encode(Session(new_id(), new_id()), opening(source))
-        plan, known = source.plan, (source.usual_s, source.prefetches)
+        plan, known = source.plan, (source.usual_s, source.prefetches, source.bad)
         facts = Opening(job.job_id, source.name, plan.num_steps, source.need, source.samples_of, *known)
         instructions = self._dispatcher.job_opened(facts, now)
         self._jobs[job.job_id] = source
@@ -248,8 +253,8 @@ class Exchange:
 
     # --- from producers -----------------------------------------------------------------------
 
-    def hear(self, routing_id: bytes, frames: Sequence[Buffer], now: float) -> Standing:
-        """A message came; who says so."""
+    def hear(self, routing_id: bytes, frames: Sequence[Buffer], now: float, key: str = "") -> Standing:
+        """A message came, from whoever has proved to have the key, where keys are asked for; who says so."""
         ignored_s = self.refusals.ignored_s(routing_id, now)
         if ignored_s is not None:
             return Standing.TIRESOME if ignored_s > PATIENCE_S else Standing.STRANGER
@@ -257,9 +262,9 @@ class Exchange:
         try:
             ids, message = _read(frames)
             if isinstance(message, Hello):
-                self._greet(routing_id, ids, checked_hello(ids, message), now)
+                self._greet(routing_id, ids, checked_hello(ids, message), now, key)
                 return Standing.LET_IN
-            connection = self._speaker(routing_id, ids, message)
+            connection = self._speaker(routing_id, ids, message, key)
             message = self._verifier.checked(connection.session, message, now)
         except BreachError as error:
             self._send_away(routing_id, ids, error, now)
@@ -287,6 +292,13 @@ class Exchange:
             if self.refusals.may_tell(now):
                 logger.log(level, f"producer {connection.hello.name} left: {last_words.splitlines()[0]}")
             self._act(self._dispatcher.producer_left(producer_id, last_words, now, by_itself=by_itself), now)
+
+    def shut_out(self, keys: set[str], now: float) -> list[bytes]:
+        """Keys were taken off the list: who came with them is gone; returns the connections that they had."""
+        gone = self._roster.with_keys(keys) if keys else []
+        for connection in gone:
+            self.lost(connection.session.producer_id, "its key was taken off the list", now, by_itself=True)
+        return [connection.routing_id for connection in gone]
 
     def lost_process(self, pid: int, last_words: str, now: float) -> None:
         """An embedded producer's process ended."""
@@ -346,11 +358,13 @@ class Exchange:
         if connection is not None:
             self.lost(session.producer_id, "it was sent away", now, by_itself=True)
 
-    def _speaker(self, routing_id: bytes, ids: Session, message: Message) -> Connection:
+    def _speaker(self, routing_id: bytes, ids: Session, message: Message, key: str) -> Connection:
         """The producer in whose session something was said; BreachError if somebody else said it."""
         connection = self._roster.find(ids)
         if connection is None:
             raise BreachError(Breach.STRANGER, f"{message.tag} in a session that this pool does not know")
+        if connection.key != key:
+            raise BreachError(Breach.KEY, f"{message.tag} in the session of a producer that has another key")
         if connection.routing_id != routing_id:
             if self._post.answer(connection.routing_id, connection.session, Heartbeat()):
                 raise BreachError(
@@ -360,16 +374,16 @@ class Exchange:
             self._roster.move(connection, routing_id)
         return connection
 
-    def _greet(self, routing_id: bytes, ids: Session, hello: Hello, now: float) -> None:
+    def _greet(self, routing_id: bytes, ids: Session, hello: Hello, now: float, key: str) -> None:
         """Let a producer in; BreachError if it may not be."""
         if self._roster.behind(routing_id) is not None or ids.producer_id in self._roster.connections:
             raise BreachError(Breach.CONNECTION, "a hello over a connection or of a producer that was let in")
         if self._may_join is not None and not self._may_join(hello.pid):
             raise BreachError(Breach.IDENTITY, f"process {hello.pid} is none that this pool has started")
-        answer = self._roster.greet(ids, hello, routing_id)
+        answer = self._roster.greet(ids, hello, routing_id, key)
         logger.info(f"producer {hello.name} joined (process {hello.pid} on {hello.host})")
         self._roster.warn_of_mixture(hello)
-        self._post.answer(routing_id, answer.session, Welcome())
+        self._post.answer(routing_id, answer.session, Welcome(self._checksums))
         self._on_welcome(hello.pid)
         self._act(self._dispatcher.producer_joined(ids.producer_id, hello.name, now), now)
 

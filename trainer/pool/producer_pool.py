@@ -62,14 +62,21 @@ class ProducerPool:
         Without it the pool starts embedded producers of its own, over a private socket.
     workers : int, optional
         Number of embedded producers, by default the usable cores. Not together with `endpoint`.
+    keys : path, optional
+        A folder that ``feedline keygen`` made: all traffic is encrypted, and only producers with listed keys
+        are served. By default what ``FEEDLINE_KEYS`` names. For ``tcp://`` endpoints; those that other
+        machines can reach need them.
     insecure : bool
-        Allow an endpoint that other machines can reach: nothing is encrypted or authenticated.
+        Allow such an endpoint without keys: nothing is encrypted or authenticated.
     memory_budget : int
         Bytes that all batches in hand may take, at the trainer and at the producers each.
     strict_versions : bool
         Refuse producers whose libraries differ from the first one's, instead of logging it once.
     transport : {"auto", "frames"}
         Batches come in shared memory where there is any, or always over the socket.
+    checksums : bool
+        Add up the bytes of batches that come over TCP where they are built, and again here. A batch with
+        another sum is built anew.
 
     Attributes
     ----------
@@ -92,7 +99,7 @@ class ProducerPool:
 
     Examples
     --------
-    >>> with ProducerPool("tcp://0.0.0.0:5555", insecure=True) as pool:  # doctest: +SKIP
+    >>> with ProducerPool("tcp://0.0.0.0:5555", keys="keys") as pool:  # doctest: +SKIP
     ...     model.fit(BatchSequence(data, pool=pool))
     """
 
@@ -106,17 +113,21 @@ class ProducerPool:
         endpoint: str | None = None,
         *,
         workers: int | None = None,
+        keys: str | os.PathLike[str] | None = None,
         insecure: bool = False,
         memory_budget: int = MEMORY_BUDGET_BYTES,
         strict_versions: bool = False,
         transport: str = "auto",
+        checksums: bool = True,
     ) -> None:
         check_source(endpoint, workers)
         self.embedded = endpoint is None
         self._job_ids = itertools.count(1)
         self._pid = os.getpid()
         self._hand_over = HandOver()
-        settings = PoolSettings(endpoint, memory_budget, insecure, strict_versions, transport)
+        settings = PoolSettings(
+            endpoint, memory_budget, insecure, strict_versions, transport, keys, checksums
+        )
         self._thread = PoolThread(settings)
         self._thread.start()
         self._end = weakref.finalize(self, _end, self._thread, self._pid)

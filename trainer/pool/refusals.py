@@ -20,6 +20,9 @@ MAX_LINES = 50
 MAX_LINE_CHARS = 500
 """Of what is logged of one breach."""
 
+MAX_KEPT = 64
+"""So many different ones are told apart while none may be logged."""
+
 MAX_ANSWERS = 8
 """A connection whose messages were refused so often gets no answer any more; nobody honest asks so often."""
 
@@ -57,6 +60,7 @@ class Refusals:
     counts: Counter[str] = field(default_factory=Counter)
     _strangers: OrderedDict[bytes, Stranger] = field(default_factory=OrderedDict)
     _left_out: Counter[str] = field(default_factory=Counter)
+    _lines: Counter[str] = field(default_factory=Counter)
     _told_at: float = float("-inf")
     _lines_left: float = 0.0
     _lined_at: float = float("-inf")
@@ -64,15 +68,19 @@ class Refusals:
     def note(self, breach: Breach, who: str, text: str, now: float) -> None:
         """Something was refused: count it, and say so unless somebody was just told of."""
         self.counts[str(breach)] += 1
-        if now - self._told_at < PAUSE_S:
-            self._left_out[str(breach)] += 1
+        line = f"refused {who}: {one_line(text, MAX_LINE_CHARS)} [{breach}]"
+        if now - self._told_at >= PAUSE_S:
+            self._tell(line, now)
             return
-        self._tell(f"refused {who}: {one_line(text, MAX_LINE_CHARS)} [{breach}]", now)
+        self._left_out[str(breach)] += 1
+        if line in self._lines or len(self._lines) < MAX_KEPT:
+            self._lines[line] += 1
 
     def review(self, now: float) -> None:
         """Time passed: say what was left out, if nothing else came that would have."""
         if self._left_out and now - self._told_at >= PAUSE_S:
-            self._tell("refused more", now)
+            # Whoever comes once is not to be lost among those who come all the time.
+            self._tell(min(self._lines, key=self._lines.__getitem__, default="refused more"), now)
 
     def may_tell(self, now: float) -> bool:
         """Whether something may be logged that producers can have happen again and again."""
@@ -110,4 +118,5 @@ class Refusals:
         others = ", ".join(f"{num} {breach}" for breach, num in self._left_out.most_common())
         logger.warning(f"{line} (not logged before: {others})" if others else line)
         self._left_out.clear()
+        self._lines.clear()
         self._told_at = now

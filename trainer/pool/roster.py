@@ -27,12 +27,15 @@ class Connection:
         Where the ROUTER finds it; changes when its connection was cut and is back.
     count : ProducerCount
         What it has done.
+    key : str
+        That it proved to have; empty where none are asked for.
     """
 
     session: Session
     routing_id: bytes
     hello: Hello
     count: ProducerCount = field(default_factory=ProducerCount, compare=False)
+    key: str = ""
 
     @property
     def stats(self) -> ProducerStats:
@@ -68,7 +71,7 @@ class Roster:
     mixed: bool = False
     noticed: set[str] = field(default_factory=set)
 
-    def greet(self, ids: Session, hello: Hello, routing_id: bytes) -> Connection:
+    def greet(self, ids: Session, hello: Hello, routing_id: bytes, key: str = "") -> Connection:
         """Let a producer in.
 
         Raises
@@ -85,7 +88,7 @@ class Roster:
         self.libraries = self.libraries or hello.libraries
         if self.strict_versions and hello.libraries != self.libraries:
             raise BreachError(Breach.LIBRARIES, self.difference(hello))
-        connection = Connection(Session(ids.producer_id, self.pool_id), routing_id, hello)
+        connection = Connection(Session(ids.producer_id, self.pool_id), routing_id, hello, key=key)
         self.connections[ids.producer_id] = connection
         self.routes[routing_id] = ids.producer_id
         return connection
@@ -137,6 +140,10 @@ class Roster:
         if connection is None or ids.pool_id != self.pool_id:
             return None
         return connection
+
+    def with_keys(self, keys: set[str]) -> list[Connection]:
+        """Producers that came with one of these keys."""
+        return [connection for connection in self.connections.values() if connection.key in keys]
 
     def with_pid(self, pid: int) -> list[bytes]:
         """Producers that run as this process; only told apart from others' on the same machine."""

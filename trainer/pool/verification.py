@@ -18,11 +18,13 @@ from typing import Any
 from feedline.common.errors import RemoteProtocolError
 from feedline.common.memory.arena import NONCE_BYTES, arena_name
 from feedline.common.stages import Stage
+from feedline.common.wire.checksums import checksum
 from feedline.common.wire.names import one_line, printable
 from feedline.common.wire.protocol import (
     ID_BYTES,
     VERSION,
     ArenaOffer,
+    BadFile,
     Batch,
     Cancelled,
     Failure,
@@ -34,10 +36,10 @@ from feedline.common.wire.protocol import (
     Message,
     Notice,
     Session,
+    Ticket,
 )
 from feedline.trainer.dispatch.books import Lease
 from feedline.trainer.dispatch.dispatcher import Dispatcher
-from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.job_source import JobSource
 
 MAX_NAME_CHARS = 255
@@ -83,6 +85,9 @@ class Breach(StrEnum):
     STRANGER = "unknown-peer"
     """It was not let in, or in an earlier run: it has to say hello first."""
 
+    KEY = "key"
+    """It has no key, or one that is not on the list, or another than in the session that it speaks in."""
+
     IDENTITY = "identity"
     """A hello with a name, an id or numbers that nobody has; or of a process that is not the pool's own."""
 
@@ -100,6 +105,9 @@ class Breach(StrEnum):
 
     MEMORY = "memory"
     """It offers memory that nobody asked for, or leaves a batch in memory that is not there."""
+
+    CHECKSUM = "checksum"
+    """A batch has other bytes than were built."""
 
     CONTENT = "content"
     """A batch that says itself what is in it does not."""
@@ -206,11 +214,14 @@ class Verifier:
         The open ones, by job_id.
     shares_memory : callable
         (producer_id, job_id) -> whether there is memory that both see, all of it.
+    checksums : bool
+        Batches that come with their bytes come with the sum of them.
     """
 
     dispatcher: Dispatcher
     jobs: Mapping[int, JobSource]
     shares_memory: Callable[[bytes, int], bool]
+    checksums: bool = False
     _allowances: dict[bytes, Allowance] = field(default_factory=dict)
 
     def forget(self, producer_id: bytes) -> None:
@@ -283,22 +294,33 @@ class Verifier:
                     f"{lease.key} came without bytes, and no memory is shared, or it was cut",
                 )
             return
-        got, expected = memoryview(batch.data).nbytes, _bytes_of(source, lease.key)
+        got, expected = memoryview(batch.data).nbytes, _bytes_of(source, lease)
         if expected is not None and got != expected:
             raise BreachError(Breach.SIZE, f"{lease.key} has {got} bytes instead of {expected}")
+        if self.checksums and checksum(batch.data) != batch.checksum:
+            raise BreachError(
+                Breach.CHECKSUM,
+                f"the bytes of {lease.key} are not those that were built: their checksum is wrong",
+            )
 
     def _checked_failure(self, failure: Failure, lease: Lease | None) -> Failure:
         source = None if lease is None else self.jobs.get(lease.slot.job_id)
         if source is not None and lease is not None and failure.kind is not FailureKind.BUILD:
-            ticket = source.ticket(lease.lease_id, lease.key, lease.slot.index)
+            ticket = source.ticket(lease.lease_id, lease.key, lease.slot.index, lease.lineup)
             paths = {printable(path) for sample in ticket.samples for path in sample.paths}
             if failure.path not in paths:
                 raise BreachError(Breach.PATH, f"{failure.path!r:.200} is no file of {lease.key}")
+            for bad in failure.bad_files:
+                _check_bad_file(bad, ticket)
+        bad_files = tuple(
+            bad._replace(reason=one_line(bad.reason, MAX_LINE_CHARS)) for bad in failure.bad_files
+        )
         return replace(
             failure,
             path=one_line(failure.path, MAX_LINE_CHARS),
             text=printable(failure.text),
             traceback=printable(failure.traceback),
+            bad_files=bad_files,
         )
 
     def _check_offer(self, session: Session, offer: ArenaOffer) -> None:
@@ -318,12 +340,22 @@ class Verifier:
             )
 
 
-def _bytes_of(source: JobSource, key: StepKey) -> int | None:
-    """The bytes of a step; None if its plan fails, which is told when the step is delivered."""
+def _bytes_of(source: JobSource, lease: Lease) -> int | None:
+    """The bytes of what was ordered; None if that cannot be told, which is told when it is delivered."""
+    if lease.lineup is None:
+        return None
     try:
-        return source.layout(key).num_bytes
+        return source.layout(lease.key, len(lease.lineup)).num_bytes
     except Exception:  # noqa: BLE001 - a plan of somebody's may raise anything, and no producer is to blame
         return None
+
+
+def _check_bad_file(bad: BadFile, ticket: Ticket) -> None:
+    """A producer calls files bad that it was given, each of them once at most."""
+    if not 0 <= bad.sample < len(ticket.samples) or not 0 <= bad.file < len(ticket.samples[bad.sample].paths):
+        raise BreachError(Breach.PATH, f"there is no file {bad.file} of sample {bad.sample} in that batch")
+    if bad.kind is FailureKind.BUILD:
+        raise BreachError(Breach.PATH, "a file is bad because it cannot be read or decoded, not built")
 
 
 def _check_range(what: str, number: int, limit: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
@@ -21,9 +20,7 @@ from feedline.errors import (
 )
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.exchange import INTERRUPT_S
-from feedline.trainer.pool.handover.delivery import Delivery
 from feedline.trainer.pool.job_source import JobSource
-from feedline.trainer.pool.waiters import Waiter
 
 
 @pytest.fixture
@@ -110,7 +107,7 @@ class BrokenDrawing:
 
 def with_broken_plan(job_id: int) -> JobSource:
     good = source(job_id)
-    return replace(good, plan=replace(good.plan, drawing=BrokenDrawing()))
+    return replace(good, plan=replace(good.plan, drawing=BrokenDrawing()), bad=None)
 
 
 def test_a_plan_that_raises_ends_its_own_job_and_no_other(pool: Pool) -> None:
@@ -311,9 +308,8 @@ def test_an_interrupt_ends_all_waits_and_those_that_follow_in_the_next_moment(po
 def test_after_an_interrupt_the_main_thread_may_wait_at_once(pool: Pool) -> None:
     pool.opens()
     pool.exchange.interrupt(pool.now)
-    future: Future[Delivery] = Future()
-    pool.exchange.demand(1, StepKey(0, 0), Waiter(future, 60.0, dealt_with_interrupts=True), pool.now)
-    assert not future.done()
+    assert not pool.asks(in_main_thread=True).done()
+    assert not pool.asks().done()
 
 
 def test_a_batch_that_is_ready_is_delivered_in_spite_of_an_interrupt(pool: Pool) -> None:
