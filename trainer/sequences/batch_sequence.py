@@ -130,7 +130,11 @@ class BatchSequence(ResumableSequence):
     use_multiprocessing : bool, optional
         Accepted for scripts that have it, and ignored: producers are processes anyway.
     shard_index, shard_count : int
-        Deliver every `shard_count`-th sample of each epoch's order, from `shard_index` on.
+        Deliver every `shard_count`-th sample of each epoch's order, from `shard_index` on. All shards have as
+        many batches, and as many samples in each.
+    shard_remainder : {"pad", "drop"}
+        Where samples cannot be divided evenly: let some shards have one of the first samples of the epoch's
+        order once more, or leave the last samples of the order out.
     sampler : Sampler, optional
         Which samples an epoch has, drawn anew for each from `feedline.samplers`; by default each once. With
         `shuffle` in random order, else in that of the dataset.
@@ -198,6 +202,7 @@ class BatchSequence(ResumableSequence):
         use_multiprocessing: bool | None = None,
         shard_index: int = 0,
         shard_count: int = 1,
+        shard_remainder: str = "pad",
         sampler: Sampler | None = None,
         inputs: ImageOptions | Sequence[ImageOptions] | None = None,
         target_images: ImageOptions | Sequence[ImageOptions] | None = None,
