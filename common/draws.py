@@ -29,6 +29,7 @@ class Purpose(IntEnum):
     PARTNER = 6
     SEQUENCE = 7
     SIZE = 8
+    REPLACEMENT = 9
 
 
 def raw(

@@ -12,6 +12,7 @@
     │   └── TransformError        ... a function of yours cannot transform it
     ├── UserCodeError             you, in your module; or the operator, who has not allowed it
     ├── BatchError                you: a batch could not be built; the text names file and producer
+    ├── BadSamplesError           you: more samples are bad than `max_bad_share` allows; the text names ten
     ├── StarvedError              the operator: no batch came in time; the text says what to start
     ├── ProducerCrashError        the operator: producers die as soon as they are started
     ├── InterruptedWaitError      nobody: Ctrl-C ended a wait
@@ -73,6 +74,10 @@ class UserCodeError(FeedlineError):
 
 class BatchError(FeedlineError):
     """A batch could not be built; the text names the file, the producer and its traceback."""
+
+
+class BadSamplesError(FeedlineError):
+    """More samples of a dataset are bad than ``max_bad_share`` allows; the text names the first ten."""
 
 
 class StarvedError(FeedlineError, TimeoutError):

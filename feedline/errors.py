@@ -2,6 +2,7 @@
 
 from feedline.common.errors import (
     ArgumentNameError,
+    BadSamplesError,
     BatchError,
     ClosedError,
     ConfigurationError,
@@ -22,6 +23,7 @@ from feedline.common.errors import (
 
 __all__ = [
     "ArgumentNameError",
+    "BadSamplesError",
     "BatchError",
     "ClosedError",
     "ConfigurationError",

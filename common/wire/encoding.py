@@ -20,6 +20,7 @@ from feedline.common.wire.protocol import (
     MAX_HEADER_BYTES,
     MAX_TEXT_CHARS,
     VERSION,
+    BadFile,
     Buffer,
     FailureKind,
     Hello,
@@ -200,6 +201,17 @@ def _plain_samples(samples: Any) -> Any:
     return samples
 
 
+def _bad_files(value: Any) -> tuple[BadFile, ...]:
+    return tuple(
+        BadFile(_int(sample), _int(file), FailureKind(kind), _str(reason))
+        for sample, file, kind, reason in _list(value)
+    )
+
+
+def _plain_bad_files(files: Any) -> list[list[Any]]:
+    return [[_int(one.sample), _int(one.file), _enum_value(one.kind), _str(one.reason)] for one in files]
+
+
 def _columns(samples: Any, kinds: set[type]) -> list[tuple[Any, ...]]:
     """All paths, rows and occurrences, checked together: one by one takes longer than all else does."""
     if not {*map(type, _list(samples))} <= kinds or not {*map(len, samples)} <= {len(Sample._fields)}:
@@ -243,6 +255,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "Mapping[str, Any]": _dict,
     "tuple[int, ...]": _ints,
     "tuple[Sample, ...]": _samples,
+    "tuple[BadFile, ...]": _bad_files,
     "Refusal": Refusal,
     "FailureKind": FailureKind,
 }
@@ -250,6 +263,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 
 _WRITERS: dict[str, Callable[[Any], Any]] = _READERS | {
     "tuple[Sample, ...]": _plain_samples,
+    "tuple[BadFile, ...]": _plain_bad_files,
     "Refusal": _enum_value,
     "FailureKind": _enum_value,
 }

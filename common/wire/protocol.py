@@ -96,6 +96,27 @@ as_sample: Callable[[Iterable[Any]], Sample] = partial(tuple.__new__, Sample)
 """`Sample._make`, several times as fast."""
 
 
+class BadFile(NamedTuple):
+    """A file of a ticket that cannot be used, which makes its sample bad.
+
+    Attributes
+    ----------
+    sample : int
+        Its sample's place in `Ticket.samples`.
+    file : int
+        Its place in `Sample.paths`.
+    kind : FailureKind
+        READ or DECODE.
+    reason : str
+        Why, in a clause that can follow a colon.
+    """
+
+    sample: int
+    file: int
+    kind: FailureKind
+    reason: str
+
+
 # --- what a producer says ---------------------------------------------------------------------
 
 
@@ -142,7 +163,10 @@ class ArenaOffer:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Answer to a ticket: the batch cannot be built, because of the sample at `path`."""
+    """Answer to a ticket: the batch cannot be built, because of the sample at `path`.
+
+    `bad_files` are all files of the ticket that cannot be used, where it is files that are to blame.
+    """
 
     tag: ClassVar[str] = "failure"
     job_id: int
@@ -151,6 +175,7 @@ class Failure:
     path: str
     text: str
     traceback: str
+    bad_files: tuple[BadFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +275,8 @@ class Ticket:
     `targets` has one buffer for each `Job.targets`: the values for all samples, C order; then, if the job has
     boxes, the two of `feedline.common.sample.boxes.pack`; then, for each companion that is drawn, the two of
     `feedline.common.sample.regions.pack`. `samples` are those of the batch, `Job.num_sources`
-    for each.
+    for each; of one without paths the place is left all zero. A producer died when it built this: `careful`
+    has it tried in a process of its own first.
     """
 
     tag: ClassVar[str] = "ticket"
@@ -261,6 +287,7 @@ class Ticket:
     slot: int
     samples: tuple[Sample, ...]
     targets: tuple[Buffer, ...]
+    careful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.draws import Purpose, UniformStream
-from feedline.common.errors import DecodeError, ReadError, SampleError, UserCodeError
+from feedline.common.errors import ReadError, SampleError, UserCodeError
 from feedline.common.job.images import Job
 from feedline.common.sample.companions import Origin, Role
 from feedline.common.sample.image import Size
 from feedline.common.stages import Stage
 from feedline.common.wire.names import printable
-from feedline.common.wire.protocol import MAX_TEXT_CHARS, Failure, FailureKind, Sample, Ticket
+from feedline.common.wire.protocol import MAX_TEXT_CHARS, BadFile, Failure, FailureKind, Sample, Ticket
 from feedline.producer.building.annotations import Annotations
+from feedline.producer.building.bad_files import BadFiles, BadFilesError
 from feedline.producer.building.items import image_makers
 from feedline.producer.building.mask_watch import MaskWatch
 from feedline.producer.building.slots import OwnSlots
@@ -113,8 +114,10 @@ class BatchBuilder:
 
         Raises
         ------
-        ReadError, DecodeError, TransformError
-            A sample cannot be used.
+        BadFilesError
+            Files cannot be used.
+        TransformError
+            A function of a user's failed.
         CancelledBuildError
             `is_cancelled` said so.
         """
@@ -146,12 +149,15 @@ class BatchBuilder:
         recipes = [self._prepare(ticket.epoch, samples[0]) for samples in sources]
         self._clock.lap(Stage.TRANSFORM)
         sizes: list[Size] = []
+        bad = BadFiles(self._makers)
         for index, (samples, recipe) in enumerate(zip(sources, recipes, strict=True)):
             if is_cancelled():
                 raise CancelledBuildError
             if index % self._num_read_ahead == 0:
                 self._expect(sources[index : index + 2 * self._num_read_ahead])
-            sizes += self._build_item(samples, recipe, index, arrays)
+            with bad.gathered(index * self.job.num_sources, samples):
+                sizes += self._build_item(samples, recipe, index, arrays)
+        bad.refuse()
         self._annotations.write(ticket, [recipe.draws for recipe in recipes], sizes, arrays)
 
     def _sources(self, ticket: Ticket) -> list[tuple[Sample, ...]]:
@@ -166,7 +172,7 @@ class BatchBuilder:
         return Recipe(draws, [maker.composition.prepare(draws) for maker in self._makers])
 
     def _expect(self, sources: Iterable[tuple[Sample, ...]]) -> None:
-        samples = [sample for item in sources for sample in item]
+        samples = [sample for item in sources for sample in item if sample.paths]
         for maker in self._makers:
             maker.expect(samples)
 
@@ -174,6 +180,10 @@ class BatchBuilder:
         self, samples: tuple[Sample, ...], recipe: Recipe, index: int, arrays: Arrays
     ) -> list[Size]:
         """Make the images of an item; returns the sizes of those in the files of ``x``."""
+        if not samples[0].paths:
+            for maker in self._makers:
+                arrays[maker.name][index] = 0
+            return [self.job.image.size] * len(samples)
         sizes = [
             maker.make(own, samples, arrays[maker.name][index])
             for maker, own in zip(self._makers, recipe.of_images, strict=True)
@@ -192,11 +202,10 @@ class BatchBuilder:
 
 def failure_of(ticket: Ticket, error: BaseException) -> Failure:
     """How an exception in `BatchBuilder.build` is told: a read may work elsewhere, nothing else may."""
+    files: tuple[BadFile, ...] = ()
     match error:
-        case ReadError():
-            kind, path, text = FailureKind.READ, error.path, error.reason
-        case DecodeError():
-            kind, path, text = FailureKind.DECODE, error.path, error.reason
+        case BadFilesError():
+            kind, path, text, files = error.kind, error.path, error.reason, error.files
         case SampleError():
             kind, path, text = FailureKind.BUILD, error.path, error.reason
         case UserCodeError():
@@ -205,11 +214,12 @@ def failure_of(ticket: Ticket, error: BaseException) -> Failure:
             kind, path, text = FailureKind.BUILD, _paths(ticket), f"{type(error).__name__}: {error}"
     # What was found out about code of users, or that a file is not there, says all in its text; what that
     # code or the system raised is shown where.
-    says_all = isinstance(error, UserCodeError | ReadError) and error.__cause__ is None
+    origin = error.first if isinstance(error, BadFilesError) else error
+    says_all = isinstance(origin, UserCodeError | ReadError) and origin.__cause__ is None
     trace = "" if says_all else "".join(traceback.format_exception(error))[-MAX_TEXT_CHARS:]
     # A failure that is too long to be sent would be no answer at all.
     path, text, trace = (printable(part)[:MAX_TEXT_CHARS] for part in (path, text, trace))
-    return Failure(ticket.job_id, ticket.lease_id, kind, path, text, trace)
+    return Failure(ticket.job_id, ticket.lease_id, kind, path, text, trace, files)
 
 
 def _paths(ticket: Ticket) -> str:

@@ -26,6 +26,7 @@ from feedline.common.wire.checksums import checksum
 from feedline.common.wire.protocol import Batch, Cancelled, FromProducer
 from feedline.producer.building.batches import CancelledBuildError, failure_of
 from feedline.producer.building.builders import TicketBuilder, Workshop
+from feedline.producer.building.trial import try_out
 from feedline.producer.serving.notices import Notices
 from feedline.producer.serving.session import Task
 
@@ -122,8 +123,10 @@ class Builder:
     def _answer(self, task: Task) -> FromProducer:
         ticket = task.ticket
         try:
-            memory = self._shared_slot(task)
-            data = self._builder(task).build(ticket, lambda: task.cancelled, memory)
+            memory, builder = self._shared_slot(task), self._builder(task)
+            if ticket.careful:
+                try_out(task.known.job, ticket, self._workshop, lambda: task.cancelled or self._desk.stopping)
+            data = builder.build(ticket, lambda: task.cancelled, memory)
         except CancelledBuildError:
             return Cancelled(ticket.lease_id)
         except (Exception, SystemExit) as error:

@@ -5,12 +5,15 @@ hangs
     heartbeats go out all the time.
 answers-twice
     It sends every batch two times.
+dies-of-0007
+    A decoder kills its process when it comes to the file 0007.png.
 none
     None: it is one process without a supervisor, to be stopped from outside.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import time
@@ -19,6 +22,7 @@ from typing import Any
 
 from feedline.common.wire.protocol import Batch
 from feedline.producer.__main__ import main
+from feedline.producer.building import samples
 from feedline.producer.building.batches import BatchBuilder
 from feedline.producer.serving import worker
 
@@ -48,10 +52,24 @@ def answer_twice() -> None:
     worker.Link.say = say_twice  # type: ignore[method-assign]  # that is the fault
 
 
+def die_of_a_file() -> None:
+    """Have a decoder that writes where it must not."""
+    decode = samples.load_sized
+
+    def load(data: bytes, path: str, *rest: Any) -> Any:
+        if path == "0007.png":
+            ctypes.string_at(0)
+        return decode(data, path, *rest)
+
+    samples.load_sized = load
+
+
 if __name__ == "__main__":
     fault, folder, *arguments = sys.argv[1:]
     if fault == "hangs":
         hang(Path(folder))
     elif fault == "answers-twice":
         answer_twice()
+    elif fault == "dies-of-0007":
+        die_of_a_file()
     sys.exit(main([*arguments, "--unsupervised", "--parent-pid", str(os.getppid())]))

@@ -95,7 +95,8 @@ def test_a_function_that_fails_names_itself_the_file_and_the_producer_with_its_t
 def test_a_function_that_crashes_the_process_is_named_by_the_last_words(tmp_path: Path) -> None:
     data = numbered(tmp_path, 1)
     expected = (
-        r"(?s)4 producers died.*0000\.png.*SIGSEGV.*Segmentation fault.*user_code\.py\", line \d+ in crash"
+        r"(?s)0000\.png: kills who uses it: 3 times, a process that was transforming it was ended by SIGSEGV"
+        r".*Segmentation fault.*user_code\.py\", line \d+ in crash"
     )
     with (
         BatchSequence(data, transforms=[PythonTransform("user_code:crash")], workers=1) as sequence,

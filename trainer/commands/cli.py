@@ -13,7 +13,7 @@ from typing import Protocol
 
 from feedline.common.errors import FeedlineError, InterruptedWaitError
 from feedline.common.extras import what_is_missing
-from feedline.trainer.commands import bench, demo, doctor, keygen
+from feedline.trainer.commands import bench, check, demo, doctor, keygen
 
 
 class Command(Protocol):
@@ -28,6 +28,7 @@ class Command(Protocol):
 
 COMMANDS: dict[str, Command] = {
     "bench": bench,
+    "check": check,
     "demo": demo,
     "doctor": doctor,
     "keygen": keygen,
@@ -38,6 +39,7 @@ EXAMPLES = """\
 examples:
   feedline demo                      train on real photographs, with two producers
   feedline demo --directory flowers  train on your own folder of class folders
+  feedline check photos              decode every image, and say which cannot be used
   feedline bench                     what it does in a second, and what others do
   feedline doctor photos             what this machine and your images are good for
   feedline keygen keys               keys for a trainer and producers on other machines

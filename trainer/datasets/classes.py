@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from collections.abc import Iterable, KeysView, Mapping
+from collections.abc import Iterable, KeysView, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from feedline.common.errors import ConfigurationError
 
@@ -45,6 +48,24 @@ def ordered_classes(argument: str, classes: Iterable[Any]) -> list[Any]:
             f"{argument} has {twice[0]!r} at two places, and a class has one index: got {names[:8]}"
         )
     return names
+
+
+def single_classes(
+    targets: Sequence[npt.NDArray[Any]], class_names: Sequence[str] | None
+) -> npt.NDArray[np.intp] | None:
+    """The class of each sample, shape (num_samples,), where each has exactly one; None where that is not so.
+
+    Whole numbers of shape (N,) are classes, rows of zeros and a one are, and other numbers of shape (N,) or
+    (N, 1) if they have `class_names`.
+    """
+    if len(targets) != 1 or targets[0].ndim > 2:
+        return None
+    labels = targets[0]
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        is_hot = bool(np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all())
+        return labels.argmax(axis=1) if is_hot else None
+    are_classes = class_names is not None or (labels.ndim == 1 and labels.dtype.kind in "biu")
+    return labels.reshape(-1).astype(np.intp) if are_classes else None
 
 
 def _by_index(argument: str, indices: Mapping[Any, Any]) -> list[Any]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from feedline.common.batch.layout import DTYPES
 from feedline.common.errors import DatasetError
+from feedline.trainer.datasets.bad_rows import BadCellsError, DroppedRow
 from feedline.trainer.datasets.further import AnyFurther
 
 Array = npt.NDArray[Any]
@@ -54,10 +55,6 @@ class Column:
             raise DatasetError(f"{name} must have one entry per sample, got {values!r}")
         return cls(name, cells, np.arange(len(cells)))
 
-    def where(self, index: int) -> str:
-        """Say where a cell stands, for an error."""
-        return f"row {self.rows[index]} (counted from 0) of {self.name!r}"
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -73,6 +70,7 @@ class Parts:
     directory: str | None = None
     input_columns: tuple[Any, ...] = ()
     output_columns: tuple[Any, ...] = ()
+    dropped_rows: tuple[DroppedRow, ...] = ()
 
 
 def column_named(name: Any, columns: Mapping[Any, Array]) -> Column:
@@ -139,11 +137,14 @@ def check_targets(targets: Iterable[Array], num_samples: int) -> None:
 
 
 def refuse_first(column: Column, is_bad: Iterable[bool], expected: str) -> None:
-    """Raise a DatasetError that quotes the first bad cell, if there is one."""
-    index = next((i for i, bad in enumerate(is_bad) if bad), None)
-    if index is not None:
-        cell = column.cells[index]
-        raise DatasetError(f"{column.where(index)} is {_quoted(cell)}: expected {expected}")
+    """Raise a BadCellsError that quotes the first bad cell, and knows all of them, if there is one."""
+    _refuse(column, column.cells, [index for index, one in enumerate(is_bad) if one], expected)
+
+
+def _refuse(column: Column, values: Array, bad: Sequence[int], expected: str) -> None:
+    if len(bad):
+        reasons = (f"is {_quoted(values[index])}: expected {expected}" for index in bad)
+        raise BadCellsError(dict(zip(column.rows[bad].tolist(), reasons, strict=True)), column.name)
 
 
 def file_names(column: Column) -> list[str]:
@@ -223,11 +224,9 @@ def _is_numeric(cell: Any) -> bool:
 
 
 def _refuse_rows(column: Column, values: Array, is_good: Array, expected: str) -> None:
-    """Quote the first row of `values` that is not good throughout."""
-    if is_good.all():
-        return
-    index = int(np.argmin(is_good.reshape(len(values), -1).all(axis=1)))
-    raise DatasetError(f"{column.where(index)} is {_quoted(values[index])}: expected {expected}")
+    """Raise a BadCellsError of the rows of `values` that are not good throughout."""
+    whole = is_good.reshape(len(values), -1).all(axis=1)
+    _refuse(column, values, np.flatnonzero(~whole).tolist(), expected)
 
 
 def _storable(column: Column, values: Array) -> Array:

@@ -73,6 +73,7 @@ def concatenate(
         further=tuple(map(_joined, zip(*(table.further for table in moved), strict=True))),
         boxes=None if first.boxes is None else [boxes for t in moved for boxes in t.boxes or ()],
         stacks=None if first.stacks is None else _stacked([_present(t.stacks) for t in moved]),
+        dropped_rows=tuple(row for table in moved for row in table.dropped_rows),
     )
 
 

@@ -15,6 +15,7 @@ from feedline.trainer.datasets import concatenation, folders, folds, frames, rsn
 from feedline.trainer.datasets.annotations import coco, voc, yolo3, yolo_txt
 from feedline.trainer.datasets.annotations.gathering import Wanted
 from feedline.trainer.datasets.annotations.voc import VOC_CLASSES
+from feedline.trainer.datasets.bad_rows import BadRows, DroppedRow
 from feedline.trainer.datasets.boxes import refuse_fractions
 from feedline.trainer.datasets.dicom import neighbours, reading
 from feedline.trainer.datasets.further import with_mask_values
@@ -68,6 +69,7 @@ class ImageDataset(SampleTable):
         classes: Sequence[Any] | Mapping[Any, int] | None = None,
         validate_filenames: bool = True,
         mask_values: Mapping[Any, int] | None = None,
+        on_bad_row: str = "raise",
     ) -> Self:
         """Make a dataset of a frame's rows, with the arguments of Keras' ``flow_from_dataframe``.
 
@@ -96,6 +98,9 @@ class ImageDataset(SampleTable):
         mask_values : dict, optional
             The class of each value, or of each colour, that the files of masks hold: ``{255: 1}`` or
             ``{(128, 0, 0): 1}``. 0 and black are class 0. Default: values are classes.
+        on_bad_row : {"raise", "drop"}
+            What a row that cannot be used is: an error, or left out and
+            listed in `dropped`.
 
         Raises
         ------
@@ -111,7 +116,8 @@ class ImageDataset(SampleTable):
         """
         directory = None if directory is None else os.fspath(directory)
         request = frames.FrameRequest(directory, x_col, y_col, weight_col, class_mode, classes)
-        table = frames.read_frame(frame, request, validate_filenames=validate_filenames)
+        bad_rows = BadRows.of(on_bad_row)
+        table = frames.read_frame(frame, request, validate_filenames=validate_filenames, bad_rows=bad_rows)
         table = replace(table, further=with_mask_values(table.further, mask_values))
         return replace(cls.of_parts(table), target_is_input=class_mode == "input")
 
@@ -245,6 +251,7 @@ class ImageDataset(SampleTable):
         crowds: bool = False,
         ignore_keypoints: bool = False,
         validate_filenames: bool = True,
+        on_bad_row: str = "raise",
     ) -> Self:
         """Make a dataset of COCO's object detection annotations.
 
@@ -266,6 +273,9 @@ class ImageDataset(SampleTable):
             Take annotations with keypoints, and leave those out. Otherwise they are an error.
         validate_filenames : bool
             Leave out images without a file, with one warning. False: only producers see the images.
+        on_bad_row : {"raise", "drop"}
+            What a annotation that cannot be used is: an error, or left out and
+            listed in `dropped`.
 
         Returns
         -------
@@ -278,7 +288,11 @@ class ImageDataset(SampleTable):
             If something cannot be used; names the file and the id of the annotation.
         """
         request = coco.CocoRequest(boxes, masks, crowds, ignore_keypoints)
-        return cls.of_parts(coco.read_coco(path, directory, request, validate_filenames=validate_filenames))
+        return cls.of_parts(
+            coco.read_coco(
+                path, directory, request, validate_filenames=validate_filenames, on_bad_row=on_bad_row
+            )
+        )
 
     @classmethod
     @suggests()
@@ -290,6 +304,7 @@ class ImageDataset(SampleTable):
         class_names: Sequence[str] = VOC_CLASSES,
         difficult: bool = False,
         validate_filenames: bool = True,
+        on_bad_row: str = "raise",
     ) -> Self:
         """Make a dataset of annotations in Pascal VOC's form.
 
@@ -305,6 +320,9 @@ class ImageDataset(SampleTable):
             Take objects that are marked as difficult (``1`` or ``true``), too.
         validate_filenames : bool
             Leave out images without a file, with one warning. False: only producers see the images.
+        on_bad_row : {"raise", "drop"}
+            What a object, or a file, that cannot be used is: an error, or left out and
+            listed in `dropped`.
 
         Raises
         ------
@@ -318,6 +336,7 @@ class ImageDataset(SampleTable):
                 class_names=class_names,
                 difficult=difficult,
                 validate_filenames=validate_filenames,
+                on_bad_row=on_bad_row,
             )
         )
 
@@ -330,6 +349,7 @@ class ImageDataset(SampleTable):
         *,
         class_names: Sequence[str] | None = None,
         validate_filenames: bool = True,
+        on_bad_row: str = "raise",
     ) -> Self:
         """Make a dataset of an annotation file of the Keras YOLOv3 (qqwweee/keras-yolo3).
 
@@ -344,6 +364,9 @@ class ImageDataset(SampleTable):
             In the order of their indices.
         validate_filenames : bool
             Leave out images without a file, with one warning. False: only producers see the images.
+        on_bad_row : {"raise", "drop"}
+            What a box that cannot be used is: an error, or left out and
+            listed in `dropped`.
 
         Raises
         ------
@@ -351,7 +374,13 @@ class ImageDataset(SampleTable):
             If a line cannot be used; names the file and the line.
         """
         return cls.of_parts(
-            yolo3.read_yolo3(path, directory, class_names=class_names, validate_filenames=validate_filenames)
+            yolo3.read_yolo3(
+                path,
+                directory,
+                class_names=class_names,
+                validate_filenames=validate_filenames,
+                on_bad_row=on_bad_row,
+            )
         )
 
     @classmethod
@@ -364,6 +393,7 @@ class ImageDataset(SampleTable):
         class_names: Sequence[str] | None = None,
         boxes: bool = True,
         masks: bool = False,
+        on_bad_row: str = "raise",
     ) -> Self:
         """Make a dataset of images and text files with a line for each object.
 
@@ -382,6 +412,9 @@ class ImageDataset(SampleTable):
         masks : bool
             Deliver a mask of each image, drawn by its producer: 0 where there is no object, class number
             plus 1 inside of one; of objects that overlap, that which comes last.
+        on_bad_row : {"raise", "drop"}
+            What a line, or an image that has lines, that cannot be used is: an error, or left out and
+            listed in `dropped`.
 
         Raises
         ------
@@ -389,7 +422,9 @@ class ImageDataset(SampleTable):
             If something cannot be used; names the file and the line.
         """
         return cls.of_parts(
-            yolo_txt.read_yolo_txt(images, labels, class_names=class_names, wanted=Wanted(boxes, masks))
+            yolo_txt.read_yolo_txt(
+                images, labels, class_names=class_names, wanted=Wanted(boxes, masks), on_bad_row=on_bad_row
+            )
         )
 
     @classmethod
@@ -401,6 +436,7 @@ class ImageDataset(SampleTable):
         extension: str = "dcm",
         *,
         validate_filenames: bool = True,
+        on_bad_row: str = "raise",
     ) -> Self:
         """Make a dataset of the RSNA haemorrhage competition's label file and image folder.
 
@@ -418,6 +454,9 @@ class ImageDataset(SampleTable):
             What the images' names end in.
         validate_filenames : bool
             Leave out images without a file, with one warning. False: only producers see the images.
+        on_bad_row : {"raise", "drop"}
+            What a row that cannot be used is, or an image without all of its labels: an error, or left out
+            and listed in `dropped`.
 
         Returns
         -------
@@ -433,8 +472,17 @@ class ImageDataset(SampleTable):
         ConfigurationError
             If `extension` is another one.
         """
-        parts = rsna_csv.read_rsna_csv(csv, directory, extension, validate_filenames=validate_filenames)
+        parts = rsna_csv.read_rsna_csv(
+            csv, directory, extension, validate_filenames=validate_filenames, on_bad_row=on_bad_row
+        )
         return cls.of_parts(parts).with_dicom_reading(repair=Repair.RSNA)
+
+    @property
+    def dropped(self) -> pd.DataFrame:
+        """What ``on_bad_row="drop"`` has left out: ``where`` it stands, and the ``reason``."""
+        import pandas as pd  # noqa: PLC0415 - datasets of lists and folders need none
+
+        return pd.DataFrame(self.dropped_rows, columns=list(DroppedRow._fields))
 
     concatenate = classmethod(concatenation.concatenate)
     split = splits.split

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from feedline.common.errors import ConfigurationError, DatasetError
 from feedline.common.sample.companions import Role
+from feedline.trainer.datasets.bad_rows import BadCellsError, BadRows
 from feedline.trainer.datasets.classes import ordered, ordered_classes
 from feedline.trainer.datasets.columns import (
     Array,
@@ -137,10 +138,30 @@ class FrameRequest:
         return [*self.file_columns, *labels, *weight]
 
 
-def read_frame(frame: pd.DataFrame, request: FrameRequest, *, validate_filenames: bool) -> Parts:
-    """Turn a frame into the parts of a dataset."""
+def read_frame(
+    frame: pd.DataFrame, request: FrameRequest, *, validate_filenames: bool, bad_rows: BadRows | None = None
+) -> Parts:
+    """Turn a frame into the parts of a dataset; without the rows that cannot be used, where they may drop."""
+    bad_rows = bad_rows or BadRows()
     _check_frame(frame)
     _check_columns(frame, request)
+    kept = np.arange(len(frame))
+    while True:
+        try:
+            parts = _read(frame.iloc[kept], request, validate_filenames=validate_filenames)
+            break
+        except BadCellsError as error:
+            if not bad_rows.drops or len(error.reasons) == len(kept):
+                raise
+            # Each turn drops all rows that one of the checks refuses: there are no more turns than checks.
+            for row, reason in error.reasons.items():
+                bad_rows.add(f"row {kept[row]} (counted from 0) of {error.name!r}", reason)
+            kept = np.delete(kept, list(error.reasons))
+    bad_rows.report()
+    return replace(parts, dropped_rows=tuple(bad_rows.dropped))
+
+
+def _read(frame: pd.DataFrame, request: FrameRequest, *, validate_filenames: bool) -> Parts:
     names = {column: file_names(Column.of(column, frame[column].tolist())) for column in request.file_columns}
     found = np.ones(len(frame), np.bool_)
     for column, paths in names.items() if validate_filenames else ():

@@ -12,6 +12,7 @@ import logging
 import os
 import re
 from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 from string import hexdigits
 from typing import IO, TYPE_CHECKING, Any, NoReturn
@@ -21,6 +22,7 @@ import numpy.typing as npt
 
 from feedline.common.errors import ConfigurationError, DatasetError
 from feedline.trainer.datasets import frames
+from feedline.trainer.datasets.bad_rows import BadRows
 from feedline.trainer.datasets.columns import Parts
 
 if TYPE_CHECKING:
@@ -53,12 +55,14 @@ def read_rsna_csv(
     extension: str = "dcm",
     *,
     validate_filenames: bool = True,
+    on_bad_row: str = "raise",
 ) -> Parts:
     """The labels of the competition; see `ImageDataset.from_rsna_csv`."""
     directory = os.fspath(directory)
-    frame = read_labels(os.fspath(csv), extension)
+    bad_rows = BadRows.of(on_bad_row)
+    frame = read_labels(os.fspath(csv), extension, bad_rows)
     request = frames.FrameRequest(directory, "filename", SUBTYPES, None, "raw", None)
-    table = frames.read_frame(frame, request, validate_filenames=validate_filenames)
+    table = frames.read_frame(frame, request, validate_filenames=validate_filenames, bad_rows=bad_rows)
     return replace(table, class_names=list(SUBTYPES))
 
 
@@ -81,14 +85,21 @@ class _Rows:
     labels: npt.NDArray[np.int8]
 
 
-def read_labels(path: str, extension: str) -> pd.DataFrame:
+def read_labels(path: str, extension: str, bad_rows: BadRows) -> pd.DataFrame:
     """Read a label file into one row per image: "image", "filename" and the subtypes as float32."""
     import pandas as pd  # noqa: PLC0415 - datasets of lists and folders need none
 
     if extension not in EXTENSIONS:
         raise ConfigurationError(f"extension must be one of {EXTENSIONS}, got {extension!r}")
     _check_header(path)
-    rows = _read_rows(path)
+    try:
+        rows = _read_rows(path, path)
+    except DatasetError:
+        if not bad_rows.drops:
+            raise
+        rows = _read_rows(path, _without_bad_rows(path, bad_rows))
+    if bad_rows.drops:
+        rows = _without_bad_images(rows, path, bad_rows)
     labels = _pivot(rows, path).astype(np.float32)
     names = [f"{image}.{extension}" for image in rows.images]
     columns = dict(zip(SUBTYPES, labels.T, strict=True))
@@ -110,11 +121,49 @@ def _check_header(path: str) -> None:
         raise DatasetError(f"{path!r} must begin with the header {HEADER!r}, its first line is {header!r}")
 
 
-def _read_rows(path: str) -> _Rows:
+def _without_bad_rows(path: str, bad_rows: BadRows) -> IO[str]:
+    """The file with those rows alone that are as they must be."""
+    kept = StringIO()
+    with _lines_of(path) as lines:
+        for number, line in enumerate(lines, 1):
+            text = line.rstrip("\r\n")
+            reason = _fault(text) if number > 1 and text else ""
+            if reason:
+                bad_rows.add(f"line {number} of {path!r}", f"is {text!r}: {reason}")
+            elif text:
+                kept.write(f"{text}\n")
+    kept.seek(0)
+    return kept
+
+
+def _without_bad_images(rows: _Rows, path: str, bad_rows: BadRows) -> _Rows:
+    """Without the images that lack a label, or have two that contradict each other."""
+    num_labels = len(SUBTYPES)
+    lowest, highest = (np.full(len(rows.images) * num_labels, start, np.int8) for start in (2, -1))
+    np.minimum.at(lowest, rows.places, rows.labels)
+    np.maximum.at(highest, rows.places, rows.labels)
+    good = np.ones(len(rows.images), np.bool_)
+    for place in np.flatnonzero(lowest != highest).tolist():
+        image = place // num_labels
+        if good[image]:
+            what = "is missing" if highest[place] < 0 else "is both 0 and 1"
+            bad_rows.add(f"image {rows.images[image]} of {path!r}", f"{_name(rows, place)!r} {what}")
+        good[image] = False
+    if good.all() or not good.any():
+        return rows
+    keep = good[rows.places // num_labels]
+    renumbered = np.cumsum(good) - 1
+    places = rows.places[keep]
+    places = renumbered[places // num_labels] * num_labels + places % num_labels
+    images = [image for image, is_good in zip(rows.images, good.tolist(), strict=True) if is_good]
+    return _Rows(images, places, rows.labels[keep])
+
+
+def _read_rows(path: str, source: str | IO[str]) -> _Rows:
     """Read what follows the header; which row is not as it must be is looked for only if one is not."""
     import pandas as pd  # noqa: PLC0415 - as above
 
-    fields = _read_fields(path)
+    fields = _read_fields(path, source)
     codes, images = pd.factorize(fields["image"].to_numpy())
     prefixes, cells = (fields[name].cat.categories.tolist() for name in ("prefix", "cell"))
     is_hex = "" not in images and set(hexdigits).issuperset("".join(images))
@@ -125,13 +174,13 @@ def _read_rows(path: str) -> _Rows:
     return _Rows([f"ID_{image}" for image in images], places, meanings[:, 1].astype(np.int8))
 
 
-def _read_fields(path: str) -> pd.DataFrame:
+def _read_fields(path: str, source: str | IO[str]) -> pd.DataFrame:
     """Read what is before, between and after the underscores of all rows."""
     import pandas as pd  # noqa: PLC0415 - as above
 
     try:
         fields = pd.read_csv(
-            path,
+            source,
             sep="_",
             names=list(_FIELDS),
             skiprows=1,

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from feedline.common.errors import DatasetError
 from feedline.common.sample.companions import Role
 from feedline.common.sample.dicom import AS_STORED, DicomReading
+from feedline.trainer.datasets.bad_rows import DroppedRow
 from feedline.trainer.datasets.boxes import checked_boxes
 from feedline.trainer.datasets.columns import Array, Parts, check_lengths, check_targets, row_numbers
 from feedline.trainer.datasets.further import AnyFurther
@@ -54,6 +55,8 @@ class SampleTable:
     input_columns, output_columns : tuple
         The frame's columns that each input, and each of several outputs, was made of, in their order; empty
         where there was no frame.
+    dropped_rows : tuple of DroppedRow
+        What ``on_bad_row="drop"`` has left out, in the order in which it was met.
     """
 
     paths: Sequence[str]
@@ -70,6 +73,7 @@ class SampleTable:
     root: str = ""
     input_columns: tuple[Any, ...] = ()
     output_columns: tuple[Any, ...] = ()
+    dropped_rows: tuple[DroppedRow, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that there is one of everything per sample."""

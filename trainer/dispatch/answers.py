@@ -91,15 +91,26 @@ class Answers:
         record.error = ""
 
     def fail_if_unreadable(self, work: Work, key: StepKey, now: float) -> None:
-        """Give up a demanded step when every producer there is has failed to read it, and no other came."""
+        """Give up a demanded step when every producer there is has failed to read it, and no other came.
+
+        Before a job that does without bad samples does so, it is known which those are.
+        """
+        if work.bad.is_tolerant and self._books.willing and not self.has_been_tried_by_all(work, key, now):
+            return
         if self._is_unreadable(work, key) and now - work.demands[key].since >= self._grace_s:
             self.fail(work, key, self._why_unreadable(work, key))
 
     def _is_unreadable(self, work: Work, key: StepKey) -> bool:
         if work.ledger.state(key) is not StepState.PLANNED or not self._books.peers:
             return False
-        peers = self._books.peers.values()
-        return not any(not peer.barred and self._books.may_read(peer, work, key) for peer in peers)
+        return not any(self._books.may_read(peer, work, key) for peer in self._books.willing)
+
+    def has_been_tried_by_all(self, work: Work, key: StepKey, now: float) -> bool:
+        """Whether every producer there is has failed to read a step, and no other has come for a while."""
+        if not self._books.willing or not self._is_unreadable(work, key):
+            return False
+        last_joined_at = max(peer.joined_at for peer in self._books.peers.values())
+        return now - last_joined_at >= self._grace_s
 
     def _why_unreadable(self, work: Work, key: StepKey) -> str:
         last = work.ledger.record(key).error or "none gets tickets any more, see the log"

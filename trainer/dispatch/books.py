@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from feedline.trainer.dispatch.bad_samples import BadSamples
 from feedline.trainer.dispatch.instructions import DropSlots, Instruction, Note
 from feedline.trainer.dispatch.ledger import Ledger
 from feedline.trainer.dispatch.slots import Owner, SlotId, SlotNeed, SlotTable
-from feedline.trainer.plan.epochs import StepKey
+from feedline.trainer.plan.epochs import EpochPlan, StepKey
+from feedline.trainer.plan.lineups import Lineup, Lineups
 
 OVERDUE_AFTER_S = 10.0
 """A lease is never overdue before."""
@@ -68,6 +70,8 @@ class Lease:
         It expired because the producer took too long.
     num_unlisted : int
         Heartbeats of the producer that did not list it, in a row.
+    lineup : Lineup or None
+        The samples that were ordered, once the ticket was made.
     """
 
     lease_id: int
@@ -77,6 +81,7 @@ class Lease:
     void: bool = False
     overdue: bool = False
     num_unlisted: int = 0
+    lineup: Lineup | None = None
 
 
 @dataclass(slots=True)
@@ -89,6 +94,8 @@ class Peer:
         In the order given, which is the order in which it works: only the first can be in work.
     number : int
         How many joined before it.
+    joined_at : float
+        When, on the pool's clock.
     num_unread : int
         Read failures in a row.
     has_read : bool
@@ -103,6 +110,7 @@ class Peer:
     name: str
     last_heard: float
     number: int = 0
+    joined_at: float = 0.0
     leases: dict[int, Lease] = field(default_factory=dict)
     num_unread: int = 0
     has_read: bool = False
@@ -158,6 +166,8 @@ class Opening:
         What one of its batches takes, if that is known.
     prefetches : bool
         Whether more is built than somebody waits for.
+    bad : BadSamples
+        What is known of its bad samples, and done with them.
     """
 
     job_id: int
@@ -167,6 +177,7 @@ class Opening:
     samples_of: Callable[[StepKey], Sequence[str]]
     usual_s: float | None = None
     prefetches: bool = True
+    bad: BadSamples = field(default_factory=lambda: BadSamples(Lineups(EpochPlan(1, 1))))
 
 
 @dataclass(slots=True)
@@ -197,6 +208,8 @@ class Work:
         Batches that it got since.
     told : set of bytes
         Producers that know it.
+    bad : BadSamples
+        See `Opening`.
     """
 
     job_id: int
@@ -204,6 +217,7 @@ class Work:
     ledger: Ledger
     need: SlotNeed
     samples_of: Callable[[StepKey], Sequence[str]]
+    bad: BadSamples
     demands: dict[StepKey, Demand] = field(default_factory=dict)
     leased: dict[StepKey, Lease] = field(default_factory=dict)
     ready: dict[StepKey, SlotId] = field(default_factory=dict)
@@ -218,7 +232,8 @@ class Work:
     @classmethod
     def begun(cls, opening: Opening, now: float) -> Work:
         """That of a job that is opened now."""
-        work = cls(opening.job_id, opening.name, Ledger(opening.num_steps), opening.need, opening.samples_of)
+        ledger, known = Ledger(opening.num_steps), (opening.need, opening.samples_of, opening.bad)
+        work = cls(opening.job_id, opening.name, ledger, *known)
         work.prefetches, work.asked_at = opening.prefetches, now
         work.answer_s.extend([] if opening.usual_s is None else [opening.usual_s])
         return work
@@ -245,7 +260,7 @@ class Work:
     @property
     def wants_more(self) -> bool:
         """Whether prefetch may go on as far as slots allow."""
-        if not self.prefetches or self.ledger.num_failed >= FAILED_AHEAD:
+        if not self.prefetches or self.bad.doom or self.ledger.num_failed >= FAILED_AHEAD:
             return False
         return self.asked or self.ledger.num_ahead < UNASKED_AHEAD
 
@@ -328,6 +343,11 @@ class Books:
         if len(self.short) <= len(free):
             return [peer for producer_id, peer in self.short.items() if producer_id in free]
         return [self.short[producer_id] for producer_id in free if producer_id in self.short]
+
+    @property
+    def willing(self) -> list[Peer]:
+        """Peers that get tickets."""
+        return [peer for peer in self.peers.values() if not peer.barred]
 
     def may_read(self, peer: Peer, work: Work, key: StepKey) -> bool:
         """Whether it has not failed to read the step; of one that seems to kill, whether it has built any."""

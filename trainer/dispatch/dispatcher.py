@@ -25,12 +25,14 @@ from feedline.trainer.dispatch.answers import NO_GRACE, Answers, Grace
 from feedline.trainer.dispatch.books import UNPROVEN_S, Books, Demand, Lease, Opening, Peer, Work
 from feedline.trainer.dispatch.feeder import Feeder
 from feedline.trainer.dispatch.instructions import Instruction, Keep, SendCloseJob, SendJob
+from feedline.trainer.dispatch.judging import Judging
 from feedline.trainer.dispatch.leases import Leases
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.shares import Shares
 from feedline.trainer.dispatch.slots import Owner, SlotEvent, SlotId, SlotTable
 from feedline.trainer.dispatch.turns import Turns
 from feedline.trainer.plan.epochs import StepKey
+from feedline.trainer.plan.lineups import Lineup
 
 
 class Dispatcher:
@@ -54,6 +56,7 @@ class Dispatcher:
         self._books = Books(SlotTable(budget_bytes), unproven_s)
         self._answers = Answers(self._books, advice, grace)
         self._leases = Leases(self._books, self._answers)
+        self._judging = Judging(self._books, self._answers, self._leases)
         self._feeder = Feeder(self._books, self._leases)
         self._shares = Shares(self._books)
         self._turns = Turns(self._books, self._leases, self._shares)
@@ -98,7 +101,7 @@ class Dispatcher:
 
     def producer_joined(self, producer_id: bytes, name: str, now: float) -> list[Instruction]:
         """A producer was welcomed."""
-        peer = self._books.peers[producer_id] = Peer(producer_id, name, now, next(self._numbers))
+        peer = self._books.peers[producer_id] = Peer(producer_id, name, now, next(self._numbers), now)
         self._books.count_leases(peer)
         for work in self._books.works.values():
             self._turns.tell(work, [producer_id])
@@ -130,6 +133,12 @@ class Dispatcher:
             self._leases.expire_unlisted(self._books.peers[producer_id], set(leases))
         return self._feed(now)
 
+    def lined_up(self, producer_id: bytes, lease_id: int, lineup: Lineup) -> None:
+        """The ticket of a lease was made of these samples."""
+        peer = self._books.peers.get(producer_id)
+        if peer is not None and lease_id in peer.leases:
+            peer.leases[lease_id].lineup = lineup
+
     # --- answers to tickets -------------------------------------------------------------------
 
     def batch_came(self, producer_id: bytes, lease_id: int, now: float) -> list[Instruction]:
@@ -148,7 +157,7 @@ class Dispatcher:
         self._books.slots.apply(lease.slot, SlotEvent.FILL)
         work.ledger.apply(lease.key, StepEvent.ANSWER)
         work.ready[lease.key] = lease.slot
-        self._books.out.append(Keep(lease.slot, answer_s))
+        self._books.out.append(Keep(lease.slot, answer_s, lease.lineup))
         work.num_served += 1
         if lease.key in work.demands:
             self._answers.deliver(work, lease.key)
@@ -166,20 +175,13 @@ class Dispatcher:
         self._books.slots.apply(lease.slot, SlotEvent.FREE)
         work = self._leases.wanting(lease)
         if failure.kind is FailureKind.READ:
-            self._leases.count_unread(peer, failure)
+            self._leases.count_unread(peer, failure, lease.lineup)
             if peer.barred:
                 self._shares.divide()
         if work is None or (lease.void and lease.key in work.leased):
             return self._feed(now)
         self._leases.end(work, lease)
-        text = self._answers.told(peer, failure)
-        if failure.kind is FailureKind.READ:
-            self._leases.plan_again(work, lease.key)
-            record = work.ledger.record(lease.key)
-            record.unread_by.add(producer_id)
-            record.error = text
-        else:
-            self._answers.fail(work, lease.key, f"{lease.key} failed: {text}")
+        self._judging.failed(peer, work, lease, failure)
         return self._feed(now)
 
     def lease_cancelled(self, producer_id: bytes, lease_id: int, now: float) -> list[Instruction]:
@@ -208,9 +210,12 @@ class Dispatcher:
         if work is None:
             raise LocalProtocolError(f"job {job_id} is not open")
         work.asked, work.asked_at = True, now
+        work.demands.setdefault(key, Demand.begun(now, timeout_s))
+        if work.bad.doom:
+            self._judging.refuse(work, key)
+            return self._feed(now)
         if job_id in self._books.resting:
             self._books.waiting[job_id] = work
-        work.demands.setdefault(key, Demand.begun(now, timeout_s))
         if key.epoch > work.ledger.first_epoch:
             self._leases.retire_before(work, key.epoch)
         match work.ledger.state(key):
@@ -333,6 +338,8 @@ class Dispatcher:
         if self._books.waiting:
             self._turns.wake(now)
         for work in self._books.works.values():
+            if work.bad.unsettled:
+                self._judging.settle(work, now)
             for key in list(work.demands):
                 self._answers.fail_if_unreadable(work, key, now)
         self._feeder.feed(now, only)

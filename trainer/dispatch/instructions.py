@@ -8,6 +8,7 @@ from typing import TypeAlias
 from feedline.common.errors import FeedlineError
 from feedline.trainer.dispatch.slots import SlotId
 from feedline.trainer.plan.epochs import StepKey
+from feedline.trainer.plan.lineups import Lineup
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,15 @@ class ForgetJob:
 
 @dataclass(frozen=True, slots=True)
 class SendTicket:
-    """Ask for a batch to be built into a slot; the slot says by whom."""
+    """Ask for a batch to be built into a slot; the slot says by whom.
+
+    `careful`: a producer died when it built that.
+    """
 
     lease_id: int
     key: StepKey
     slot: SlotId
+    careful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,12 @@ class SendCancel:
 class Keep:
     """The batch that just came is wanted: keep its bytes under this slot.
 
-    It came `answer_s` seconds after its ticket was sent.
+    It came `answer_s` seconds after its ticket was sent, and has the samples of `lineup`.
     """
 
     slot: SlotId
     answer_s: float = field(default=0.0, compare=False)
+    lineup: Lineup | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,13 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """Tell the sequence of a job that more of its samples are bad."""
+
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Log a line; `level` is one of `logging`'s numbers."""
 
@@ -116,4 +129,4 @@ class Note:
 
 
 Sending: TypeAlias = SendJob | SendCloseJob | SendTicket | SendCancel | DropSlots
-Instruction: TypeAlias = Sending | RestJob | ForgetJob | Keep | Discard | Deliver | Reject | Note
+Instruction: TypeAlias = Sending | RestJob | ForgetJob | Keep | Discard | Deliver | Reject | Report | Note

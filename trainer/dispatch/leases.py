@@ -11,6 +11,7 @@ from feedline.trainer.dispatch.instructions import Discard, SendCancel, SendTick
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.slots import SlotEvent, SlotId
 from feedline.trainer.plan.epochs import StepKey
+from feedline.trainer.plan.lineups import Lineup
 
 MAX_UNREAD = 20
 """A producer with so many failed reads in a row gets no more tickets."""
@@ -48,7 +49,8 @@ class Leases:
         work.ledger.apply(key, StepEvent.LEASE)
         peer.leases[lease.lease_id] = work.leased[key] = lease
         self._books.count_leases(peer)
-        self._books.out.append(SendTicket(lease.lease_id, key, slot))
+        is_suspect = work.ledger.record(key).num_lost > 0
+        self._books.out.append(SendTicket(lease.lease_id, key, slot, is_suspect))
 
     def answered(self, producer_id: bytes, lease_id: int) -> tuple[Peer | None, Lease | None]:
         """Whose lease an answer ends; nothing for an answer to no lease, such as a second one."""
@@ -179,8 +181,13 @@ class Leases:
             self.drop_ready(work, key)
         work.ledger.move_to(epoch, keep=set(work.demands))
 
-    def count_unread(self, peer: Peer, failure: Failure) -> None:
+    def count_unread(self, peer: Peer, failure: Failure, lineup: Lineup | None) -> None:
         """A producer could not read a file; bar it when that is all it ever does."""
+        # Where other files of the batch were read, it is not the folder that is wrong.
+        num_unread = len({bad.sample for bad in failure.bad_files})
+        if num_unread and lineup is not None and num_unread < len(lineup.rows):
+            peer.num_unread, peer.has_read = 0, True
+            return
         peer.num_unread += 1
         if peer.num_unread >= MAX_UNREAD and not peer.barred:
             peer.barred = True

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from feedline.common.errors import LocalProtocolError
+from feedline.trainer.dispatch.bad_samples import Found
 from feedline.trainer.plan.epochs import StepKey
 
 
@@ -72,15 +73,15 @@ class StepRecord:
         Where it stands.
     num_lost : int
         Leases that ended with the death of their producer.
-    unread_by : set of bytes
-        Producers that could not read one of its files.
+    unread_by : dict of bytes to tuple of Found
+        Producers that could not read some of its files, and which, as far as that is known.
     error : str
         Why it failed, or could not be read so far; emptied when somebody was told.
     """
 
     state: StepState = StepState.PLANNED
     num_lost: int = 0
-    unread_by: set[bytes] = field(default_factory=set)
+    unread_by: dict[bytes, tuple[Found, ...]] = field(default_factory=dict)
     error: str = ""
 
 

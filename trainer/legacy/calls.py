@@ -148,11 +148,11 @@ def predict_generator(
     Returns
     -------
     ndarray, or a list of them for a model of several outputs
-        One row for each ID in the order of ``generator.list_IDs``, though the generator shuffles; see
-        `predictions_frame`.
+        One row for each ID in the order of ``generator.list_IDs``, though the generator shuffles, or leaves
+        bad samples out: these have the prediction for an image of zeros. See `predictions_frame`.
     """
     supply = Supply(workers, max_queue_size, use_multiprocessing)
     warn_of_others(generator=generator)
     with ExitStack() as stack:
-        feed = judged("steps", generator, steps, supply, stack)
+        feed = judged("steps", generator, steps, supply, stack, every_row=True)
         return model.predict(feed.data, steps=feed.steps, callbacks=callbacks, verbose=verbose)

@@ -93,7 +93,15 @@ def validation(data: Any, steps: float | None, supply: Supply, stack: ExitStack)
     return judged("validation_steps", data, steps, supply, stack)
 
 
-def judged(name: str, generator: Any, steps: float | None, supply: Supply, stack: ExitStack) -> Feed:
+def judged(
+    name: str,
+    generator: Any,
+    steps: float | None,
+    supply: Supply,
+    stack: ExitStack,
+    *,
+    every_row: bool = False,
+) -> Feed:
     """What a model is judged by: nothing random, and no image twice.
 
     Parameters
@@ -108,13 +116,17 @@ def judged(name: str, generator: Any, steps: float | None, supply: Supply, stack
         Who makes the batches.
     stack : ExitStack
         Closes what is made here.
+    every_row : bool
+        Bad samples have places, too, though the generator leaves them out.
     """
     number = steps_of(name, steps)
     if not isinstance(generator, ServedSequence):
         return _other(name, generator, number)
     supply.serve(generator)
-    if isinstance(generator, BatchSequence) and not generator.is_in_order:
-        generator = stack.enter_context(generator.in_order())
+    if isinstance(generator, BatchSequence):
+        fills = {"on_error": "replace"} if every_row and generator.on_error == "skip" else {}
+        if fills or not generator.is_in_order:
+            generator = stack.enter_context(generator.in_order(**fills))
     return Feed(generator, number if number is not None and number < len(generator) else None)
 
 

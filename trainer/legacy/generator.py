@@ -166,7 +166,7 @@ class DataGenerator(BatchSequence):
     @property
     def indexes(self) -> npt.NDArray[np.intp]:
         """Places in `list_IDs` in the order of delivery of the present epoch, shape (num_samples,)."""
-        return self._plan.order(self._binding.epoch)
+        return self._order
 
     @indexes.setter
     def indexes(self, _: Any) -> NoReturn:

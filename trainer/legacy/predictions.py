@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def predictions_frame(
     generator: DataGenerator, predictions: npt.ArrayLike, columns: Sequence[Any] | None = None
 ) -> pd.DataFrame:
-    """Put the rows of `predict_generator` into a DataFrame indexed by ID.
+    """Put the rows of `predict_generator` into a DataFrame indexed by ID; those of bad samples are NaN.
 
     Parameters
     ----------
@@ -47,5 +47,10 @@ def predictions_frame(
         columns = generator.label_columns
     if columns is not None and len(columns) != rows.shape[1]:
         raise ConfigurationError(f"got {len(columns)} names for {rows.shape[1]} columns: {list(columns)}")
+    bad = generator.bad_rows[generator.bad_rows < len(rows)]
+    if bad.size:
+        # What a model says of zeros is no prediction.
+        rows = rows.astype(np.result_type(rows, np.float32))
+        rows[bad] = np.nan
     index = pd.Index(generator.list_IDs[: len(rows)], name="ID")
     return pd.DataFrame(rows, index=index, columns=None if columns is None else pd.Index(columns))

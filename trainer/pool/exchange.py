@@ -169,7 +169,7 @@ class Exchange:
         """
         job = source.job
         encode(Session(new_id(), new_id()), opening(source))
-        plan, known = source.plan, (source.usual_s, source.prefetches)
+        plan, known = source.plan, (source.usual_s, source.prefetches, source.bad)
         facts = Opening(job.job_id, source.name, plan.num_steps, source.need, source.samples_of, *known)
         instructions = self._dispatcher.job_opened(facts, now)
         self._jobs[job.job_id] = source

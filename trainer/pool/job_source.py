@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.batch.layout import BatchLayout
-from feedline.common.draws import Purpose, uniforms
 from feedline.common.errors import ConfigurationError
 from feedline.common.job.kinds import AnyJob
 from feedline.common.job.sizes import SizesJob
@@ -22,11 +21,16 @@ from feedline.common.sample.boxes import Boxes
 from feedline.common.sample.image import Size
 from feedline.common.sample.regions import Regions
 from feedline.common.wire.names import printable, to_wire
-from feedline.common.wire.protocol import Ticket, as_sample
+from feedline.common.wire.protocol import Sample, Ticket, as_sample
 from feedline.trainer.datasets.stacks import Stacks
+from feedline.trainer.dispatch.bad_samples import BadSamples
 from feedline.trainer.dispatch.slots import SlotNeed
-from feedline.trainer.plan.drawings import Rows
 from feedline.trainer.plan.epochs import EpochPlan, StepKey
+from feedline.trainer.plan.lineups import Lineup, Lineups
+
+
+def _report_nothing() -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,12 @@ class JobSource:
         What a producer takes for one batch, in seconds, if that was found out.
     prefetches : bool
         Whether batches are wanted that nobody has asked for.
+    weights_at : int or None
+        Which of `targets` are the weights of the samples.
+    bad : BadSamples
+        Which samples are bad, and what comes in their place.
+    report : callable
+        Told, in the pool's thread, that `bad.found` is another.
     """
 
     name: str
@@ -74,9 +84,17 @@ class JobSource:
     regions: tuple[Sequence[Regions], ...] = ()
     usual_s: float | None = None
     prefetches: bool = True
+    weights_at: int | None = None
+    bad: BadSamples = None  # type: ignore[assignment]  # made of the plan where it is not given
+    report: Callable[[], None] = _report_nothing
     _layouts: dict[tuple[int, Size | None], BatchLayout] = field(
         default_factory=dict, init=False, compare=False
     )
+
+    def __post_init__(self) -> None:
+        """Without a policy for bad samples, there is none that is known."""
+        if self.bad is None:
+            object.__setattr__(self, "bad", BadSamples(Lineups(self.plan, self.job.num_sources)))
 
     @property
     def need(self) -> SlotNeed:
@@ -87,9 +105,8 @@ class JobSource:
         """The same under another number, with other slots."""
         return replace(self, job=self.job.renumbered(job_id), max_slots=max_slots)
 
-    def layout(self, key: StepKey) -> BatchLayout:
-        """Where the arrays of a step lie."""
-        num_samples = self.plan.batch_size_of(key.planned.step)
+    def layout(self, key: StepKey, num_samples: int) -> BatchLayout:
+        """Where the arrays of a step lie, of so many samples."""
         size = self.job.size_of(*key) if isinstance(self.job, SizesJob) else None
         if (num_samples, size) not in self._layouts:
             job = self.job.of_step(*key) if isinstance(self.job, SizesJob) else self.job
@@ -104,31 +121,44 @@ class JobSource:
             return [f"(no files are known, for its plan fails: {type(error).__name__}: {error})"]
         return [printable(self.paths[row]) for row in rows]
 
-    def ticket(self, lease_id: int, key: StepKey, slot: int) -> Ticket:
-        """Order a step into a slot."""
-        rows, occurrences = self.plan.rows(*key.planned), self.plan.occurrences(*key.planned)
-        if self.job.num_sources > 1:
-            rows, occurrences = self._with_partners(key.epoch, rows, occurrences)
+    def lineup(self, key: StepKey) -> Lineup:
+        """The samples of a step, by all that is known of bad ones."""
+        return self.bad.lineups.of(key)
+
+    def ticket(
+        self, lease_id: int, key: StepKey, slot: int, lineup: Lineup | None = None, *, careful: bool = False
+    ) -> Ticket:
+        """Order a step, with the samples of a lineup, into a slot."""
+        lineup = self.lineup(key) if lineup is None else lineup
+        rows = lineup.rows
         listed = rows.tolist()
         # Thousands are made in a second, so what goes through the samples one by one are C's loops.
-        samples = tuple(map(as_sample, zip(self._files(listed), listed, occurrences.tolist(), strict=True)))
+        columns = self._files(listed), listed, lineup.occurrences.tolist()
+        samples = tuple(map(as_sample, zip(*columns, strict=True)))
         buffers = [np.ascontiguousarray(values[rows]) for values in self.targets]
-        if self.boxes is not None:
-            buffers += boxes.pack([self.boxes[row] for row in listed])
+        own_boxes = None if self.boxes is None else [self.boxes[row] for row in listed]
+        if lineup.is_blank.any():
+            samples = self._blank(np.repeat(lineup.is_blank, lineup.num_sources), samples, buffers, own_boxes)
+        if own_boxes is not None:
+            buffers += boxes.pack(own_boxes)
         for drawn in self.regions:
             buffers += regions.pack([drawn[row] for row in listed])
-        return Ticket(self.job.job_id, key.epoch, key.step, lease_id, slot, samples, tuple(buffers))
+        return Ticket(self.job.job_id, key.epoch, key.step, lease_id, slot, samples, tuple(buffers), careful)
 
-    def _with_partners(self, epoch: int, rows: Rows, occurrences: Rows) -> tuple[Rows, Rows]:
-        """Put behind each sample those it is mixed with, drawn from the whole data set, not the shard."""
-        num = self.job.num_sources - 1
-        drawn = [
-            uniforms(Purpose.PARTNER, self.job.seed, epoch, num, row=row, occurrence=occurrence)
-            for row, occurrence in zip(rows.tolist(), occurrences.tolist(), strict=True)
-        ]
-        partners = (np.array(drawn) * self.plan.num_samples).astype(rows.dtype)
-        together = np.column_stack([rows, partners]).ravel()
-        return together, np.column_stack([occurrences, np.zeros_like(partners)]).ravel()
+    def _blank(
+        self,
+        is_blank: npt.NDArray[np.bool_],
+        samples: Sequence[Sample],
+        targets: list[npt.NDArray[Any]],
+        own_boxes: list[Boxes] | None,
+    ) -> tuple[Sample, ...]:
+        """Leave the places of bad samples empty: they have labels, but no pixels, boxes and weight."""
+        if self.weights_at is not None:
+            targets[self.weights_at][is_blank] = 0
+        blank = set(np.flatnonzero(is_blank).tolist())
+        if own_boxes is not None:
+            own_boxes[:] = [one[:0] if place in blank else one for place, one in enumerate(own_boxes)]
+        return tuple(one._replace(paths=()) if place in blank else one for place, one in enumerate(samples))
 
     def _files(self, rows: Sequence[int]) -> Iterable[tuple[str, ...]]:
         """The files of each row: its own, then those of its companions."""

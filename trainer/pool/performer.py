@@ -24,6 +24,7 @@ from feedline.trainer.dispatch.instructions import (
     Keep,
     Note,
     Reject,
+    Report,
     RestJob,
     SendCancel,
     SendCloseJob,
@@ -32,6 +33,7 @@ from feedline.trainer.dispatch.instructions import (
 )
 from feedline.trainer.dispatch.slots import SlotId
 from feedline.trainer.plan.epochs import StepKey
+from feedline.trainer.plan.lineups import Lineup
 from feedline.trainer.pool.handover.arenas import Arenas
 from feedline.trainer.pool.handover.delivery import Delivery, Once, Payload, Releases
 from feedline.trainer.pool.handover.shelf import Shelves
@@ -71,7 +73,7 @@ class Performer:
     jobs: dict[int, JobSource] = field(default_factory=dict)
     waiters: Waiters = field(default_factory=Waiters)
     shelves: Shelves = field(default_factory=Shelves)
-    _kept: dict[SlotId, Payload] = field(default_factory=dict)
+    _kept: dict[SlotId, tuple[Payload, Lineup]] = field(default_factory=dict)
 
     def wait(self, job_id: int, key: StepKey, waiter: Waiter, now: float) -> None:
         """Have a step built or delivered for somebody."""
@@ -96,8 +98,8 @@ class Performer:
         """Do what is asked, in order; `arrived` is the batch that just came, where one did."""
         for instruction in instructions:
             match instruction:
-                case Keep(slot, answer_s):
-                    self._keep(arrived, slot, answer_s)
+                case Keep():
+                    self._keep(arrived, instruction)
                 case Discard(slot):
                     del self._kept[slot]
                 case Deliver():
@@ -108,27 +110,41 @@ class Performer:
                     logger.log(level, text)
                 case SendTicket():
                     self._send_ticket(instruction, now)
-                case RestJob(job_id):
-                    self.shelves[job_id].clear()
-                case ForgetJob(job_id):
-                    self.arenas.drop_job(job_id)
+                case RestJob() | ForgetJob() | Report():
+                    self._see_to(instruction)
                 case _:
                     self._write(instruction)
 
-    def _keep(self, batch: Batch | None, slot: SlotId, answer_s: float) -> None:
-        """Note where the bytes of the batch that just came are."""
-        if batch is None:
+    def _see_to(self, instruction: RestJob | ForgetJob | Report) -> None:
+        """Do what concerns a job as a whole."""
+        match instruction:
+            case RestJob(job_id):
+                self.shelves[job_id].clear()
+            case ForgetJob(job_id):
+                self.arenas.drop_job(job_id)
+            case Report(job_id):
+                self.jobs[job_id].report()
+
+    def _keep(self, batch: Batch | None, order: Keep) -> None:
+        """Note where the bytes of the batch that just came are, and of which samples."""
+        slot, lineup = order.slot, order.lineup
+        if batch is None or lineup is None:
             raise LocalProtocolError(f"nothing came that could be kept under {slot}")
-        self._kept[slot] = self.arenas.payload(slot, batch.data)
+        self._kept[slot] = self.arenas.payload(slot, batch.data), lineup
         count = self.post.roster.connections[slot.producer_id].count
-        count.batch(Stages.from_wire(batch.stages_us), answer_s)
+        count.batch(Stages.from_wire(batch.stages_us), order.answer_s)
 
     def _send_ticket(self, order: SendTicket, now: float) -> None:
         """Order a batch; a ticket that cannot be made or sent fails as the batch would."""
         slot = order.slot
         source = self.jobs[slot.job_id]
         try:
-            self.post.tell(slot.producer_id, source.ticket(order.lease_id, order.key, slot.index))
+            lineup = source.lineup(order.key)
+            self.dispatcher.lined_up(slot.producer_id, order.lease_id, lineup)
+            if source.bad.lined_up(order.key, lineup):
+                source.report()
+            ticket = source.ticket(order.lease_id, order.key, slot.index, lineup, careful=order.careful)
+            self.post.tell(slot.producer_id, ticket)
         except Exception as error:  # noqa: BLE001 - a sampler of somebody's may raise anything
             failure = _unsent(source, order, error)
             self.perform(self.dispatcher.batch_failed(slot.producer_id, order.lease_id, failure, now), now)
@@ -167,8 +183,10 @@ class Performer:
 
     def _delivery(self, order: Deliver, release: Callable[[], None]) -> Delivery:
         """What is handed over. That it has the bytes of the step was found out when it came."""
-        payload = self._kept.pop(order.slot)
-        layout = self.jobs[order.job_id].layout(order.key)
+        payload, lineup = self._kept.pop(order.slot)
+        source = self.jobs[order.job_id]
+        layout = source.layout(order.key, len(lineup))
+        source.bad.delivered(order.key, lineup)
         return Delivery(layout, payload, order.copy, release, order.slot.producer_id)
 
 

@@ -38,7 +38,6 @@ from feedline.common.wire.protocol import (
 )
 from feedline.trainer.dispatch.books import Lease
 from feedline.trainer.dispatch.dispatcher import Dispatcher
-from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.job_source import JobSource
 
 MAX_NAME_CHARS = 255
@@ -293,7 +292,7 @@ class Verifier:
                     f"{lease.key} came without bytes, and no memory is shared, or it was cut",
                 )
             return
-        got, expected = memoryview(batch.data).nbytes, _bytes_of(source, lease.key)
+        got, expected = memoryview(batch.data).nbytes, _bytes_of(source, lease)
         if expected is not None and got != expected:
             raise BreachError(Breach.SIZE, f"{lease.key} has {got} bytes instead of {expected}")
         if self.checksums and checksum(batch.data) != batch.checksum:
@@ -305,7 +304,7 @@ class Verifier:
     def _checked_failure(self, failure: Failure, lease: Lease | None) -> Failure:
         source = None if lease is None else self.jobs.get(lease.slot.job_id)
         if source is not None and lease is not None and failure.kind is not FailureKind.BUILD:
-            ticket = source.ticket(lease.lease_id, lease.key, lease.slot.index)
+            ticket = source.ticket(lease.lease_id, lease.key, lease.slot.index, lease.lineup)
             paths = {printable(path) for sample in ticket.samples for path in sample.paths}
             if failure.path not in paths:
                 raise BreachError(Breach.PATH, f"{failure.path!r:.200} is no file of {lease.key}")
@@ -333,10 +332,11 @@ class Verifier:
             )
 
 
-def _bytes_of(source: JobSource, key: StepKey) -> int | None:
-    """The bytes of a step; None if its plan fails, which is told when the step is delivered."""
+def _bytes_of(source: JobSource, lease: Lease) -> int | None:
+    """The bytes of what was ordered; None if its plan fails, which is told when the step is delivered."""
     try:
-        return source.layout(key).num_bytes
+        lineup = source.lineup(lease.key) if lease.lineup is None else lease.lineup
+        return source.layout(lease.key, len(lineup)).num_bytes
     except Exception:  # noqa: BLE001 - a plan of somebody's may raise anything, and no producer is to blame
         return None
 

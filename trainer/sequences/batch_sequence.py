@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 from feedline.common.arguments import whole, yes_or_no
@@ -20,10 +22,12 @@ from feedline.common.sample.companions import ImageOptions
 from feedline.common.sample.ct import CTWindows
 from feedline.common.signatures import suggests
 from feedline.trainer.datasets.dataset import ImageDataset
+from feedline.trainer.plan.drawings import Rows
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.preview.preview import preview
 from feedline.trainer.sequences.exports import as_tf_dataset, as_torch_dataset
+from feedline.trainer.sequences.failures import FailuresCsv, Kin, frame_of
 from feedline.trainer.sequences.options import SequenceOptions
 from feedline.trainer.sequences.packing import ByName, Packing
 from feedline.trainer.sequences.served import ServedSequence
@@ -31,6 +35,7 @@ from feedline.trainer.sequences.service import Service
 from feedline.trainer.targets.yolo import YoloTargets
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 logger = logging.getLogger(__name__)
@@ -137,6 +142,14 @@ class BatchSequence(ServedSequence):
     input_names, output_names : sequence of str, optional
         For models whose inputs or outputs have names: deliver dicts with these, one for each input (output)
         in the order of the dataset. Without, Keras pairs several by place, and sorts the model's names first.
+    on_error : {"raise", "replace", "skip"}
+        What happens where a file cannot be used. "replace": another sample, of the same class where each has
+        one, takes its place; without `shuffle` the place is zeros, and its weight 0 where there are weights.
+        "skip": the batch is shorter. Which and why is in `failures`.
+    max_bad_share : float
+        If a larger share of the dataset is bad, 0 to 1, the training ends with a `BadSamplesError`.
+    failures_csv : path, optional
+        A file that `failures` is written to as it grows. What an earlier run has written there stays.
 
     Raises
     ------
@@ -191,6 +204,9 @@ class BatchSequence(ServedSequence):
         initial_epoch: int = 0,
         input_names: Sequence[str] | None = None,
         output_names: Sequence[str] | None = None,
+        on_error: str = "raise",
+        max_bad_share: float = 0.01,
+        failures_csv: str | os.PathLike[str] | FailuresCsv | None = None,
     ) -> None:
         self._arguments = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
         own = {field.name: self._arguments[field.name] for field in fields(SequenceOptions)}
@@ -201,22 +217,42 @@ class BatchSequence(ServedSequence):
         self.dataset = dataset
         self._packing: Packing | ByName = Packing(dataset, targets, input_names, output_names)
         first_epoch = whole("initial_epoch", initial_epoch, at_least=0)
-        source = partial(options.source, max_slots=service.max_queue_size)
+        if failures_csv is not None and not isinstance(failures_csv, FailuresCsv):
+            # Sequences that are made of this one write to the same.
+            failures_csv = self._arguments["failures_csv"] = FailuresCsv(failures_csv)
+        source = partial(options.source, max_slots=service.max_queue_size, failures=failures_csv)
         super().__init__(service, source, first_epoch)
+        self._kin = Kin(self._source.bad)
 
     @property
     def filenames(self) -> list[str]:
-        """The files of the present epoch, in the order of delivery."""
-        return [self.dataset.filenames[row] for row in self._plan.order(self._binding.epoch)]
+        """The files of the present epoch, in the order of delivery: those in the place of bad ones, too."""
+        return [self.dataset.filenames[row] for row in self._order]
 
     @property
     def labels(self) -> Any:
         """The labels of the present epoch, in the order of delivery; as in the dataset, or None."""
-        order = self._plan.order(self._binding.epoch)
+        order = self._order
         labels = self.dataset.labels
         if labels is None:
             return None
         return tuple(a[order] for a in labels) if isinstance(labels, tuple) else labels[order]
+
+    @property
+    def failures(self) -> pd.DataFrame:
+        """The files that could not be used so far, each once; empty with ``on_error="raise"``.
+
+        Columns are ``path``, as in the dataset, ``reason``, ``producer``: who found out, ``epoch`` and
+        ``step`` of the batch that it was wanted for, ``row`` of its sample in the dataset, and
+        ``replaced_by``: the file of the sample that took the place, None where that was left out or filled
+        with zeros. Those of sequences that `in_order` has made of this one are among them.
+        """
+        return frame_of(self._kin.rows)
+
+    @property
+    def bad_rows(self) -> npt.NDArray[np.intp]:
+        """Rows of the dataset that are known to be bad, ascending, shape (num_bad,)."""
+        return self._kin.bad_rows
 
     def with_options(self, **changes: Any) -> BatchSequence:
         """Make a new sequence with the constructor's arguments of this one, except for `changes`.
@@ -232,14 +268,21 @@ class BatchSequence(ServedSequence):
         as_it_is = not (asked["shuffle"] or asked["sampler"] or asked["drop_remainder"])
         return as_it_is and self._plain_transforms == tuple(asked["transforms"])
 
-    def in_order(self) -> BatchSequence:
+    def in_order(self, **changes: Any) -> BatchSequence:
         """Make a new sequence to judge a model by: every sample once, in order, and not augmented.
 
         Random transforms are left out; of a `RandomCrop` stays the middle, of `YoloAugment` the `Letterbox`.
-        Code of your own stays as it is: it may be what prepares images.
+        Code of your own stays as it is: it may be what prepares images. `changes` are as of `with_options`.
         """
         plain = {"shuffle": False, "sampler": None, "drop_remainder": False}
-        return self.with_options(**plain, transforms=self._plain_transforms)
+        made = self.with_options(**{**plain, "transforms": self._plain_transforms, **changes})
+        self._kin.add(made, made._source.bad)  # noqa: SLF001 - another of the same class
+        return made
+
+    @property
+    def on_error(self) -> str:
+        """What happens where a file cannot be used, as in the constructor."""
+        return str(self._source.bad.lineups.on_error)
 
     def preview(self, path: str | Path | None = None, num_samples: int = 16) -> Figure:
         """Draw the first samples of the present epoch as they are on disk, and as they are delivered.
@@ -325,6 +368,11 @@ class BatchSequence(ServedSequence):
         state = "" if self._end.alive else ", closed"
         name = type(self).__name__
         return f"{name}({len(self)} batches of {self._plan.batch_size}, {self.dataset!r}{state})"
+
+    @property
+    def _order(self) -> Rows:
+        """Rows of the present epoch, in the order of delivery."""
+        return self._source.bad.order(self._binding.epoch)
 
     @property
     def _plain_transforms(self) -> tuple[Transform, ...]:

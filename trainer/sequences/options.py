@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.arguments import dtype_name, one_of, yes_or_no
+from feedline.common.arguments import dtype_name, number_in, one_of, yes_or_no
 from feedline.common.batch.layout import ArraySpec
 from feedline.common.declarations.base import Transform
 from feedline.common.declarations.catalogue import is_framed, num_sources, output_size
@@ -24,12 +24,16 @@ from feedline.common.sample.boxes import BoxSpec
 from feedline.common.sample.companions import COLORS, Companion, ImageOptions, Role
 from feedline.common.sample.ct import CTWindows
 from feedline.common.sample.image import ColorMode, Fit, ImageSpec, decoded_dtype, size_of
+from feedline.trainer.datasets.classes import single_classes
 from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.datasets.further import ARGUMENTS, DrawnMasks, FurtherImages, companions_of
+from feedline.trainer.dispatch.bad_samples import BadSamples
 from feedline.trainer.plan.epochs import EpochPlan
+from feedline.trainer.plan.lineups import Lineups, OnError
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.job_source import JobSource, ticket_paths
 from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.sequences.failures import FailuresCsv, reporting
 from feedline.trainer.targets.encoding import check_targets
 from feedline.trainer.targets.yolo import YoloTargets
 
@@ -67,6 +71,8 @@ class SequenceOptions:
     shard_index: int
     shard_count: int
     sampler: Sampler | None
+    on_error: str
+    max_bad_share: float
     inputs: ImageOptions | Sequence[ImageOptions] | None
     target_images: ImageOptions | Sequence[ImageOptions] | None
     masks: ImageOptions | Sequence[ImageOptions] | None
@@ -74,6 +80,8 @@ class SequenceOptions:
     def __post_init__(self) -> None:
         """Refuse what is no dataset, and what Keras would; bring names and switches into one form."""
         object.__setattr__(self, "dtype", dtype_name(self.dtype))
+        object.__setattr__(self, "on_error", one_of(OnError, "on_error", self.on_error))
+        object.__setattr__(self, "max_bad_share", number_in("max_bad_share", self.max_bad_share, 0, 1))
         for name in ("crop_to_aspect_ratio", "pad_to_aspect_ratio", "jpeg_scaling"):
             object.__setattr__(self, name, yes_or_no(name, getattr(self, name)))
         if not isinstance(self.dataset, ImageDataset):
@@ -219,13 +227,26 @@ class SequenceOptions:
                 ' masks=ImageOptions(dtype="uint16")'
             )
 
-    def source(self, pool: ProducerPool, max_slots: int) -> JobSource:
+    def bad_samples(self, num_sources: int) -> BadSamples:
+        """Nothing that is known yet, and what is done when there is."""
+        classes = single_classes(self.dataset.targets, self.dataset.class_names)
+        lineups = Lineups(self.plan, num_sources, OnError(self.on_error), classes)
+        return BadSamples(lineups, self.max_bad_share, self._files_of)
+
+    def _files_of(self, row: int) -> tuple[str, ...]:
+        """The files of a sample, as the dataset names them, in the order of a ticket."""
+        data = self.dataset
+        own = (data.paths[row],) if data.stacks is None else data.stacks[row]
+        return own + tuple(one.paths[row] for one in data.further if isinstance(one, FurtherImages))
+
+    def source(self, pool: ProducerPool, max_slots: int, failures: FailuresCsv | None = None) -> JobSource:
         """What a pool needs to serve it."""
         job = self.job(pool.new_job_id())
         self._check_targets()
         self._warn_of_ranges()
         as_told = partial(ticket_paths, directory=self._folder_for(pool), embedded=pool.embedded)
         stacks = self.dataset.stacks
+        bad = self.bad_samples(job.num_sources)
         return JobSource(
             f"sequence {job.job_id} ({self.plan.num_steps} batches of {self.plan.batch_size})",
             job,
@@ -237,6 +258,9 @@ class SequenceOptions:
             self.dataset.boxes,
             None if stacks is None else replace(stacks, files=as_told(stacks.files)),
             tuple(one.regions for one in self.dataset.further if isinstance(one, DrawnMasks)),
+            weights_at=len(self.dataset.targets) if self.dataset.weights is not None else None,
+            bad=bad,
+            report=reporting(failures, bad),
         )
 
     def _folder_for(self, pool: ProducerPool) -> str | None:

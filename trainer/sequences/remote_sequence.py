@@ -78,6 +78,7 @@ class RemoteSequence(ServedSequence):
     @suggests(
         args="arguments of your Sequence go into kwargs, by their names",
         batch_size="arguments of your Sequence go into kwargs={...}",
+        on_error="it is for files that Feedline reads: your Sequence deals with its own",
     )
     def __init__(
         self,

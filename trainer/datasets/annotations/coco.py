@@ -15,6 +15,7 @@ from feedline.common.sample.image import Size
 from feedline.trainer.datasets.annotations.coco_file import CocoFile, Record
 from feedline.trainer.datasets.annotations.gathering import Gathering, Wanted
 from feedline.trainer.datasets.annotations.outlines import Corners, segmentation_in
+from feedline.trainer.datasets.bad_rows import BadRows
 from feedline.trainer.datasets.columns import Parts
 
 _CROWD = {None: False, 0: False, 1: True, "0": False, "1": True}
@@ -57,6 +58,7 @@ def read_coco(
     request: CocoRequest,
     *,
     validate_filenames: bool,
+    on_bad_row: str = "raise",
 ) -> Parts:
     """What an instances file says; see `ImageDataset.from_coco`."""
     directory = None if directory is None else os.fspath(directory)
@@ -64,13 +66,16 @@ def read_coco(
     categories = sorted(file.categories, key=lambda category: category["id"])
     places = {category["id"]: place for place, category in enumerate(categories)}
     reader = _Reader(file, request, places)
-    by_image = file.by_image()
-    gathering = Gathering(file.path, [category["name"] for category in categories])
+    names = [category["name"] for category in categories]
+    gathering = Gathering(file.path, names, bad_rows=BadRows.of(on_bad_row))
+    by_image = file.by_image(gathering.bad_rows)
     for image in file.images:
         size = file.size_of(image)
         gathering.begin_image(image["file_name"], file.place_of(image), size)
         for annotation in by_image[image["id"]]:
-            reader.add(gathering, annotation, size)
+            reader.refuse_keypoints(annotation)
+            with gathering.bad_rows.tolerated(file.where(annotation)):
+                reader.add(gathering, annotation, size)
     gathering.refuse_fractions()
     return gathering.parts(directory, request.wanted, validate_filenames=validate_filenames)
 
@@ -96,7 +101,6 @@ class _Reader:
     def add(self, gathering: Gathering, annotation: Record, size: Size | None) -> None:
         """Take one annotation, unless it is of a crowd and those are not wanted."""
         where = self.file.where(annotation)
-        self._refuse_keypoints(annotation, where)
         if self._is_crowd(annotation, where) and not self.request.crowds:
             return
         category = annotation.get("category_id")
@@ -114,11 +118,12 @@ class _Reader:
             return segmentation_in(outline, size, where).corners
         return _corners_of(annotation.get("bbox"), where)
 
-    def _refuse_keypoints(self, annotation: Record, where: str) -> None:
+    def refuse_keypoints(self, annotation: Record) -> None:
+        """Raise a DatasetError if an annotation has keypoints, unless they are to be ignored."""
         if annotation.get("keypoints") and not self.request.ignore_keypoints:
             raise DatasetError(
-                f"{where} has keypoints, which cannot be delivered: pass ignore_keypoints=True for boxes and"
-                " masks alone"
+                f"{self.file.where(annotation)} has keypoints, which cannot be delivered: pass"
+                " ignore_keypoints=True for boxes and masks alone"
             )
 
     @staticmethod

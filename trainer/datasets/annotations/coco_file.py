@@ -16,6 +16,7 @@ from typing import Any, Self
 from feedline.common.errors import DatasetError
 from feedline.common.sample.image import Size
 from feedline.trainer.datasets.annotations.texts import text_of
+from feedline.trainer.datasets.bad_rows import BadRows
 
 Record = dict[str, Any]
 
@@ -61,13 +62,14 @@ class CocoFile:
             _check_names(file, name, key, content[name])
         return cls(file, **content)
 
-    def by_image(self) -> dict[Any, list[Record]]:
+    def by_image(self, bad_rows: BadRows) -> dict[Any, list[Record]]:
         """The annotations of each image, by its id, in their order."""
         known = {image["id"] for image in self.images}
         found: dict[Any, list[Record]] = defaultdict(list)
         for annotation in self.annotations:
-            self.refuse_unknown(annotation, "image", annotation["image_id"], known)
-            found[annotation["image_id"]].append(annotation)
+            with bad_rows.tolerated(self.where(annotation)):
+                self.refuse_unknown(annotation, "image", annotation["image_id"], known)
+                found[annotation["image_id"]].append(annotation)
         return found
 
     def refuse_unknown(self, annotation: Record, what: str, given: Any, known: Any) -> None:

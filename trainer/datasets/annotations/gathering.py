@@ -17,6 +17,7 @@ from feedline.common.notices import warn
 from feedline.common.sample.image import Size
 from feedline.common.sample.regions import Region, joined
 from feedline.trainer.datasets.annotations.outlines import Corners, Outline
+from feedline.trainer.datasets.bad_rows import BadRows
 from feedline.trainer.datasets.boxes import FRACTIONS_REMEDY, are_fractions
 from feedline.trainer.datasets.classes import ordered
 from feedline.trainer.datasets.columns import Parts
@@ -70,11 +71,19 @@ class Gathering:
     first_pixel : int
         What the source calls the first pixel: 0, or 1. Where a box begins is counted from there; where it
         ends is then the edge of its last pixel.
+    bad_rows : BadRows, optional
+        What is done with boxes that cannot be used; by default they are errors.
     """
 
     def __init__(
-        self, source: str | os.PathLike[str], class_names: Sequence[str] | None, *, first_pixel: int = 0
+        self,
+        source: str | os.PathLike[str],
+        class_names: Sequence[str] | None,
+        *,
+        first_pixel: int = 0,
+        bad_rows: BadRows | None = None,
     ) -> None:
+        self.bad_rows = bad_rows or BadRows()
         self.class_names = None if class_names is None else _checked(class_names)
         self._source = os.fspath(source)
         self._first_pixel = first_pixel
@@ -152,6 +161,7 @@ class Gathering:
         if not self._places:
             raise DatasetError(f"{self._source} names no image")
         self._report()
+        self.bad_rows.report()
         paths = relative(list(self._places), directory)
         rows: Sequence[int] = range(len(paths))
         if validate_filenames:
@@ -163,6 +173,7 @@ class Gathering:
             further=(self._masks(rows),) if wanted.masks else (),
             boxes=boxes if wanted.boxes else None,
             directory=directory,
+            dropped_rows=tuple(self.bad_rows.dropped),
         )
 
     def _masks(self, rows: Sequence[int]) -> DrawnMasks:

@@ -18,6 +18,7 @@ from feedline.common.sample.image import Size
 from feedline.trainer.datasets.annotations.gathering import Gathering, Wanted
 from feedline.trainer.datasets.annotations.texts import lines_of, numbers_in
 from feedline.trainer.datasets.annotations.xml_files import XmlFile
+from feedline.trainer.datasets.bad_rows import BadRows
 from feedline.trainer.datasets.columns import Parts
 from feedline.trainer.datasets.listing.files import entries
 
@@ -38,21 +39,17 @@ def read_voc(
     class_names: Sequence[str] = VOC_CLASSES,
     difficult: bool = False,
     validate_filenames: bool = True,
+    on_bad_row: str = "raise",
 ) -> Parts:
     """The boxes of a folder of XML files; see `ImageDataset.from_voc`."""
     root = Path(directory)
     images = _Images(root / "JPEGImages")
     source = root / ("Annotations" if image_set is None else f"ImageSets/Main/{image_set}.txt")
-    gathering = Gathering(source, class_names, first_pixel=1)
+    gathering = Gathering(source, class_names, first_pixel=1, bad_rows=BadRows.of(on_bad_row))
     for name in _names(root, image_set):
-        file = XmlFile(root / "Annotations" / f"{name}.xml", "the annotation")
-        if file.root.tag != "annotation":
-            raise DatasetError(f"{file.where(file.root)}: expected <annotation>, got <{file.root.tag}>")
-        image = images.named(file.text(file.root, "filename", "") or name)
-        gathering.begin_image(f"JPEGImages/{image}", str(file.path), _size_in(file))
-        for thing in file.root.iter("object"):
-            if difficult or file.text(thing, "difficult", "").lower() not in _YES:
-                _add(gathering, file, thing)
+        path = root / "Annotations" / f"{name}.xml"
+        with gathering.bad_rows.tolerated(str(path)):
+            _add_image(gathering, images, XmlFile(path, "the annotation"), difficult=difficult)
     gathering.refuse_fractions()
     return gathering.parts(str(root), Wanted(), validate_filenames=validate_filenames)
 
@@ -100,6 +97,18 @@ def _size_in(file: XmlFile) -> Size | None:
     sides = [file.text(file.root, f"size/{side}", "") or "0" for side in ("height", "width")]
     height, width = numbers_in(sides, str(file.path), "numbers in <size>")
     return (int(height), int(width)) if 0 < height < math.inf and 0 < width < math.inf else None
+
+
+def _add_image(gathering: Gathering, images: _Images, file: XmlFile, *, difficult: bool) -> None:
+    """Take an image and its objects."""
+    if file.root.tag != "annotation":
+        raise DatasetError(f"{file.where(file.root)}: expected <annotation>, got <{file.root.tag}>")
+    image = images.named(file.text(file.root, "filename", "") or file.path.stem)
+    gathering.begin_image(f"JPEGImages/{image}", str(file.path), _size_in(file))
+    for thing in file.root.iter("object"):
+        if difficult or file.text(thing, "difficult", "").lower() not in _YES:
+            with gathering.bad_rows.tolerated(file.where(thing)):
+                _add(gathering, file, thing)
 
 
 def _add(gathering: Gathering, file: XmlFile, thing: Element) -> None:

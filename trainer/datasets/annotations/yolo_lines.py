@@ -18,6 +18,7 @@ from feedline.common.errors import DatasetError
 from feedline.common.sample.image import Size
 from feedline.trainer.datasets.annotations.outlines import Corners, Polygons, polygon_in
 from feedline.trainer.datasets.annotations.texts import class_in, lines_of, numbers_in
+from feedline.trainer.datasets.bad_rows import BadRows
 from feedline.trainer.datasets.boxes import ROUNDING
 
 _NUM_OF_BOX = 5
@@ -106,24 +107,30 @@ class KeypointsWatch:
             )
 
 
-def yolo_lines(file: Path) -> Iterator[YoloLine]:
+def yolo_lines(file: Path, bad_rows: BadRows) -> Iterator[YoloLine]:
     """Read a label file.
 
     Raises
     ------
     DatasetError
-        If a line cannot be used; names file and line.
+        If a line cannot be used, and `bad_rows` are not dropped; names file and line.
     """
     for where, line in lines_of(file, "the label file"):
-        category, *fractions = numbers_in(line.split(), where, EXPECTED)
-        num = len(fractions) + 1
-        if num != _NUM_OF_BOX and (num < _FEWEST_OF_POLYGON or num % 2 == 0):
-            raise DatasetError(
-                f"{where}: expected {EXPECTED}, got {num} numbers in {line!r:.200}. Confidences and keypoints"
-                " cannot be used"
-            )
-        _check_range(fractions, where, line)
-        yield YoloLine(where, class_in(category, where), np.clip(fractions, 0.0, 1.0))
+        with bad_rows.tolerated(where):
+            read = _read(where, line)
+            yield read
+
+
+def _read(where: str, line: str) -> YoloLine:
+    category, *fractions = numbers_in(line.split(), where, EXPECTED)
+    num = len(fractions) + 1
+    if num != _NUM_OF_BOX and (num < _FEWEST_OF_POLYGON or num % 2 == 0):
+        raise DatasetError(
+            f"{where}: expected {EXPECTED}, got {num} numbers in {line!r:.200}. Confidences and keypoints"
+            " cannot be used"
+        )
+    _check_range(fractions, where, line)
+    return YoloLine(where, class_in(category, where), np.clip(fractions, 0.0, 1.0))
 
 
 def _check_range(fractions: Sequence[float], where: str, line: str) -> None:

@@ -20,6 +20,7 @@ from feedline.common.regular import open_regular
 from feedline.common.sample.image import Size
 from feedline.trainer.datasets.annotations.gathering import Gathering, Wanted
 from feedline.trainer.datasets.annotations.yolo_lines import KeypointsWatch, YoloLine, yolo_lines
+from feedline.trainer.datasets.bad_rows import BadRows
 from feedline.trainer.datasets.columns import Parts
 from feedline.trainer.datasets.folders import check_directory
 from feedline.trainer.datasets.listing.walk import DECODED_SUFFIXES, Walk
@@ -34,6 +35,7 @@ def read_yolo_txt(
     *,
     class_names: Sequence[str] | None = None,
     wanted: Wanted,
+    on_bad_row: str = "raise",
 ) -> Parts:
     """The boxes and masks of a folder of text files; see `ImageDataset.from_yolo_txt`."""
     folder = os.fspath(images)
@@ -41,20 +43,29 @@ def read_yolo_txt(
     below = Path(_labels_of(folder) if labels is None else labels)
     if not below.is_dir():
         raise DatasetError(f"there is no folder {str(below)!r} with a text file for each image: pass labels=")
-    gathering = Gathering(folder, class_names)
+    gathering = Gathering(folder, class_names, bad_rows=BadRows.of(on_bad_row))
     watch = KeypointsWatch()
     for name, file in _label_files(folder, below).items():
-        lines = list(yolo_lines(file)) if file.is_file() else []
-        # Of what has no labels the size is asked for a mask of that size alone.
-        size = size_of(Path(folder, name)) if lines or wanted.masks else None
-        gathering.begin_image(name, str(file), size)
-        if size is None:
-            continue
-        for line in lines:
-            watch.see(line)
-            _add(gathering, line, size, wanted)
+        with gathering.bad_rows.tolerated(str(file)):
+            _add_image(gathering, watch, Path(folder, name), name, file, wanted)
     watch.refuse()
     return gathering.parts(folder, wanted, validate_filenames=False)
+
+
+def _add_image(
+    gathering: Gathering, watch: KeypointsWatch, image: Path, name: str, file: Path, wanted: Wanted
+) -> None:
+    """Take an image and its lines."""
+    lines = list(yolo_lines(file, gathering.bad_rows)) if file.is_file() else []
+    # Of what has no labels the size is asked for a mask of that size alone.
+    size = size_of(image) if lines or wanted.masks else None
+    gathering.begin_image(name, str(file), size)
+    if size is None:
+        return
+    for line in lines:
+        watch.see(line)
+        with gathering.bad_rows.tolerated(line.where):
+            _add(gathering, line, size, wanted)
 
 
 def _labels_of(images: str) -> str:

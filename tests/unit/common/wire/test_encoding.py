@@ -21,6 +21,7 @@ from feedline.common.wire.protocol import (
     VERSION,
     ArenaAnswer,
     ArenaOffer,
+    BadFile,
     Batch,
     Buffer,
     Cancel,
@@ -63,6 +64,15 @@ MESSAGES: list[Message] = [
     ArenaOffer(3, "feedline-1-2-3", b"n" * 16, 4096, 10),
     ArenaAnswer(3, b"n" * 16, attached=True),
     Failure(3, 99, FailureKind.DECODE, "a.jpg", "truncated", "Traceback ..."),
+    Failure(
+        3,
+        99,
+        FailureKind.READ,
+        "a.jpg",
+        "is gone",
+        "",
+        (BadFile(0, 1, FailureKind.READ, "is gone"), BadFile(2, 0, FailureKind.DECODE, "is half a file")),
+    ),
     Notice("no memory cache"),
     JobUnknown(3, 99),
     ForgetSlots(3, (0, 7)),
@@ -74,6 +84,7 @@ MESSAGES: list[Message] = [
 
 MEANT: dict[str, set[object]] = {
     "attached": {True},
+    "careful": {True},
     "checksums": {True},
     "nonce": {b"bytes"},
     "checksum": {b"bytes"},

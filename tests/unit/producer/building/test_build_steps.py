@@ -15,7 +15,7 @@ from feedline.common.draws import Purpose, uniforms
 from feedline.common.job.images import Job
 from feedline.common.sample.image import ImageSpec
 from feedline.common.wire.protocol import Sample, Ticket
-from feedline.errors import DecodeError, ReadError
+from feedline.errors import SampleError
 from feedline.producer.building.batches import NUM_READ_AHEAD, BatchBuilder, CancelledBuildError
 from feedline.producer.reading.decoders import load
 from feedline.producer.reading.roots import DataRoots
@@ -93,10 +93,10 @@ def test_a_file_that_fails_is_named_and_no_file_stays_open(root: Path) -> None:
     (root / "999.png").write_bytes((root / "1.png").read_bytes()[:-30])
     builder = BatchBuilder(job([], (90, 120)), DataRoots([str(root)]))
     before = num_open_files()
-    with pytest.raises(DecodeError, match=r"999\.png: the PNG is cut off"):
+    with pytest.raises(SampleError, match=r"999\.png: the PNG is cut off"):
         builder.build(ticket([0, 1, 999, 3, 4]), never)
-    with pytest.raises(ReadError, match=r"555\.png: not found"):
-        builder.build(ticket([0, 1, 555, 999]), never)
+    with pytest.raises(SampleError, match=r"555\.png: not found"):
+        builder.build(ticket([0, 1, 555, 2]), never)
     assert num_open_files() == before
     assert (builder.build(ticket([2]), never) > 0).any()
 

@@ -15,7 +15,7 @@ from feedline.common.job.images import Job
 from feedline.common.sample.companions import Companion, Role
 from feedline.common.sample.image import ImageSpec
 from feedline.common.wire.protocol import Sample, Ticket
-from feedline.errors import DecodeError
+from feedline.errors import SampleError
 from feedline.producer.building.batches import BatchBuilder
 from feedline.producer.building.mask_watch import have_one_ratio
 from feedline.producer.reading.roots import DataRoots
@@ -87,7 +87,7 @@ def test_a_batch_is_the_same_whatever_lay_in_its_slot(
 
 def test_a_file_without_the_channels_that_were_asked_for_fails_its_batch(folder: Path) -> None:
     builder = BatchBuilder(job(), DataRoots([str(folder)]))
-    with pytest.raises(DecodeError, match=r"grey.pfm: is a PFM file"):
+    with pytest.raises(SampleError, match=r"grey.pfm: is a PFM file"):
         builder.build(ticket(("0.png", "0-mask.png"), ("grey.pfm", "0-mask.png")), lambda: False)
 
 

@@ -15,7 +15,7 @@ from feedline.common.job.caching import CacheKind, CacheSpec
 from feedline.common.job.images import Job
 from feedline.common.sample.image import ImageSpec
 from feedline.common.wire.protocol import Sample, Ticket
-from feedline.errors import DecodeError
+from feedline.errors import SampleError
 from feedline.producer.building.batches import BatchBuilder
 from feedline.producer.cache.folder import CacheSettings
 from feedline.producer.reading.roots import DataRoots
@@ -98,5 +98,5 @@ def test_slices_in_a_cache_are_kept_once_and_make_the_same_batches(folder: Path)
 
 def test_a_slice_that_cannot_be_used_is_named(folder: Path) -> None:
     (folder / "cut.dcm").write_bytes(dicom_bytes(UNSIGNED)[:-100])
-    with pytest.raises(DecodeError, match=r"cut\.dcm: .*12,188 of 12,288 bytes"):
+    with pytest.raises(SampleError, match=r"cut\.dcm: .*12,188 of 12,288 bytes"):
         built(folder, replace(ONE, slices=2), samples_of((("0.dcm", "cut.dcm"),)))

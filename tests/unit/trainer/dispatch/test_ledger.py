@@ -138,13 +138,13 @@ def test_a_step_that_is_asked_for_again_has_a_clean_slate() -> None:
     ledger = ledger_with(StepState.DELIVERED)
     record = ledger.record(KEY)
     record.num_lost, record.error = 3, "unreadable"
-    record.unread_by.add(b"p")
+    record.unread_by[b"p"] = ()
     ledger.ask_again(KEY)
     assert (record.state, record.num_lost, record.error, record.unread_by) == (
         StepState.PLANNED,
         0,
         "",
-        set(),
+        {},
     )
 
 

@@ -107,7 +107,7 @@ class BrokenDrawing:
 
 def with_broken_plan(job_id: int) -> JobSource:
     good = source(job_id)
-    return replace(good, plan=replace(good.plan, drawing=BrokenDrawing()))
+    return replace(good, plan=replace(good.plan, drawing=BrokenDrawing()), bad=None)
 
 
 def test_a_plan_that_raises_ends_its_own_job_and_no_other(pool: Pool) -> None:

@@ -1,0 +1,257 @@
+"""Decode every image of a dataset, and say which cannot be used and why.
+
+A DATASET is a folder of images, a CSV file with a column of file names, or annotations: COCO's JSON file,
+the text file of the Keras YOLOv3, a folder in Pascal VOC's form, or one with the folders images and labels of
+YOLO. Ends with status 1 if anything is bad.
+
+For example:
+  feedline check photos
+  feedline check train.csv --directory photos --column filename --csv bad.csv
+  feedline check annotations/instances_train2017.json --directory train2017 --workers 8
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from feedline.common.errors import ConfigurationError, DatasetError
+
+if TYPE_CHECKING:
+    from feedline.trainer.datasets.dataset import ImageDataset
+
+SIZE = (32, 32)
+"""Files are decoded whole whatever they are resized to."""
+
+BATCH_SIZE = 32
+FORMATS = ("folder", "csv", "coco", "voc", "yolo", "yolo3")
+BAD = 1
+
+
+class Bad(NamedTuple):
+    """One thing that cannot be used.
+
+    Attributes
+    ----------
+    dataset : str
+        What it is in.
+    path : str
+        The file, or where in a table it stands.
+    reason : str
+        What is wrong with it.
+    """
+
+    dataset: str
+    path: str
+    reason: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("datasets", metavar="DATASET", nargs="+", type=Path, help="what to check")
+    parser.add_argument("--format", choices=FORMATS, help="of the datasets (default: what they look like)")
+    parser.add_argument("--directory", metavar="DIR", type=Path, help="what file names are relative to")
+    parser.add_argument(
+        "--column",
+        metavar="NAME",
+        action="append",
+        help="of a CSV file: the column of file names (default: filename); may be repeated",
+    )
+    parser.add_argument(
+        "--color-mode",
+        metavar="MODE",
+        default="rgb",
+        help="what to decode to: rgb (default), rgba, grayscale or hounsfield",
+    )
+    parser.add_argument("--workers", metavar="N", type=_at_least_1, help="producers (default: usable cores)")
+    parser.add_argument("--csv", metavar="FILE", type=Path, help="write what is bad there, too")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check all of them; returns the exit status.
+
+    Raises
+    ------
+    FeedlineError
+        If a dataset cannot be read, or an option does not go with it.
+    """
+    bad: list[Bad] = []
+    with _told_once():
+        for path in args.datasets:
+            data = dataset_of(path, args)
+            parts = (*_dropped(data), *_decoded(data, args))
+            found = [Bad(str(path), where, reason) for where, reason in parts]
+            for one in found:
+                print(f"{one.path}: {one.reason}")
+            print(_summary(path, data, len(found)))
+            bad += found
+    if args.csv is not None:
+        _write(args.csv, bad)
+    return BAD if bad else 0
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """All that is found is printed, in order: it need not be logged and warned of, too."""
+    logger = logging.getLogger("feedline")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def dataset_of(path: Path, args: argparse.Namespace) -> ImageDataset:
+    """Read one of the datasets; what its tables say of files is not believed.
+
+    Raises
+    ------
+    DatasetError, ConfigurationError
+        If that cannot be done.
+    """
+    from feedline.trainer.datasets.dataset import ImageDataset
+
+    if not path.exists():
+        raise DatasetError(f"there is no file or folder {str(path)!r}")
+    lenient: dict[str, Any] = {"validate_filenames": False, "on_bad_row": "drop"}
+    match args.format or format_of(path):
+        case "csv":
+            return _of_csv(path, args)
+        case "coco":
+            return ImageDataset.from_coco(path, args.directory, **lenient)
+        case "voc":
+            return ImageDataset.from_voc(path, None, class_names=_voc_classes(path), **lenient)
+        case "yolo":
+            return ImageDataset.from_yolo_txt(path / "images", on_bad_row="drop")
+        case "yolo3":
+            return ImageDataset.from_yolo3_annotations(path, args.directory, **lenient)
+        case _:
+            return _of_folder(path)
+
+
+def format_of(path: Path) -> str:
+    """What a dataset looks like.
+
+    Raises
+    ------
+    ConfigurationError
+        It looks like nothing that is known.
+    """
+    if path.is_dir():
+        if (path / "Annotations").is_dir():
+            return "voc"
+        return "yolo" if (path / "images").is_dir() and (path / "labels").is_dir() else "folder"
+    by_suffix = {".csv": "csv", ".json": "coco", ".txt": "yolo3"}
+    if path.suffix.lower() not in by_suffix:
+        raise ConfigurationError(
+            f"{str(path)!r} is neither a folder nor a .csv, .json or .txt file: say with --format what it is"
+        )
+    return by_suffix[path.suffix.lower()]
+
+
+def _of_folder(path: Path) -> ImageDataset:
+    from feedline.trainer.datasets.dataset import ImageDataset
+    from feedline.trainer.datasets.listing.walk import IMAGE_SUFFIXES, OTHER_SUFFIXES, Walk
+
+    names = Walk(str(path), follow_links=True, suffixes=(*IMAGE_SUFFIXES, *OTHER_SUFFIXES)).images_under("")
+    if not names:
+        raise DatasetError(f"there is no image in the folder {str(path)!r}")
+    return ImageDataset.from_lists(sorted(names), directory=path)
+
+
+def _of_csv(path: Path, args: argparse.Namespace) -> ImageDataset:
+    import pandas as pd
+
+    from feedline.trainer.datasets.dataset import ImageDataset
+
+    try:
+        frame = pd.read_csv(path, dtype=object)
+    except (OSError, ValueError) as error:  # what pandas raises of tables is a ValueError
+        raise DatasetError(f"cannot read {str(path)!r}: {error}") from error
+    return ImageDataset.from_dataframe(
+        frame,
+        args.directory,
+        x_col=args.column or "filename",
+        class_mode=None,
+        validate_filenames=False,
+        on_bad_row="drop",
+    )
+
+
+def _voc_classes(path: Path) -> list[str]:
+    """All names that objects have: it is images that are checked here."""
+    from feedline.trainer.datasets.annotations.xml_files import XmlFile
+
+    names: set[str] = set()
+    for file in (path / "Annotations").glob("*.xml"):
+        with suppress(DatasetError):
+            objects = XmlFile(file, "the annotation").root.iterfind("object/name")
+            names |= {name.text.strip() for name in objects if name.text}
+    return sorted(names - {""}) or ["none"]
+
+
+def _dropped(data: ImageDataset) -> Iterator[tuple[str, str]]:
+    """What its tables say that cannot be used."""
+    for row in data.dropped_rows:
+        yield row.where, row.reason
+
+
+def _decoded(data: ImageDataset, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Decode everything; what could not be, in the order of the dataset."""
+    from feedline.trainer.console.progress import Bar
+    from feedline.trainer.console.quiet import quiet_import
+
+    with quiet_import():
+        from feedline.trainer.sequences.batch_sequence import BatchSequence
+
+    with BatchSequence(
+        data,
+        batch_size=BATCH_SIZE,
+        image_size=SIZE,
+        color_mode=args.color_mode,
+        dtype="int16" if args.color_mode == "hounsfield" else "uint8",
+        shuffle=False,
+        workers=args.workers,
+        on_error="replace",
+        max_bad_share=1.0,
+    ) as sequence:
+        with Bar(total=len(data), unit="image") as bar:
+            for index in range(len(sequence)):
+                sequence[index]
+                bar.update(min(BATCH_SIZE, len(data) - index * BATCH_SIZE))
+        found = sequence.failures.sort_values("row", kind="stable")
+    yield from zip(found["path"], found["reason"], strict=True)
+
+
+def _summary(path: Path, data: ImageDataset, num_bad: int) -> str:
+    if num_bad:
+        return f"{path}: of {len(data):,} samples, {num_bad:,} files or rows cannot be used"
+    return f"{path}: all {len(data):,} samples can be used"
+
+
+def _write(file: Path, bad: list[Bad]) -> None:
+    import csv
+
+    from feedline.common.wire.names import printable
+
+    try:
+        with file.open("w", encoding="utf-8", newline="") as opened:
+            table = csv.writer(opened, lineterminator="\n")
+            table.writerow(Bad._fields)
+            table.writerows([printable(cell) for cell in one] for one in bad)
+    except OSError as error:
+        raise ConfigurationError(f"--csv {str(file)!r} cannot be written: {error.strerror}") from error
+
+
+def _at_least_1(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
+    return int(text)
