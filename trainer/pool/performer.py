@@ -185,8 +185,8 @@ class Performer:
         """What is handed over. That it has the bytes of the step was found out when it came."""
         payload, lineup = self._kept.pop(order.slot)
         source = self.jobs[order.job_id]
-        layout = source.layout(order.key, len(lineup))
         source.bad.delivered(order.key, lineup)
+        layout = source.layout(order.key, len(lineup))
         return Delivery(layout, payload, order.copy, release, order.slot.producer_id)
 
 

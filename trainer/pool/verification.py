@@ -24,6 +24,7 @@ from feedline.common.wire.protocol import (
     ID_BYTES,
     VERSION,
     ArenaOffer,
+    BadFile,
     Batch,
     Cancelled,
     Failure,
@@ -35,6 +36,7 @@ from feedline.common.wire.protocol import (
     Message,
     Notice,
     Session,
+    Ticket,
 )
 from feedline.trainer.dispatch.books import Lease
 from feedline.trainer.dispatch.dispatcher import Dispatcher
@@ -308,11 +310,17 @@ class Verifier:
             paths = {printable(path) for sample in ticket.samples for path in sample.paths}
             if failure.path not in paths:
                 raise BreachError(Breach.PATH, f"{failure.path!r:.200} is no file of {lease.key}")
+            for bad in failure.bad_files:
+                _check_bad_file(bad, ticket)
+        bad_files = tuple(
+            bad._replace(reason=one_line(bad.reason, MAX_LINE_CHARS)) for bad in failure.bad_files
+        )
         return replace(
             failure,
             path=one_line(failure.path, MAX_LINE_CHARS),
             text=printable(failure.text),
             traceback=printable(failure.traceback),
+            bad_files=bad_files,
         )
 
     def _check_offer(self, session: Session, offer: ArenaOffer) -> None:
@@ -333,12 +341,21 @@ class Verifier:
 
 
 def _bytes_of(source: JobSource, lease: Lease) -> int | None:
-    """The bytes of what was ordered; None if its plan fails, which is told when the step is delivered."""
+    """The bytes of what was ordered; None if that cannot be told, which is told when it is delivered."""
+    if lease.lineup is None:
+        return None
     try:
-        lineup = source.lineup(lease.key) if lease.lineup is None else lease.lineup
-        return source.layout(lease.key, len(lineup)).num_bytes
+        return source.layout(lease.key, len(lease.lineup)).num_bytes
     except Exception:  # noqa: BLE001 - a plan of somebody's may raise anything, and no producer is to blame
         return None
+
+
+def _check_bad_file(bad: BadFile, ticket: Ticket) -> None:
+    """A producer calls files bad that it was given, each of them once at most."""
+    if not 0 <= bad.sample < len(ticket.samples) or not 0 <= bad.file < len(ticket.samples[bad.sample].paths):
+        raise BreachError(Breach.PATH, f"there is no file {bad.file} of sample {bad.sample} in that batch")
+    if bad.kind is FailureKind.BUILD:
+        raise BreachError(Breach.PATH, "a file is bad because it cannot be read or decoded, not built")
 
 
 def _check_range(what: str, number: int, limit: int) -> None:

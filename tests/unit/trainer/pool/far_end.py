@@ -144,11 +144,13 @@ class Pool:
         """Make a sequence."""
         self.exchange.open_job(source(job_id), self.now)
 
-    def asks(self, key: StepKey = FIRST, job_id: int = 1, timeout_s: float = 60.0) -> Future[Delivery]:
+    def asks(
+        self, key: StepKey = FIRST, job_id: int = 1, timeout_s: float = 60.0, *, in_main_thread: bool = False
+    ) -> Future[Delivery]:
         """Wait for a step."""
-        future: Future[Delivery] = Future()
-        self.exchange.demand(job_id, key, Waiter(future, timeout_s), self.now)
-        return future
+        waiter = Waiter(Future(), timeout_s, dealt_with_interrupts=in_main_thread)
+        self.exchange.demand(job_id, key, waiter, self.now)
+        return waiter.future
 
     def passes(self, seconds: float) -> None:
         """Let time pass, second by second, as the pool's thread does."""

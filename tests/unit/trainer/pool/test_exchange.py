@@ -308,7 +308,7 @@ def test_an_interrupt_ends_all_waits_and_those_that_follow_in_the_next_moment(po
 def test_after_an_interrupt_the_main_thread_may_wait_at_once(pool: Pool) -> None:
     pool.opens()
     pool.exchange.interrupt(pool.now)
-    pool.exchange.interrupted_until = 0.0
+    assert not pool.asks(in_main_thread=True).done()
     assert not pool.asks().done()
 
 
