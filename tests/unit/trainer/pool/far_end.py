@@ -139,10 +139,18 @@ class Pool:
         """Make a sequence."""
         self.exchange.open_job(source(job_id), self.now)
 
-    def asks(self, key: StepKey = FIRST, job_id: int = 1, timeout_s: float = 60.0) -> Future[Delivery]:
+    def asks(
+        self,
+        key: StepKey = FIRST,
+        job_id: int = 1,
+        timeout_s: float = 60.0,
+        *,
+        dealt_with_interrupts: bool = False,
+    ) -> Future[Delivery]:
         """Wait for a step."""
         future: Future[Delivery] = Future()
-        self.exchange.demand(job_id, key, Waiter(future, timeout_s), self.now)
+        waiter = Waiter(future, timeout_s, dealt_with_interrupts)
+        self.exchange.demand(job_id, key, waiter, self.now)
         return future
 
     def passes(self, seconds: float) -> None:
