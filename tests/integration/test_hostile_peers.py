@@ -105,7 +105,7 @@ def test_strangers_take_neither_memory_nor_descriptors_and_every_epoch_is_whole(
                 assert me.num_fds() < fds + MAX_STRANGERS + 50
                 assert me.memory_info().rss < memory + 150 * MIB
         take_epoch(trainer, 30)
-        assert set(pool.stats().refused) <= {"unreadable", "unknown-peer", "flood"}
+        assert set(pool.stats().refused) <= {"unreadable", "unknown-peer", "version", "flood"}
         assert pool.producers == ["honest/0"]
 
 

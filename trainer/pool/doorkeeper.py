@@ -12,7 +12,8 @@ import os
 import socket
 import struct
 from collections import OrderedDict
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 SILENCE_S = 10.0
@@ -27,7 +28,7 @@ MAX_STRANGE_BYTES = 1 << 20
 MAX_REMEMBERED = 1 << 12
 """So many producers' connections are told apart."""
 
-REVIEW_S = 0.02
+REVIEW_S = 0.05
 """Between two looks at what came from strangers, while there are any."""
 
 _BYTES_RECEIVED = struct.Struct("=128xQ")
@@ -116,7 +117,7 @@ class Doorkeeper:
         visit = self._visits.pop(fd, None)
         if visit is not None and visit.inode == _inode(fd):
             self.num_hung_up += 1
-            with suppress(OSError), socket.socket(fileno=os.dup(fd)) as connection:
+            with suppress(OSError), _borrowed(fd) as connection:
                 connection.shutdown(socket.SHUT_RDWR)
 
 
@@ -128,9 +129,19 @@ def _inode(fd: int) -> int | None:
         return None
 
 
+@contextmanager
+def _borrowed(fd: int) -> Iterator[socket.socket]:
+    """A socket of ZeroMQ's, which stays open and its own; of whatever family, nothing here depends on it."""
+    connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=fd)
+    try:
+        yield connection
+    finally:
+        connection.detach()
+
+
 def _bytes_received(fd: int) -> int:
     """What came over a TCP connection, read or not; 0 of any other, and of one that is gone."""
-    with suppress(OSError, struct.error), socket.socket(fileno=os.dup(fd)) as connection:
+    with suppress(OSError, struct.error), _borrowed(fd) as connection:
         info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED.size)
         received: int = _BYTES_RECEIVED.unpack(info)[0]
         return received

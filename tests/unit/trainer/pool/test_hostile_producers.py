@@ -266,7 +266,8 @@ def test_all_strangers_together_are_one_line_a_second_with_how_many_were_left_ou
     assert len(caplog.messages) == 1
     pool.now += PAUSE_S
     pool.exchange.refusals.review(pool.now)
-    assert caplog.messages[1:] == ["refused more (not logged before: 49 unreadable, 1 direction)"]
+    rare = "refused producer liar: only a trainer says job-closed [direction]"
+    assert caplog.messages[1:] == [f"{rare} (not logged before: 49 unreadable, 1 direction)"]
     pool.passes(3 * PAUSE_S)
     assert len(caplog.messages) == 2, "what was told is not told again"
 
