@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 # what only make test-all runs
 MORE := all_backends or all_kinds or all_seeds or all_transports or examples or exhaustive or wheel
 
-.PHONY: help venv demo bench test test-all lint format e2e soak constraints clean
+.PHONY: help venv demo bench test test-all fuzz lint format e2e soak constraints clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -48,6 +48,10 @@ lint: .venv/.stamp ## ruff, mypy, import-linter
 format: .venv/.stamp ## let ruff fix what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+SECONDS ?= 240
+fuzz: .venv/.stamp ## strange messages and broken images for SECONDS=240, from SEED=0
+	cd tests && ../$(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(or $(SEED),0) $(TARGETS)
 
 # ENGINE_UP may name a script that brings a Docker engine up
 e2e: .venv/.stamp ## the compose stack for real; needs a Docker engine

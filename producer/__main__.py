@@ -18,8 +18,9 @@ from collections.abc import Sequence
 logger = logging.getLogger("feedline.producer")
 
 EXAMPLE = """\
-example:
+examples:
   feedline-producer --connect tcp://127.0.0.1:5555 --workers 4 --data-root /data/images
+  feedline-producer --connect tcp://trainer:5555 --keys keys --data-root /data/images
 
 A producer waits for its trainer, however long that takes, and for the next one when it leaves.
 SIGTERM lets it finish the batch in hand.
@@ -62,9 +63,15 @@ def _add_serving(group: argparse._ArgumentGroup) -> None:
         help="end when the trainer says goodbye, instead of waiting for the next one",
     )
     group.add_argument(
+        "--keys",
+        metavar="DIR",
+        help="a producer's keys, as `feedline keygen` makes them: they encrypt all that goes over TCP, and"
+        " prove who both sides are (default: $FEEDLINE_KEYS). Trainers on other hosts need them",
+    )
+    group.add_argument(
         "--insecure",
         action="store_true",
-        help="allow trainers on other hosts, without encryption or proof of who they are",
+        help="allow trainers on other hosts without keys: no encryption, and no proof of who they are",
     )
     group.add_argument(
         "--log-format",
@@ -113,16 +120,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = command.parse_args(arguments)
     configure_logging(settings.log_format)
     from feedline.common.errors import FeedlineError
+    from feedline.common.keys.files import ProducerKeys
     from feedline.common.wire.endpoints import check_connect
     from feedline.producer.reading.roots import DataRoots
 
     try:
+        settings.keys = _keys(settings)
         for endpoint in settings.connect:
-            check_connect(endpoint, insecure=settings.insecure)
+            check_connect(endpoint, insecure=settings.insecure, has_keys=settings.keys is not None)
+        if settings.keys is not None:
+            ProducerKeys.read(settings.keys)
         DataRoots(settings.data_root)
         return _produce(settings) if settings.unsupervised else _supervise(settings)
     except FeedlineError as error:
         command.exit(2, f"feedline-producer: {error}\n")
+
+
+def _keys(settings: argparse.Namespace) -> str | None:
+    """The folder of keys, where any are wanted."""
+    from feedline.common.errors import ConfigurationError
+    from feedline.common.keys.files import VARIABLE
+    from feedline.common.wire.endpoints import is_tcp
+
+    over_tcp = any(map(is_tcp, settings.connect))
+    if settings.keys and not over_tcp:
+        raise ConfigurationError(
+            "--keys is for endpoints tcp://HOST:PORT: others are guarded by the modes of their folders. Leave"
+            " it out"
+        )
+    folder: str | None = (settings.keys or os.environ.get(VARIABLE)) if over_tcp else None
+    return folder or None
 
 
 def _supervise(settings: argparse.Namespace) -> int:
@@ -153,6 +180,7 @@ def _produce(settings: argparse.Namespace) -> int:
             endpoints=tuple(settings.connect),
             data_roots=tuple(settings.data_root),
             name=settings.name or f"{platform.node()}/{os.getpid()}",
+            keys=settings.keys,
             exit_with_trainer=settings.exit_with_trainer,
             tells_waits=settings.tells_waits,
             parent_pid=settings.parent_pid,
@@ -170,7 +198,11 @@ def _child_arguments(settings: argparse.Namespace, name: str) -> list[str]:
     for option in ("connect", "data_root", "allow", "import_path"):
         for value in getattr(settings, option):
             result += [f"--{option.replace('_', '-')}", value]
-    for option, value in (("--cache-dir", settings.cache_dir), ("--cache-bytes", settings.cache_bytes)):
+    for option, value in (
+        ("--keys", settings.keys),
+        ("--cache-dir", settings.cache_dir),
+        ("--cache-bytes", settings.cache_bytes),
+    ):
         result += [] if value is None else [option, str(value)]
     result += ["--insecure"] * settings.insecure + ["--exit-with-trainer"] * settings.exit_with_trainer
     return result

@@ -28,6 +28,12 @@ _LENGTH = struct.Struct("<Q")
 _PLACE = 1
 """msgpack's type code of an array's place."""
 
+MAX_DEPTH = 32
+"""Tuples and dicts in each other; Keras' structures have two or three."""
+
+MAX_AXES = 32
+"""NumPy 1 has no arrays with more."""
+
 COPIED_BYTES = 1 << 16
 """Arrays up to this size are copied out: one kept label must not keep a whole batch."""
 
@@ -110,16 +116,37 @@ def unpack(memory: npt.NDArray[np.uint8]) -> Any:
     """
     try:
         (length,) = _LENGTH.unpack_from(memory.data)
-        head = memory[_LENGTH.size : _LENGTH.size + length].tobytes()
+        head = memory[_LENGTH.size : _LENGTH.size + min(length, len(memory))].tobytes()
 
         def array_at(code: int, data: bytes) -> npt.NDArray[Any]:
             dtype, shape, offset = _read_place(code, data)
             array = np.ndarray(shape, dtype, memory, _start(length) + offset)
             return array.copy() if array.nbytes <= COPIED_BYTES else array
 
-        return msgpack.unpackb(head, ext_hook=array_at, use_list=False)
-    except (struct.error, TypeError, ValueError, msgpack.UnpackException) as error:
+        batch = msgpack.unpackb(head, ext_hook=array_at, use_list=False)
+        _check_structure(batch)
+    except (struct.error, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise RemoteProtocolError(f"not a packed batch: {error}") from error
+    except msgpack.UnpackException as error:
+        raise RemoteProtocolError(f"not a packed batch: {error!r}") from error
+    return batch
+
+
+def _check_structure(batch: Any, depth: int = 0) -> None:
+    """A batch is arrays, in tuples and dicts that are not without end, and has one at least."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"it is nested more than {MAX_DEPTH} times")
+    match batch:
+        case np.ndarray():
+            return
+        case tuple() if batch:
+            parts: Any = batch
+        case dict() if batch and all(isinstance(name, str) for name in batch):
+            parts = batch.values()
+        case _:
+            raise ValueError(f"it holds {type(batch).__name__} where an array is expected")
+    for part in parts:
+        _check_structure(part, depth + 1)
 
 
 def arrays_in(batch: Any) -> Iterator[npt.NDArray[Any]]:
@@ -182,7 +209,10 @@ def _as_array(value: Any) -> npt.NDArray[Any]:
 def _read_place(code: int, data: bytes) -> tuple[str, tuple[int, ...], int]:
     dtype, shape, offset = msgpack.unpackb(data, use_list=False)
     if code != _PLACE or dtype not in DTYPES:
-        raise ValueError(f"no array has code {code} and dtype {dtype!r}")
+        raise ValueError(f"no array has code {code} and dtype {dtype!r:.80}")
+    numbers = (offset, *shape)
+    if len(shape) > MAX_AXES or any(type(number) is not int or number < 0 for number in numbers):
+        raise ValueError(f"no array has shape {shape!r:.80} and offset {offset!r:.80}")
     return dtype, shape, offset
 
 

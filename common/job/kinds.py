@@ -57,6 +57,10 @@ def job_to_wire(job: AnyJob) -> dict[str, Any]:
     return {"kind": _NAMES[type(job)], **job.to_wire()}
 
 
+STRANGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+"""What a description raises that no trainer sends."""
+
+
 def job_from_wire(wire: Mapping[str, Any]) -> AnyJob:
     """Undo `job_to_wire`.
 
@@ -66,13 +70,14 @@ def job_from_wire(wire: Mapping[str, Any]) -> AnyJob:
         The kind is unknown here, or a field has a value that no job can have.
     """
     rest = dict(wire)
-    kind = JOB_KINDS.get(rest.pop("kind", None))
+    name = rest.pop("kind", None)
+    kind = JOB_KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise RemoteProtocolError(f"not a job this version can build: no kind {wire.get('kind')!r:.80}")
+        raise RemoteProtocolError(f"not a job this version can build: no kind {name!r:.80}")
     try:
         job: AnyJob = kind.from_wire(rest)
     except RemoteProtocolError:
         raise
-    except (KeyError, TypeError, ValueError, FeedlineError) as error:
+    except (*STRANGE, FeedlineError) as error:
         raise RemoteProtocolError(f"not a job this version can build: {error}") from error
     return job

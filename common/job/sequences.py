@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from feedline.common.arguments import check_seed, whole
 from feedline.common.batch.layout import ArraySpec, BatchLayout, aligned
-from feedline.common.errors import RemoteProtocolError
+from feedline.common.errors import ConfigurationError, RemoteProtocolError
 from feedline.common.user_code import Arguments, check_reference
 
 SURVEY_BYTES = 1 << 16
@@ -25,6 +25,15 @@ SURVEY_BYTES = 1 << 16
 
 MAX_OUTLINE_CHARS = 2000
 """So much is told of the structure of a batch."""
+
+MAX_STEPS = 1 << 32
+"""So many batches an epoch may have."""
+
+MAX_BATCH_BYTES = 1 << 46
+"""More than any address space has room for two of."""
+
+MAX_S = 1e9
+"""Thirty years: no batch took longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,16 @@ class Survey:
     digest: str
     batch_s: float = field(default=0.0, compare=False)
 
+    def __post_init__(self) -> None:
+        """Refuse what nobody can have found out."""
+        for name, limit in (("num_steps", MAX_STEPS), ("batch_bytes", MAX_BATCH_BYTES)):
+            object.__setattr__(self, name, whole(name, getattr(self, name), at_least=1, at_most=limit))
+        for text in (self.outline, self.digest):
+            if not isinstance(text, str):
+                raise ConfigurationError(f"outline and digest must be texts, got {text!r:.80}")
+        if not isinstance(self.batch_s, int | float) or not 0 <= self.batch_s < MAX_S:
+            raise ConfigurationError(f"batch_s must be a number of seconds, got {self.batch_s!r:.80}")
+
     def write(self, memory: npt.NDArray[np.uint8]) -> None:
         """Leave it in a slot."""
         data = msgpack.packb({**asdict(self), "outline": self.outline[:MAX_OUTLINE_CHARS]})
@@ -99,9 +118,10 @@ class Survey:
         unpacker = msgpack.Unpacker()
         unpacker.feed(memory)
         try:
-            return cls(**unpacker.unpack())
-        except (TypeError, ValueError, msgpack.UnpackException) as error:
+            found = cls(**unpacker.unpack())
+        except (RecursionError, TypeError, ValueError, msgpack.UnpackException) as error:
             raise RemoteProtocolError(f"not a survey: {error}") from error
+        return found
 
 
 @dataclass(frozen=True, slots=True)

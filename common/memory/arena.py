@@ -20,6 +20,7 @@ import mmap
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -169,11 +170,10 @@ class ArenaView:
         if not _NAME.fullmatch(name) or slot_bytes % ALIGNMENT_BYTES:
             raise RemoteProtocolError(f"no arena of ours: {name!r:.100}")
         self.slot_bytes, self._num_slots = slot_bytes, num_slots
-        size = _offset(slot_bytes, num_slots)
+        size = self._size = _offset(slot_bytes, num_slots)
         fd = _open(name)
         try:
-            if os.fstat(fd).st_size != size:
-                raise RemoteProtocolError(f"arena {name} has not the {size} bytes that were offered")
+            _check_file(name, os.fstat(fd), size)
             self._map = mmap.mmap(fd, size)
         finally:
             os.close(fd)
@@ -181,6 +181,15 @@ class ArenaView:
             raise RemoteProtocolError(f"arena {name} is not the one that was offered")
         # Nobody reads the nonce again: what is left are slots, which the budget counts.
         self._give_back(0, HEADER_BYTES)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the file is still as long as it was: reading what was cut off would be the end.
+
+        That helps against accidents, and not against a producer that cuts it in the very next moment: see
+        docs/security.md for what is promised of those that share memory.
+        """
+        return self._map.size() >= self._size
 
     def owner(self, index: int, num_bytes: int) -> Any:
         """A ctypes array over the first bytes of a slot; keeps the memory mapped while it lives."""
@@ -201,6 +210,14 @@ class ArenaView:
         # A folder on a disk of a kind that knows no holes keeps them.
         with suppress(OSError):
             self._map.madvise(mmap.MADV_REMOVE, start, num_bytes)
+
+
+def _check_file(name: str, found: os.stat_result, size: int) -> None:
+    """Map nothing but a file of this user's: whoever has it can cut it, and end whoever reads it."""
+    if not stat.S_ISREG(found.st_mode) or found.st_size != size:
+        raise RemoteProtocolError(f"arena {name} is no file of the {size} bytes that were offered")
+    if found.st_uid != os.geteuid():
+        raise RemoteProtocolError(f"arena {name} is user {found.st_uid}'s, and not user {os.geteuid()}'s")
 
 
 def _offset(slot_bytes: int, index: int) -> int:

@@ -20,14 +20,19 @@ _IPC = "ipc://"
 _TCP = re.compile(r"tcp://(?P<host>\[[^\]]+\]|[^:\[\]/\s]+):(?P<port>\d+|\*)")
 
 
-def check_endpoint(endpoint: str, *, insecure: bool) -> None:
-    """Accept ``ipc://PATH`` and loopback ``tcp://HOST:PORT``; other hosts only with `insecure`.
+def check_endpoint(endpoint: str, *, insecure: bool, has_keys: bool = False) -> None:
+    """Accept ``ipc://PATH`` and loopback ``tcp://HOST:PORT``; other hosts only with keys, or `insecure`.
 
     Raises
     ------
     ConfigurationError
-        The endpoint is malformed, or leaves the machine without `insecure`.
+        The endpoint is malformed, or leaves the machine without either; or both are said.
     """
+    if insecure and has_keys:
+        raise ConfigurationError(
+            "keys and insecure contradict each other: leave out insecure=True (--insecure,"
+            " FEEDLINE_INSECURE), or keys= (--keys, FEEDLINE_KEYS)"
+        )
     if endpoint.startswith(_IPC) and len(endpoint) > len(_IPC):
         _check_length(endpoint)
         return
@@ -37,14 +42,15 @@ def check_endpoint(endpoint: str, *, insecure: bool) -> None:
     # ZeroMQ takes any number, and uses its last 16 bits.
     if match["port"] != "*" and int(match["port"]) > MAX_PORT:
         raise ConfigurationError(f"a port is a number up to {MAX_PORT}, got {endpoint!r}")
-    if leaves_machine(endpoint) and not insecure:
+    if leaves_machine(endpoint) and not (insecure or has_keys):
         raise ConfigurationError(
-            f"{endpoint} can be reached from other machines, and nothing is encrypted or authenticated:"
-            " use a loopback or ipc endpoint, or say insecure=True (--insecure) in a network you trust"
+            f"{endpoint} can be reached from other machines, so both sides need keys: `feedline keygen DIR`"
+            " makes them, keys=DIR (--keys DIR, or FEEDLINE_KEYS) says where they are. Without encryption, in"
+            " a network that you trust: insecure=True (--insecure)"
         )
 
 
-def check_connect(endpoint: str, *, insecure: bool) -> None:
+def check_connect(endpoint: str, *, insecure: bool, has_keys: bool = False) -> None:
     """`check_endpoint` for who connects: a star is for who listens.
 
     Raises
@@ -52,7 +58,7 @@ def check_connect(endpoint: str, *, insecure: bool) -> None:
     ConfigurationError
         As `check_endpoint` does, or there is a star.
     """
-    check_endpoint(endpoint, insecure=insecure)
+    check_endpoint(endpoint, insecure=insecure, has_keys=has_keys)
     match = _TCP.fullmatch(endpoint)
     if endpoint == f"{_IPC}*" or (
         match is not None and ("*" in match["host"] or match["port"] in {"*", "0"})
@@ -111,6 +117,11 @@ def unknown_host(endpoint: str) -> str:
     except OSError as error:
         return f"the host {host!r} is not known here ({error.strerror or error}); check --connect"
     return ""
+
+
+def is_tcp(endpoint: str) -> bool:
+    """Whether bytes go through the network, or could: a loopback port may be the end of a tunnel."""
+    return _TCP.fullmatch(endpoint) is not None
 
 
 def is_ipv6(endpoint: str) -> bool:

@@ -12,6 +12,14 @@ from collections.abc import Iterable
 
 _ODD = "surrogateescape"
 
+_STEERING = {
+    code: ascii(chr(code))[1:-1]
+    for codes in (range(0x20), range(0x7F, 0xA0), range(0x2028, 0x202F), range(0x2066, 0x206A))
+    for code in codes
+    if chr(code) not in "\n\t"
+}
+"""Control characters, and those that begin a line or turn a text's direction around, as escapes."""
+
 _IS_UTF8 = sys.getfilesystemencoding().replace("-", "").lower() == "utf8"
 
 
@@ -26,5 +34,15 @@ def to_wire(names: Iterable[str]) -> list[str]:
 
 
 def printable(text: str) -> str:
-    r"""The text with what is not UTF-8 written as ``\udce9``: anything can print, log and encode it."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    r"""The text with what is not UTF-8 written as ``\udce9``, and what steers a terminal as ``\x1b``.
+
+    Anything can print, log and encode it, and nothing in it erases or turns around what stands beside it.
+    Ends of lines and tabs stay.
+    """
+    return text.encode("utf-8", "backslashreplace").decode().translate(_STEERING)
+
+
+def one_line(text: str, max_chars: int) -> str:
+    r"""The text as a part of one line: `printable`, ends of lines as ``\n``, and no longer than that."""
+    line = printable(text[: max_chars + 1]).replace("\n", "\\n").replace("\t", " ")
+    return line if len(line) <= max_chars else f"{line[: max_chars - 1]}…"

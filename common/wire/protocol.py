@@ -136,7 +136,8 @@ class Hello:
 class Batch:
     """Answer to a ticket: the batch is in its shared slot, or is `data`.
 
-    `stages_us` is `feedline.common.stages.Stages`, in its order; nothing else depends on it.
+    `stages_us` is `feedline.common.stages.Stages`, in its order; nothing else depends on it. `checksum` is
+    `feedline.common.wire.checksums.checksum` of `data`, if the `Welcome` asked for it; else empty.
     """
 
     tag: ClassVar[str] = "batch"
@@ -145,6 +146,7 @@ class Batch:
     build_us: int
     data: Buffer | None
     stages_us: tuple[int, ...] = ()
+    checksum: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +208,13 @@ class JobUnknown:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """Answer to `Hello`; its `pool_id` belongs in everything said from now on."""
+    """Answer to `Hello`; its `pool_id` belongs in everything said from now on.
+
+    With `checksums`, each batch that comes with its bytes has their sum, too.
+    """
 
     tag: ClassVar[str] = "welcome"
+    checksums: bool = False
 
 
 @dataclass(frozen=True, slots=True)

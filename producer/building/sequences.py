@@ -121,9 +121,11 @@ class Replica:
                 f" {' and no '.join(missing)}: expected a Sequence, which has __len__ and __getitem__"
             )
 
-    def advance_to(self, epoch: int) -> None:
-        """End epochs until it is in `epoch`, which does not lie behind it."""
+    def advance_to(self, epoch: int, is_cancelled: Callable[[], bool] = lambda: False) -> None:
+        """End epochs until it is in `epoch`, which does not lie behind it; or until it is not wanted."""
         while self.epoch < epoch:
+            if is_cancelled():
+                raise CancelledBuildError
             self.epoch += 1
             self._seed(Occasion.EPOCH_END)
             getattr(self._sequence, "on_epoch_end", _nothing)()
@@ -267,7 +269,7 @@ class SequenceBuilder:
         slot = self._slots[ticket.slot] if memory is None else memory
         row = ticket.samples[0].row
         self._clock.begin(Stage.TRANSFORM, f"{self._job.subject.reference}[{row}]")
-        batch = self._replica_in(ticket.epoch).batch(row)
+        batch = self._replica_in(ticket.epoch, is_cancelled).batch(row)
         if batch.num_bytes > len(slot):
             raise UserCodeError(
                 f"a batch of {batch.num_bytes:,} bytes, {batch.outline}, where the largest was thought to"
@@ -285,7 +287,7 @@ class SequenceBuilder:
     def close(self) -> None:
         """There is nothing to give back."""
 
-    def _replica_in(self, epoch: int) -> Replica:
+    def _replica_in(self, epoch: int, is_cancelled: Callable[[], bool]) -> Replica:
         """An instance that is in `epoch`."""
         ahead = max(self._replicas, key=lambda replica: replica.epoch, default=None)
         behind = [replica for replica in self._replicas if replica.epoch <= epoch]
@@ -293,7 +295,7 @@ class SequenceBuilder:
             behind = [self._checked()]
             self._replicas = behind if ahead is None else [ahead, *behind]
         replica = max(behind, key=lambda replica: replica.epoch)
-        replica.advance_to(epoch)
+        replica.advance_to(epoch, is_cancelled)
         return replica
 
     def _checked(self) -> Replica:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from feedline.common.errors import FeedlineError, RemoteProtocolError
 from feedline.common.processes.waker import Waker
 from feedline.common.stages import Stage
+from feedline.common.wire.checksums import checksum
 from feedline.common.wire.protocol import Batch, Cancelled, FromProducer
 from feedline.producer.building.batches import CancelledBuildError, failure_of
 from feedline.producer.building.builders import TicketBuilder, Workshop
@@ -135,8 +136,10 @@ class Builder:
                 logger.exception(f"batch {ticket.step} of epoch {ticket.epoch} failed")
             return failure_of(ticket, error)
         stages = self._clock.take()
-        pixels = data if memory is None else None
-        return Batch(ticket.job_id, ticket.lease_id, stages.build_us, pixels, stages.to_wire())
+        lies_ready = (ticket.job_id, ticket.lease_id, stages.build_us)
+        if memory is not None:
+            return Batch(*lies_ready, None, stages.to_wire())
+        return Batch(*lies_ready, data, stages.to_wire(), checksum(data) if task.known.checksums else b"")
 
     @staticmethod
     def _shared_slot(task: Task) -> npt.NDArray[np.uint8] | None:

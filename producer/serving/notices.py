@@ -7,6 +7,7 @@ from collections import deque
 
 from feedline.common.processes.waker import Waker
 from feedline.common.wire.protocol import MAX_TEXT_CHARS, Notice
+from feedline.producer.serving import waits
 
 MAX_NOTICES = 20
 """So many wait for a trainer; of more, the oldest are forgotten."""
@@ -23,8 +24,9 @@ class Notices(logging.Handler):
 
     def __init__(self, waker: Waker) -> None:
         super().__init__(logging.WARNING)
-        # An error is the answer to a ticket, or the end: either is told anyway.
-        self.addFilter(lambda record: record.levelno == logging.WARNING)
+        # An error is the answer to a ticket, or the end: either is told anyway. A wait for a trainer is over
+        # when that one could hear of it, and no business of others.
+        self.addFilter(lambda record: record.levelno == logging.WARNING and record.name != waits.__name__)
         self._waker = waker
         self._kept: deque[Notice] = deque(maxlen=MAX_NOTICES)
 

@@ -3,7 +3,7 @@
 ::
 
     GREETING --welcome--> SERVING --goodbye--> ENDED
-       ^  |                  |
+       ^  |                  |  +--what no trainer says--> ENDED, for a while
        |  +--refuse(version)-|---------------> ENDED
        +-------- silence, refuse(unknown-peer): a new session on a new socket
 
@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 from feedline.common.errors import RemoteProtocolError
 from feedline.common.job.kinds import AnyJob, job_from_wire
 from feedline.common.memory.arena import Arena
-from feedline.common.wire.names import printable
+from feedline.common.wire.names import one_line, printable
 from feedline.common.wire.protocol import (
     HEARTBEAT_S,
     LOST_AFTER_S,
@@ -46,6 +46,17 @@ from feedline.common.wire.protocol import (
     Welcome,
     new_id,
 )
+from feedline.producer.serving.verification import (
+    check_ticket,
+    check_welcome,
+    fault_of,
+    memory_bytes,
+    number_of_job,
+    why_too_large,
+)
+
+MAX_LINE_CHARS = 2000
+"""So much of what a trainer says is told or logged."""
 
 GREETING_S = 5.0
 """A hello that is not answered for so long is said anew: whoever got it may have died of it."""
@@ -73,12 +84,18 @@ class KnownJob:
         Offered to the trainer, or about to be.
     shared : bool
         The trainer has mapped it.
+    num_slots : int
+        No ticket names one from here on.
+    checksums : bool
+        Batches that go as frames are to have their sums.
     """
 
     job: AnyJob | str
+    num_slots: int
     builder: Any = None
     arena: Arena | None = None
     shared: bool = False
+    checksums: bool = False
 
     def forget(self, slots: Sequence[int]) -> None:
         """Memory of slots was given back, or is not needed now. No ticket in hand names one of them."""
@@ -139,13 +156,20 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnAway:
+    """The trainer said what no trainer says: tell it goodbye, and say hello anew only after a while."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The conversation is over; `error` says why, when it was not the trainer's goodbye."""
 
     error: str = ""
 
 
-Action: TypeAlias = Say | MakeArena | Build | Restart | End
+Action: TypeAlias = Say | MakeArena | Build | Restart | TurnAway | End
 
 
 @dataclass(slots=True)
@@ -162,13 +186,19 @@ class TrainerSession:
         What the trainer told.
     tasks : dict of int to Task
         Leases not yet answered, by lease_id.
+    memory_bytes : int
+        What batches may take here at most.
+    checksums : bool
+        The trainer wants the sums of batches that go as frames.
     """
 
     hello: Hello
+    memory_bytes: int = field(default_factory=memory_bytes)
     ids: Session = field(default_factory=lambda: Session(new_id()))
     phase: Phase = Phase.GREETING
     jobs: dict[int, KnownJob] = field(default_factory=dict)
     tasks: dict[int, Task] = field(default_factory=dict)
+    checksums: bool = False
     said_hello_at: float | None = None
     heard_at: float = 0.0
     beat_at: float = 0.0
@@ -202,71 +232,88 @@ class TrainerSession:
         return []
 
     def heard(self, ids: Session, message: Message, now: float) -> Sequence[Action]:
-        """A message came; what belongs to another session is ignored.
-
-        Raises
-        ------
-        RemoteProtocolError
-            A trainer never says such a thing.
-        """
+        """A message came; what belongs to another session is ignored."""
         if ids.producer_id != self.ids.producer_id or self.phase is Phase.ENDED:
             return []
         self.heard_at = now
         match message:
-            case Welcome():
-                self.ids, self.phase, self.beat_at = ids, Phase.SERVING, now
-            case Refuse(Refusal.UNKNOWN_PEER, text):
-                return [Restart(f"refused: {text}")]
-            case Refuse(_, text):
-                return self._end(f"refused: {text}")
+            case Refuse(reason, text):
+                told = f"refused: {one_line(text, MAX_LINE_CHARS)}"
+                return [Restart(told)] if reason is Refusal.UNKNOWN_PEER else self._end(told)
             case Goodbye():
                 return self._end("")
             case Heartbeat():
-                pass
-            case _:
-                return self._order(message)
-        return []
+                return []
+        try:
+            return self._order(ids, message, now)
+        except RemoteProtocolError as error:
+            return self.turn_away(str(error))
+
+    def turn_away(self, reason: str) -> Sequence[Action]:
+        """The trainer said what no trainer says: forget all that it told."""
+        if self.phase is Phase.ENDED:
+            return []
+        farewell = [Say(Goodbye(reason[:MAX_LINE_CHARS]))] if self.phase is Phase.SERVING else []
+        ids = self.ids
+        self.restart()
+        # The farewell is of the session that ends.
+        self.ids, self.phase = ids, Phase.ENDED
+        return [*farewell, TurnAway(reason)]
 
     def _end(self, error: str) -> Sequence[Action]:
         self.restart()
         self.phase = Phase.ENDED
         return [End(error)]
 
-    def _order(self, message: Message) -> Sequence[Action]:
+    def _order(self, ids: Session, message: Message, now: float) -> Sequence[Action]:
+        """Do as told. Raises RemoteProtocolError if a trainer never says such a thing."""
+        if isinstance(message, Welcome) and self.phase is Phase.GREETING:
+            check_welcome(ids)
+            self.ids, self.phase, self.beat_at = ids, Phase.SERVING, now
+            self.checksums = message.checksums
+            return []
+        if self.phase is not Phase.SERVING or ids != self.ids:
+            raise RemoteProtocolError(f"{message.tag} where a welcome, or this session, was expected")
+        actions: Sequence[Action] = []
         match message:
-            case OpenJob(wire, num_slots):
-                return self._open_job(wire, num_slots)
+            case OpenJob():
+                actions = self._open_job(message)
             case ArenaAnswer(job_id, nonce, attached):
                 self._settle_arena(job_id, nonce, attached=attached)
-                return []
             case ForgetSlots(job_id, slots):
-                if job_id in self.jobs:
-                    self.jobs[job_id].forget(slots)
-                return []
+                self._forget(job_id, slots)
             case CloseJob(job_id):
                 self.jobs.pop(job_id, None)
-                return []
             case Ticket():
-                return [self._accept(message)]
+                check_ticket(message, self.tasks, len(self.tasks))
+                actions = [self._accept(message)]
             case Cancel(lease_id):
-                return self._cancel(lease_id)
+                actions = self._cancel(lease_id)
             case _:
                 raise RemoteProtocolError(f"a trainer does not say {message.tag}")
+        return actions
 
     def answered(self, task: Task) -> bool:
         """A task is done; whether its answer may still be sent."""
         return task.session == self.ids and self.tasks.pop(task.ticket.lease_id, None) is task
 
-    def _open_job(self, wire: Mapping[str, Any], num_slots: int) -> Sequence[Action]:
-        job_id = wire.get("job_id")
-        if not isinstance(job_id, int):
-            raise RemoteProtocolError("a job has no job_id")
-        try:
-            self.jobs[job_id] = KnownJob(job_from_wire(wire))
-        except RemoteProtocolError as error:
-            self.jobs[job_id] = KnownJob(str(error))
-            return []
-        return [MakeArena(self.jobs[job_id], num_slots)]
+    def _open_job(self, message: OpenJob) -> Sequence[Action]:
+        job_id = number_of_job(message, len(self.jobs.keys() - {message.job.get("job_id")}))
+        usable = _usable(message.job, self.memory_bytes)
+        known = self.jobs[job_id] = KnownJob(usable, message.num_slots, checksums=self.checksums)
+        return [] if isinstance(known.job, str) else [MakeArena(known, known.num_slots)]
+
+    def _forget(self, job_id: int, slots: Sequence[int]) -> None:
+        """Memory of slots was given back."""
+        known = self.jobs.get(job_id)
+        if known is None:
+            return
+        in_use = {task.ticket.slot for task in self.tasks.values() if task.known is known}
+        if not in_use.isdisjoint(slots):
+            raise RemoteProtocolError(
+                f"memory of a slot of job {job_id} is gone, and a ticket in hand names it"
+            )
+        known.forget(slots)
 
     def _settle_arena(self, job_id: int, nonce: bytes, *, attached: bool) -> None:
         """The trainer has mapped the arena, or cannot: either way its name is not needed any more."""
@@ -282,9 +329,12 @@ class TrainerSession:
         known = self.jobs.get(ticket.job_id)
         if known is None:
             return Say(JobUnknown(ticket.job_id, ticket.lease_id))
-        if isinstance(known.job, str):
-            files = ", ".join(ticket.samples[0].paths) if ticket.samples else ""
-            return Say(Failure(ticket.job_id, ticket.lease_id, FailureKind.BUILD, files, known.job, ""))
+        job = known.job
+        fault = job if isinstance(job, str) else fault_of(ticket, job, known.num_slots)
+        if fault:
+            files = printable(", ".join(ticket.samples[0].paths))[:MAX_LINE_CHARS] if ticket.samples else ""
+            text = fault if isinstance(job, str) else f"the ticket does not fit its job: {fault}"
+            return Say(Failure(ticket.job_id, ticket.lease_id, FailureKind.BUILD, files, text, ""))
         task = Task(self.ids, known, ticket)
         self.tasks[ticket.lease_id] = task
         return Build(task)
@@ -296,3 +346,12 @@ class TrainerSession:
             return [Say(Cancelled(lease_id))]
         task.cancelled = True
         return []
+
+
+def _usable(wire: Mapping[str, Any], limit_bytes: int) -> AnyJob | str:
+    """The job that was told, or why none of its batches can be built here."""
+    try:
+        job = job_from_wire(wire)
+        return why_too_large(job, limit_bytes) or job
+    except RemoteProtocolError as error:
+        return str(error)

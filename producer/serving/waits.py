@@ -19,6 +19,7 @@ class Turn(Enum):
 
     NOTHING = "nothing new"
     BEGAN = "nobody is there yet"
+    CHANGED = "somebody is there who will not have us, for another reason than before"
     GOES_ON = "nobody is there still"
     ENDED = "somebody is there"
 
@@ -36,27 +37,35 @@ class Waits:
     since: float | None = None
     _was_served: bool = False
     _next_note_at: float = 0.0
+    _trouble: str = ""
 
-    def review(self, now: float, *, is_served: bool) -> Turn:
-        """Time passed, and there is somebody or there is nobody: says what is new about it."""
+    def review(self, now: float, *, is_served: bool, trouble: str = "") -> Turn:
+        """Time passed, and there is somebody or there is nobody: says what is new about it.
+
+        `trouble` is why somebody who is there does not serve.
+        """
         if is_served:
             is_news, self._was_served, self.since = not self._was_served, True, None
+            self._trouble = ""
             return Turn.ENDED if is_news else Turn.NOTHING
         self._was_served = False
         if self.since is None:
-            self.since, self._next_note_at = now, now + NEXT_NOTE_S
+            self.since, self._next_note_at, self._trouble = now, now + NEXT_NOTE_S, trouble
             return Turn.BEGAN
+        if trouble and trouble != self._trouble:
+            self._trouble, self._next_note_at = trouble, now + NEXT_NOTE_S
+            return Turn.CHANGED
         if now < self._next_note_at:
             return Turn.NOTHING
         self._next_note_at = now + NEXT_NOTE_S
         return Turn.GOES_ON
 
 
-def note_wait(endpoint: str, turn: Turn) -> None:
-    """Log that nobody is there, and if its name is not known, that."""
+def note_wait(endpoint: str, turn: Turn, trouble: str = "") -> None:
+    """Log that nobody is there, or who, and if its name is not known, that."""
     still = "still " if turn is Turn.GOES_ON else ""
-    unknown = unknown_host(endpoint)
-    if unknown:
-        logger.warning(f"{still}waiting for a trainer at {endpoint}: {unknown}")
+    fault = trouble or unknown_host(endpoint)
+    if fault:
+        logger.warning(f"{still}waiting for a trainer at {endpoint}: {fault}")
     else:
         logger.info(f"{still}waiting for a trainer at {endpoint}: nobody answers there yet")

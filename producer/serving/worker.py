@@ -1,7 +1,6 @@
 """One producer: a thread that talks to trainers, and the main thread, which builds batches.
 
-Talking has a thread of its own so that heartbeats go out however long a batch takes. The only file
-of the producer that imports zmq.
+Talking has a thread of its own so that heartbeats go out however long a batch takes.
 """
 
 from __future__ import annotations
@@ -9,40 +8,37 @@ from __future__ import annotations
 import faulthandler
 import logging
 import os
-import platform
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import cv2
-import msgpack
-import numpy as np
 import zmq
 
-from feedline.common.errors import ProtocolError
-from feedline.common.memory.arena import Arena, arena_name, sweep
+from feedline.common.errors import RemoteProtocolError
+from feedline.common.memory.arena import sweep
 from feedline.common.processes.clock import AwakeClock
-from feedline.common.wire.encoding import decode, encode
-from feedline.common.wire.endpoints import is_ipv6
-from feedline.common.wire.protocol import VERSION, ArenaOffer, FromProducer, Goodbye, Hello
+from feedline.common.wire.encoding import decode
+from feedline.common.wire.names import one_line
 from feedline.producer.building.builders import Workshop
 from feedline.producer.building.stage_clock import StageClock
 from feedline.producer.cache.folder import DEFAULTS, CacheSettings
 from feedline.producer.plugins import NO_PLUGINS, Plugins
 from feedline.producer.reading.roots import DataRoots
 from feedline.producer.serving.desk import Builder, Desk
+from feedline.producer.serving.link import Address, Link
 from feedline.producer.serving.session import (
+    MAX_LINE_CHARS,
     Build,
     End,
-    KnownJob,
     MakeArena,
     Phase,
     Restart,
     Say,
-    TrainerSession,
+    TurnAway,
 )
-from feedline.producer.serving.waits import Turn, Waits, note_wait
+from feedline.producer.serving.waits import Turn, note_wait
 
 logger = logging.getLogger(__name__)
 
@@ -55,11 +51,14 @@ POLL_MS = 200
 FLUSH_MS, ORPHANS_FLUSH_MS = 2000, 500
 """How long a goodbye, and the batches before it, may take to leave; an orphan's trainer may be gone, too."""
 
+TURN_AWAY_S = 5.0
+"""Pause before a hello to who said what no trainer says; the next one may listen there then."""
+
+MAX_RECEIVED = 256
+"""Messages of one trainer that are taken in at a time."""
+
 REJOIN_S = 0.5
 """Pause between a trainer's goodbye and the next hello: until then the old one may still listen."""
-
-RECONNECT_MS, LONGEST_RECONNECT_MS = 100, 2000
-"""Pauses between attempts to connect: the first, and the longest they grow to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +73,8 @@ class WorkerSettings:
         Folders to read from.
     name : str
         For log lines and errors.
+    keys : str or None
+        The folder of keys, for trainers over TCP.
     exit_with_trainer : bool
         End when the last trainer says goodbye.
     tells_waits : bool
@@ -89,88 +90,12 @@ class WorkerSettings:
     endpoints: tuple[str, ...]
     data_roots: tuple[str, ...]
     name: str
+    keys: str | None = None
     exit_with_trainer: bool = False
     tells_waits: bool = False
     parent_pid: int | None = None
     cache: CacheSettings = DEFAULTS
     plugins: Plugins = NO_PLUGINS
-
-
-def libraries() -> dict[str, str]:
-    """Whatever the bytes of a batch may depend on, by name."""
-    return {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "opencv": cv2.__version__,
-        "msgpack": ".".join(map(str, msgpack.version)),
-        "machine": platform.machine(),
-    }
-
-
-class Link:
-    """The socket of one conversation. Used by the talking thread alone.
-
-    Parameters
-    ----------
-    context : zmq.Context
-        Of the process.
-    endpoint : str
-        Where the trainer listens, now or later.
-    name : str
-        Of this producer.
-    """
-
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, name: str) -> None:
-        self.endpoint = endpoint
-        self.refusal = ""
-        self.rejoin_at = 0.0
-        self.waits = Waits()
-        self.session = TrainerSession(Hello(VERSION, name, platform.node(), os.getpid(), libraries()))
-        self._context = context
-        self.socket = self._connect()
-
-    def say(self, message: FromProducer) -> None:
-        """Send, or drop it when the queue is full: then the session is about to begin anew anyway."""
-        with suppress(zmq.Again):
-            self.socket.send_multipart(encode(self.session.ids, message), zmq.NOBLOCK, copy=False)
-
-    def offer_arena(self, known: KnownJob, num_slots: int) -> None:
-        """Offer the trainer memory to share; without any, batches go as frames."""
-        ids = self.session.ids
-        if isinstance(known.job, str):
-            return
-        name = arena_name(ids.pool_id, ids.producer_id, known.job.job_id)
-        try:
-            arena = known.arena = Arena(name, known.job.slot_bytes, num_slots)
-        except OSError as error:
-            logger.warning(f"no shared memory ({error}): batches go as frames")
-            return
-        self.say(ArenaOffer(known.job.job_id, name, arena.nonce, arena.slot_bytes, arena.num_slots))
-
-    def restart(self, reason: str) -> None:
-        """Begin the conversation anew, with a new id on a new socket."""
-        logger.log(
-            logging.INFO if self.session.phase is Phase.SERVING else logging.DEBUG,
-            f"connecting anew to {self.endpoint}: {reason}",
-        )
-        self.socket.close(linger=0)
-        self.session.restart()
-        self.socket = self._connect()
-
-    def close(self, farewell: str, flush_ms: int) -> None:
-        """Say goodbye, let what was said leave if somebody is there to hear it, and close."""
-        is_heard = self.session.phase is Phase.SERVING
-        if is_heard:
-            self.say(Goodbye(farewell))
-        self.socket.close(linger=flush_ms if is_heard else 0)
-
-    def _connect(self) -> zmq.Socket[bytes]:
-        socket = self._context.socket(zmq.DEALER)
-        socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
-        socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
-        socket.setsockopt(zmq.IPV6, is_ipv6(self.endpoint))
-        socket.connect(self.endpoint)
-        return socket
 
 
 class Talker(threading.Thread):
@@ -200,7 +125,10 @@ class Talker(threading.Thread):
         links: list[Link] = []
         with zmq.Context() as context:
             try:
-                links.extend(Link(context, end, self._settings.name) for end in self._settings.endpoints)
+                links.extend(
+                    Link(context, Address(end, self._settings.keys), self._settings.name)
+                    for end in self._settings.endpoints
+                )
                 while not (self._desk.done.is_set() or self._is_orphan):
                     self._round(links)
                 self._send_answers(links)
@@ -221,7 +149,9 @@ class Talker(threading.Thread):
         now = self._clock()
         for link in links:
             self._act(link, link.session.tick(now, self._stages.doing))
-            poller.register(link.socket, zmq.POLLIN)
+            # Who turned away, or was told goodbye, does not listen; the socket is closed when it says hello.
+            for socket in link.sockets if link.session.phase is not Phase.ENDED else ():
+                poller.register(socket, zmq.POLLIN)
         poller.poll(POLL_MS)
         self._desk.waker.clear()
         self._send_answers(links)
@@ -237,23 +167,26 @@ class Talker(threading.Thread):
         if link.session.phase is Phase.ENDED:
             return
         is_served = link.session.phase is Phase.SERVING
-        turn = link.waits.review(self._clock(), is_served=is_served)
+        turn = link.waits.review(self._clock(), is_served=is_served, trouble=link.trouble)
         if turn is Turn.ENDED:
             logger.info(f"connected to the trainer at {link.endpoint}")
         elif turn is not Turn.NOTHING and self._settings.tells_waits:
             # The name is looked up, which may take long where there is no answer.
-            note = threading.Thread(target=note_wait, args=(link.endpoint, turn), daemon=True)
+            note = threading.Thread(target=note_wait, args=(link.endpoint, turn, link.trouble), daemon=True)
             note.start()
 
     def _hear(self, link: Link) -> None:
-        """Take in all there is from one trainer."""
+        """Take in what there is from one trainer, and leave time for others."""
+        link.note_handshakes()
         with suppress(zmq.Again):
-            while True:
+            for _ in range(MAX_RECEIVED):
+                if link.session.phase is Phase.ENDED:
+                    return
                 frames = link.socket.recv_multipart(zmq.NOBLOCK)
                 try:
                     actions = link.session.heard(*decode(frames), self._clock())
-                except ProtocolError as error:
-                    actions = [Restart(f"{link.endpoint} is no trainer of this version: {error}")]
+                except RemoteProtocolError as error:
+                    actions = link.session.turn_away(str(error))
                 self._act(link, actions)
 
     def _act(self, link: Link, actions: Sequence[object]) -> None:
@@ -267,6 +200,12 @@ class Talker(threading.Thread):
                     self._desk.queue(task)
                 case Restart(reason):
                     link.restart(reason)
+                case TurnAway(reason):
+                    link.rejoin_at = self._clock() + TURN_AWAY_S
+                    logger.warning(
+                        f"turning away from {link.endpoint} for {TURN_AWAY_S:g} s, which is no trainer of"
+                        f" this version: {one_line(reason, MAX_LINE_CHARS)}"
+                    )
                 case End(error):
                     link.refusal, link.rejoin_at = error, self._clock() + REJOIN_S
                     logger.log(

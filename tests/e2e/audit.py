@@ -94,7 +94,7 @@ def main(num_rows: int) -> None:
     )
     model = AuditedModel([keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)])
     model.compile("sgd", "mae", run_eagerly=True)
-    with ProducerPool("tcp://0.0.0.0:5555", insecure=True) as pool:
+    with ProducerPool("tcp://0.0.0.0:5555") as pool:
         say("start")
         train = BatchSequence(data, batch_size=8, image_size=(16, 16), shuffle=True, seed=7, pool=pool)
         model.audit = Audit(train)

@@ -30,6 +30,20 @@ def test_plain_up_runs_the_demo_draws_its_pictures_and_returns(tmp_path: Path) -
         pictures = list(tmp_path.glob("out/*.png"))
         assert len(pictures) == 2, logs(trainer)
         assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
+        assert_keys_are_where_they_belong(demo)
+
+
+def assert_keys_are_where_they_belong(demo: Stack) -> None:
+    """Each side only reads its own volume, and no image has a key."""
+    for service, other in (("trainer", "producer"), ("producer", "trainer")):
+        (container,) = demo.containers(service)
+        mounts = {mount["Destination"]: mount["RW"] for mount in inspect(container)["Mounts"]}
+        assert mounts[f"/keys/{service}"] is False
+        assert f"/keys/{other}" not in mounts
+        look = ["docker", "run", "--rm", "--user", "0", "--entrypoint", "find", inspect(container)["Image"]]
+        found = subprocess.run([*look, "/", "-xdev", "-name", "*.key*"], capture_output=True, check=False)
+        assert b".key_secret" not in found.stdout
+        assert b"producers/" not in found.stdout
 
 
 SCRIPT = """

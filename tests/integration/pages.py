@@ -20,6 +20,7 @@ import pandas as pd
 
 import feedline
 from feedline import ImageDataset
+from feedline.common.keys.making import make_keys
 
 ROOT = Path(__file__).parents[2]
 SIZE, NUM = 48, 40
@@ -85,7 +86,14 @@ def usual(channels: int = 3, outputs: int = 1) -> Names:
 def readme() -> Names:
     """A table of CT slices as PNG."""
     table().to_csv("labels.csv")
+    make_keys(Path("keys"))
     return {"model": network(1, 2)}
+
+
+def secured() -> Names:
+    """Keys."""
+    make_keys(Path("keys"))
+    return usual()
 
 
 def compose() -> Names:
@@ -194,6 +202,7 @@ GIVEN: dict[str, Callable[[], Names]] = {
     "docs/migrating.md": old_script,
     "docs/rsna.md": slices,
     "docs/sampling.md": sampling,
+    "docs/security.md": secured,
     "docs/user-code.md": code_of_users,
     "docs/yolo.md": yolo,
 }

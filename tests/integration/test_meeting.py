@@ -307,14 +307,14 @@ def test_a_strangers_garbage_changes_nothing(images: Path) -> None:
                 [b""],
                 [b"hello"],
                 [os.urandom(1000)] * 40,
-                [b"\xff" * (8 << 20)],
+                [b"\xff" * (1 << 16)],
                 encode(Session(new_id(), new_id()), Heartbeat((1, 2, 3))),
             ):
                 stranger.send_multipart(frames)
                 assert stranger.poll(1000 * PATIENCE_S), "no answer"
                 assert b"refuse" in stranger.recv()
             assert_whole(trainer)
-            # Larger than whatever the pool may have asked for: it hangs up.
+            # Larger than whatever a stranger has to say: it hangs up.
             stranger.send(bytes(20 << 20))
             stranger.close(linger=0)
             assert_whole(trainer_of(pool, images, "new/*"))

@@ -23,7 +23,10 @@ import zmq
 
 from feedline.common.batch.layout import BatchLayout, empty_buffer
 from feedline.common.job.kinds import AnyJob, job_from_wire
+from feedline.common.keys.curve import connect_securely
+from feedline.common.keys.files import ProducerKeys
 from feedline.common.memory.arena import Arena, arena_name
+from feedline.common.wire.checksums import checksum
 from feedline.common.wire.encoding import decode, encode
 from feedline.common.wire.protocol import (
     HEARTBEAT_S,
@@ -81,13 +84,24 @@ class FakeProducer:
         Where the trainer listens.
     name : str
         For its log lines.
+    keys : ProducerKeys, optional
+        With which it encrypts.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, name: str) -> None:
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        endpoint: str,
+        name: str,
+        keys: ProducerKeys | None = None,
+    ) -> None:
         self.ids = Session(new_id())
         self.ended = False
         self._jobs: dict[int, FakeJob] = {}
+        self._adds_up = False
         self.socket = context.socket(zmq.DEALER)
+        if keys is not None:
+            connect_securely(self.socket, keys)
         self.socket.connect(endpoint)
         self.say(Hello(VERSION, name, "simulated", os.getpid(), {}))
 
@@ -112,9 +126,10 @@ class FakeProducer:
         match message:
             case Ticket(job_id):
                 data = self._jobs[job_id].fill(message)
-                self.say(Batch(job_id, message.lease_id, 0, data))
-            case Welcome():
-                self.ids = ids
+                total = checksum(data) if self._adds_up and data is not None else b""
+                self.say(Batch(job_id, message.lease_id, 0, data, checksum=total))
+            case Welcome(checksums):
+                self.ids, self._adds_up = ids, checksums
             case OpenJob(wire, num_slots):
                 self._offer(FakeJob(job_from_wire(wire), num_slots))
             case ArenaAnswer(job_id, _, attached):
@@ -145,11 +160,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--connect", required=True)
     parser.add_argument("--num", type=int, required=True)
     parser.add_argument("--name", required=True)
+    parser.add_argument("--keys")
     settings = parser.parse_args(arguments)
+    keys = ProducerKeys.read(settings.keys) if settings.keys else None
     with zmq.Context() as context:
         context.set(zmq.MAX_SOCKETS, max(1024, 2 * settings.num))
         producers = [
-            FakeProducer(context, settings.connect, f"{settings.name}.{i}") for i in range(settings.num)
+            FakeProducer(context, settings.connect, f"{settings.name}.{i}", keys) for i in range(settings.num)
         ]
         try:
             _serve(producers)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ import feedline
 from feedline.common.batch.layout import ArraySpec
 from feedline.common.errors import FeedlineError, StarvedError
 from feedline.common.job.images import Job
+from feedline.common.keys.making import make_keys
 from feedline.common.sample.image import ImageSpec
 from feedline.trainer.plan.epochs import EpochPlan, StepKey
 from feedline.trainer.pool.job_source import JobSource
@@ -49,6 +51,10 @@ class Simulation:
         Height and width of the grey images: their bytes are what moves.
     transport : {"auto", "frames"}
         As of `ProducerPool`.
+    checksums : bool
+        As of `ProducerPool`.
+    encrypts : bool
+        With keys of its own.
     """
 
     num_producers: int = 256
@@ -57,6 +63,8 @@ class Simulation:
     batch_size: int = 32
     side: int = 16
     transport: str = "auto"
+    checksums: bool = True
+    encrypts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +103,29 @@ def simulate(settings: Simulation) -> Load:
     FeedlineError
         The producers did not come, or a batch did not.
     """
-    with ProducerPool("tcp://127.0.0.1:*", transport=settings.transport) as pool, _fakes(pool, settings):
+    with _keys(settings) as keys, _pool(settings, keys) as pool, _fakes(pool, settings, keys):
         source = _source(pool, settings)
         _wait_for_producers(pool, settings.num_producers)
         pool.open_job(source)
         for step in range(min(2 * settings.num_producers, source.plan.num_steps)):
             pool.fetch(source.job.job_id, StepKey(0, step), TIMEOUT_S)
         return _measured(pool, source, settings)
+
+
+@contextmanager
+def _keys(settings: Simulation) -> Iterator[str | None]:
+    if not settings.encrypts:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        make_keys(Path(folder))
+        yield folder
+
+
+def _pool(settings: Simulation, keys: str | None) -> ProducerPool:
+    return ProducerPool(
+        "tcp://127.0.0.1:*", keys=keys, transport=settings.transport, checksums=settings.checksums
+    )
 
 
 def _measured(pool: ProducerPool, source: JobSource, settings: Simulation) -> Load:
@@ -142,14 +166,14 @@ def _wait_for_producers(pool: ProducerPool, number: int) -> None:
 
 
 @contextmanager
-def _fakes(pool: ProducerPool, settings: Simulation) -> Iterator[None]:
+def _fakes(pool: ProducerPool, settings: Simulation, keys: str | None) -> Iterator[None]:
     """Start the processes; they end with the pool, at the latest when it is closed."""
     number, left = settings.num_producers, settings.num_processes
     processes = []
     for i in range(settings.num_processes):
         share = number // left
         number, left = number - share, left - 1
-        processes.append(_start(pool.endpoint, share, f"simulated/{i}"))
+        processes.append(_start(pool.endpoint, share, f"simulated/{i}", keys))
     try:
         yield
     finally:
@@ -157,10 +181,11 @@ def _fakes(pool: ProducerPool, settings: Simulation) -> Iterator[None]:
         _check([process.wait(TIMEOUT_S) for process in processes])
 
 
-def _start(endpoint: str, num: int, name: str) -> subprocess.Popen[bytes]:
+def _start(endpoint: str, num: int, name: str, keys: str | None) -> subprocess.Popen[bytes]:
     root = str(Path(feedline.__file__).parents[1])
     command = [sys.executable, "-P", "-m", "feedline.trainer.bench.fake_producers"]
     options = ["--connect", endpoint, "--num", str(num), "--name", name]
+    options += [] if keys is None else ["--keys", keys]
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     return subprocess.Popen([*command, *options], env=os.environ | {"PYTHONPATH": path})  # noqa: S603 - ours
 

@@ -159,6 +159,17 @@ class Suite:
         pairs = [(simulate(frames).gb_per_s, bare_gb_per_s(num_bytes, seconds)) for _ in repeat]
         share = ratio(*zip(*pairs, strict=True)).median
         self.checks.append(at_least("frames over TCP, of a bare socket", share, 0.9, " times"))
+        self._trust(replace(frames, checksums=False))
+
+    def _trust(self, plain: Simulation) -> None:
+        """What checksums and encryption take of the rate at which frames come, in turns."""
+        self.say("the same frames without checksums, with them, and encrypted")
+        ways = (plain, replace(plain, checksums=True), replace(plain, checksums=True, encrypts=True))
+        rounds = [[simulate(way).gb_per_s for way in ways] for _ in range(self.scale.plan.repeat)]
+        without, summed, encrypted = (list(rates) for rates in zip(*rounds, strict=True))
+        for what, rates, asked in (("with checksums", summed, 0.97), ("encrypted", encrypted, 0.1)):
+            share = ratio(rates, without).median
+            self.checks.append(at_least(f"frames over TCP {what}, of those without", share, asked, " times"))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from feedline.common.errors import FeedlineError, InterruptedWaitError
 from feedline.common.extras import what_is_missing
-from feedline.trainer.commands import bench, check, demo, doctor
+from feedline.trainer.commands import bench, check, demo, doctor, keygen
 
 
 class Command(Protocol):
@@ -31,6 +31,7 @@ COMMANDS: dict[str, Command] = {
     "check": check,
     "demo": demo,
     "doctor": doctor,
+    "keygen": keygen,
 }
 
 DESCRIPTION = "Feedline keeps a Keras trainer fed with image batches from producer processes."
@@ -41,6 +42,7 @@ examples:
   feedline check photos              decode every image, and say which cannot be used
   feedline bench                     what it does in a second, and what others do
   feedline doctor photos             what this machine and your images are good for
+  feedline keygen keys               keys for a trainer and producers on other machines
   feedline-producer --help           start producers elsewhere
 """
 FAILED = 1

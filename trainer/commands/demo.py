@@ -7,9 +7,9 @@ producer processes decode and augment the batches. Takes about a minute on two c
 For example:
   feedline demo
   feedline demo --directory flowers --image-size 128 --epochs 20
-  feedline demo --endpoint tcp://0.0.0.0:5555 --insecure --cache-dir /data
+  feedline demo --endpoint tcp://0.0.0.0:5555 --keys keys --cache-dir /data
       and, on any machine that has /data:
-      feedline-producer --connect tcp://TRAINER:5555 --insecure --data-root /data
+      feedline-producer --connect tcp://TRAINER:5555 --keys keys --data-root /data
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ def run(args: argparse.Namespace) -> int:
         If a folder, an option or a batch cannot be used, or the tiles were not learnt.
     """
     _log(args)
-    if args.insecure and args.endpoint is None:
-        raise ConfigurationError("--insecure is said of an --endpoint, and none is given: leave it out")
+    for option in ("insecure", "keys"):
+        if getattr(args, option) and args.endpoint is None:
+            raise ConfigurationError(f"--{option} is said of an --endpoint, and none is given: leave it out")
     out = _folder(args.out)
     corpus = _corpus(args)
     print(f"{_headline(corpus)}; starting TensorFlow", flush=True)
@@ -114,9 +115,15 @@ def _add_producers(parser: argparse.ArgumentParser) -> None:
         "(--directory or --cache-dir) as their --data-root",
     )
     producers.add_argument(
+        "--keys",
+        metavar="DIR",
+        help="a folder that `feedline keygen` made: only producers with listed keys are served, and all that"
+        " goes over TCP is encrypted (default: $FEEDLINE_KEYS)",
+    )
+    producers.add_argument(
         "--insecure",
         action="store_true",
-        help="let --endpoint be reachable from other machines: nothing is encrypted or authenticated",
+        help="let other machines reach --endpoint without keys: nothing is encrypted or authenticated",
     )
 
 
@@ -171,7 +178,9 @@ def _train(corpus: Corpus, args: argparse.Namespace) -> Outcome:
         from feedline.trainer.demo.training import Settings, train
 
     shape = (args.epochs, args.batch_size, args.image_size, args.seed)
-    settings = Settings(*shape, args.workers or WORKERS, args.endpoint, insecure=args.insecure)
+    settings = Settings(
+        *shape, args.workers or WORKERS, args.endpoint, insecure=args.insecure, keys=args.keys
+    )
     return train(corpus, settings)
 
 

@@ -73,7 +73,9 @@ class Settings:
     endpoint : str or None
         Where producers that were started elsewhere connect.
     insecure : bool
-        The endpoint may be one that other machines reach.
+        The endpoint may be one that other machines reach without keys.
+    keys : str or None
+        The folder of keys for the endpoint.
     """
 
     epochs: int
@@ -83,6 +85,7 @@ class Settings:
     workers: int
     endpoint: str | None = None
     insecure: bool = False
+    keys: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,9 @@ def _options(settings: Settings, stack: ExitStack) -> dict[str, Any]:
     if settings.endpoint is None:
         return options | {"workers": settings.workers}
     return options | {
-        "pool": stack.enter_context(ProducerPool(settings.endpoint, insecure=settings.insecure))
+        "pool": stack.enter_context(
+            ProducerPool(settings.endpoint, keys=settings.keys, insecure=settings.insecure)
+        )
     }
 
 

@@ -20,6 +20,10 @@ OVERDUE_AFTER_S = 10.0
 OVERDUE_FACTOR = 10
 """... nor before so many times the median time from lease to answer."""
 
+MAX_LOST = 3
+"""A step that was in work when producers died is tried so many times more, and then only by those that have
+built a batch: whoever comes and goes without having built any proves nothing about a file."""
+
 UNPROVEN_S = 300.0
 """Of a job of which no batch was ever built, nobody knows how long one takes: a lease may be so old."""
 
@@ -339,6 +343,11 @@ class Books:
         )
 
     @property
+    def nobody_has_read(self) -> bool:
+        """Whether no producer that is there has built a batch."""
+        return not any(peer.has_read for peer in self.peers.values())
+
+    @property
     def producer_names(self) -> list[str]:
         """Names of the producers that are there."""
         return [peer.name for peer in self.peers.values()]
@@ -368,8 +377,11 @@ class Books:
         return [peer for peer in self.peers.values() if not peer.barred]
 
     def may_read(self, peer: Peer, work: Work, key: StepKey) -> bool:
-        """Whether the producer has not yet failed to read a file of the step."""
-        return peer.producer_id not in work.ledger.record(key).unread_by
+        """Whether it has not failed to read the step; of one that seems to kill, whether it has built any."""
+        record = work.ledger.record(key)
+        if record.num_lost > MAX_LOST and not peer.has_read:
+            return False
+        return peer.producer_id not in record.unread_by
 
     def num_unreadable(self, peer: Peer) -> int:
         """Steps that somebody waits for and the producer failed to read."""

@@ -23,7 +23,7 @@ from itertools import count
 from feedline.common.errors import LocalProtocolError
 from feedline.common.wire.protocol import LOST_AFTER_S, Failure, FailureKind
 from feedline.trainer.dispatch.answers import NO_GRACE, Answers, Grace
-from feedline.trainer.dispatch.books import UNPROVEN_S, Books, Demand, Opening, Peer, Work
+from feedline.trainer.dispatch.books import UNPROVEN_S, Books, Demand, Lease, Opening, Peer, Work
 from feedline.trainer.dispatch.feeder import Feeder
 from feedline.trainer.dispatch.instructions import Instruction, Keep, SendCloseJob, SendJob
 from feedline.trainer.dispatch.judging import Judging
@@ -311,6 +311,16 @@ class Dispatcher:
     def producer_ids(self) -> set[bytes]:
         """The producers that count as there."""
         return set(self._books.peers)
+
+    def lease_of(self, producer_id: bytes, lease_id: int) -> Lease | None:
+        """The lease of that number, if a producer has one that it has not answered. Not to be changed."""
+        peer = self._books.peers.get(producer_id)
+        return None if peer is None else peer.leases.get(lease_id)
+
+    @property
+    def next_lease_id(self) -> int:
+        """The number of the next lease: none that there was has this one or a larger one."""
+        return self._leases.next_id
 
     @property
     def wants_slots(self) -> bool:

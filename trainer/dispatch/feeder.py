@@ -45,10 +45,10 @@ class Feeder:
                 self._feed_one(peer, depth, now)
 
     def _candidates(self) -> list[Peer]:
-        """Whoever may get a ticket, the least busy first, then in the order of joining."""
+        """Whoever may get a ticket: the least busy first, who has built any, then in the order of joining."""
         everyone = self.has_unleased_demand
         peers = self._books.peers.values() if everyone else self._books.hungry
-        return sorted(peers, key=lambda peer: (len(peer.leases), peer.number))
+        return sorted(peers, key=lambda peer: (len(peer.leases), not peer.has_read, peer.number))
 
     def _feed_one(self, peer: Peer, depth: int, now: float) -> bool:
         """Lease one step to a producer that holds fewer than `depth` leases."""

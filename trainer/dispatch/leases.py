@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
-from itertools import count
 
 from feedline.common.wire.protocol import Failure
 from feedline.trainer.dispatch.answers import Answers
-from feedline.trainer.dispatch.books import BARRED_S, OVERDUE_AFTER_S, RETRY_S, Books, Lease, Peer, Work
+from feedline.trainer.dispatch.books import (
+    BARRED_S,
+    MAX_LOST,
+    OVERDUE_AFTER_S,
+    RETRY_S,
+    Books,
+    Lease,
+    Peer,
+    Work,
+)
 from feedline.trainer.dispatch.instructions import Discard, SendCancel, SendTicket
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.paces import begun_at
 from feedline.trainer.dispatch.slots import SlotEvent, SlotId
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.plan.lineups import Lineup
-
-MAX_LOST = 3
-"""A step that was in work when a producer died is tried so many times more."""
 
 MAX_UNREAD = 20
 """A producer with so many failed reads in a row gets no more tickets."""
@@ -34,16 +39,22 @@ class Leases:
         Shared with the dispatcher's other parts.
     answers : Answers
         Where a step goes that cannot be built.
+
+    Attributes
+    ----------
+    next_id : int
+        Of the next lease; whoever names this one or a later one makes it up.
     """
 
     def __init__(self, books: Books, answers: Answers) -> None:
         self._books = books
         self._answers = answers
-        self._ids = count(1)
+        self.next_id = 1
 
     def lease(self, peer: Peer, work: Work, key: StepKey, slot: SlotId, now: float) -> None:
         """Order a planned step from a producer that has a free slot."""
-        lease = Lease(next(self._ids), key, slot, now)
+        lease = Lease(self.next_id, key, slot, now)
+        self.next_id += 1
         self._books.slots.apply(slot, SlotEvent.LEASE)
         work.ledger.apply(key, StepEvent.LEASE)
         peer.leases[lease.lease_id] = work.leased[key] = lease
@@ -134,7 +145,7 @@ class Leases:
         if lease.void and lease.key in work.leased:
             return
         work.leased.pop(lease.key, None)
-        if record.num_lost <= MAX_LOST:
+        if record.num_lost <= MAX_LOST or not (peer.has_read or self._books.nobody_has_read):
             self.plan_again(work, lease.key)
             return
         files = ", ".join(work.samples_of(lease.key))

@@ -174,6 +174,10 @@ class EmbeddedProducers:
             self._terminate(child)
         self._fill(now)
 
+    def has(self, pid: int) -> bool:
+        """Whether a process is one of these."""
+        return any(child.process.pid == pid for child in self.children)
+
     def welcomed(self, pid: int) -> None:
         """A producer said hello."""
         for child in self.children:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from enum import Enum
 
-from feedline.common.errors import ClosedError, FeedlineError, InterruptedWaitError, ProtocolError
+from feedline.common.errors import ClosedError, FeedlineError, InterruptedWaitError, RemoteProtocolError
 from feedline.common.wire.encoding import decode, encode
 from feedline.common.wire.protocol import (
     HEARTBEAT_S,
@@ -20,7 +21,6 @@ from feedline.common.wire.protocol import (
     Buffer,
     Cancelled,
     Failure,
-    FailureKind,
     Goodbye,
     Heartbeat,
     Hello,
@@ -42,8 +42,10 @@ from feedline.trainer.pool.handover.shelf import Shelf
 from feedline.trainer.pool.job_source import JobSource
 from feedline.trainer.pool.performer import Performer, opening
 from feedline.trainer.pool.post import Post
+from feedline.trainer.pool.refusals import Refusals
 from feedline.trainer.pool.roster import Connection, Roster
 from feedline.trainer.pool.stats import ProducerStats
+from feedline.trainer.pool.verification import Breach, BreachError, Verifier, checked_hello
 from feedline.trainer.pool.waiters import Waiter
 
 logger = logging.getLogger(__name__)
@@ -51,10 +53,38 @@ logger = logging.getLogger(__name__)
 TICK_S = 0.1
 """Deadlines are looked at no more often than this: there are seconds in all of them."""
 
+PATIENCE_S = 1.0
+"""Who is not listened to may go on for so long: what it had said before is still on the way."""
+
 INTERRUPT_S = 1.0
 """Waits that begin so soon after a Ctrl-C end at once, as those do that it met."""
 
 INTERRUPTED = "Ctrl-C ended the wait for a batch"
+
+REFUSALS = {
+    Breach.VERSION: Refusal.VERSION,
+    Breach.LIBRARIES: Refusal.MIXED_VERSIONS,
+    Breach.STRANGER: Refusal.UNKNOWN_PEER,
+    # Whoever is honest begins anew, over a connection that is nobody else's.
+    Breach.CONNECTION: Refusal.UNKNOWN_PEER,
+}
+"""How a breach is told; any other as `Refusal.BROKEN_MESSAGE`."""
+
+
+class Standing(Enum):
+    """Who is at the other end of a connection, by what it just said."""
+
+    LET_IN = "let in"
+    """A producer that was a stranger until now."""
+
+    KNOWN = "known"
+    """A producer that was let in before."""
+
+    STRANGER = "stranger"
+    """Somebody whose message was refused."""
+
+    TIRESOME = "tiresome"
+    """Somebody who goes on though nothing it says is looked at: it can be hung up on."""
 
 
 class Exchange:
@@ -74,11 +104,18 @@ class Exchange:
         Told the process id of each producer that is let in.
     arenas : Arenas
         Memory that producers share.
+    may_join : callable
+        Whether the producer of a process id may be let in; None if all may. A pool that starts its producers
+        itself has no others, and is told when one of them ends.
+    checksums : bool
+        Batches that come as frames have their sums.
 
     Attributes
     ----------
     shelves : Shelves
         Where consumers find batches without asking.
+    refusals : Refusals
+        Who was sent away.
     doom : FeedlineError or None
         Why no batch will ever come again, until something is done about it.
     """
@@ -91,6 +128,9 @@ class Exchange:
         releases: Releases,
         on_welcome: Callable[[int], None],
         arenas: Arenas,
+        may_join: Callable[[int], bool] | None = None,
+        *,
+        checksums: bool = False,
     ) -> None:
         self._dispatcher = dispatcher
         self._roster = roster
@@ -98,8 +138,12 @@ class Exchange:
         self._releases = releases
         self._on_welcome = on_welcome
         self._arenas = arenas
+        self._checksums = checksums
         self._performer = Performer(dispatcher, self._post, releases, arenas)
         self._jobs, self._waiters = self._performer.jobs, self._performer.waiters
+        self._may_join = may_join
+        self._verifier = Verifier(dispatcher, self._jobs, arenas.has_whole, checksums)
+        self.refusals = Refusals()
         self.shelves = self._performer.shelves
         self._act = self._performer.perform
         self._beat_at, self._ticked_at = 0.0, -TICK_S
@@ -209,34 +253,52 @@ class Exchange:
 
     # --- from producers -----------------------------------------------------------------------
 
-    def hear(self, routing_id: bytes, frames: Sequence[Buffer], now: float) -> None:
-        """A message came."""
+    def hear(self, routing_id: bytes, frames: Sequence[Buffer], now: float, key: str = "") -> Standing:
+        """A message came, from whoever has proved to have the key, where keys are asked for; who says so."""
+        ignored_s = self.refusals.ignored_s(routing_id, now)
+        if ignored_s is not None:
+            return Standing.TIRESOME if ignored_s > PATIENCE_S else Standing.STRANGER
+        ids = Session(b"", b"")
         try:
-            ids, message = decode(frames)
-        except ProtocolError as error:
-            logger.warning(f"refusing a connection: {error}")
-            self._post.answer(routing_id, Session(b"", b""), Refuse(Refusal.BROKEN_MESSAGE, str(error)))
-            return
-        if isinstance(message, Hello):
-            self._greet(routing_id, ids, message, now)
-        elif (connection := self._roster.find(ids, routing_id)) is None:
-            text = f"{message.tag} in a session that this pool does not know"
-            self._post.answer(routing_id, ids, Refuse(Refusal.UNKNOWN_PEER, text))
-        else:
-            self._dispatcher.heard(ids.producer_id, now)
-            self._understand(connection, message, now)
+            ids, message = _read(frames)
+            if isinstance(message, Hello):
+                self._greet(routing_id, ids, checked_hello(ids, message), now, key)
+                return Standing.LET_IN
+            connection = self._speaker(routing_id, ids, message, key)
+            message = self._verifier.checked(connection.session, message, now)
+        except BreachError as error:
+            self._send_away(routing_id, ids, error, now)
+            self.refusals.weigh(routing_id, sum(memoryview(frame).nbytes for frame in frames))
+            return Standing.STRANGER
+        self._dispatcher.heard(ids.producer_id, now)
+        self._understand(connection, message, now)
+        return Standing.KNOWN
+
+    def disown(self, producer_id: bytes, text: str, now: float) -> None:
+        """A batch of a producer turned out to be none when it was opened."""
+        connection = self._roster.connections.get(producer_id)
+        if connection is not None:
+            error = BreachError(Breach.CONTENT, text)
+            self._send_away(connection.routing_id, connection.session, error, now)
 
     def lost(self, producer_id: bytes, last_words: str, now: float, *, by_itself: bool = False) -> None:
         """A producer is gone."""
-        connection = self._roster.connections.pop(producer_id, None)
+        connection = self._roster.drop(producer_id)
         if connection is not None:
+            self._verifier.forget(producer_id)
             self._arenas.drop_producer(producer_id)
             # It costs time when others have to begin anew with what it had in hand.
-            logger.log(
-                logging.INFO if by_itself else logging.WARNING,
-                f"producer {connection.hello.name} left: {last_words.splitlines()[0]}",
-            )
+            level = logging.INFO if by_itself else logging.WARNING
+            if self.refusals.may_tell(now):
+                logger.log(level, f"producer {connection.hello.name} left: {last_words.splitlines()[0]}")
             self._act(self._dispatcher.producer_left(producer_id, last_words, now, by_itself=by_itself), now)
+
+    def shut_out(self, keys: set[str], now: float) -> list[bytes]:
+        """Keys were taken off the list: who came with them is gone; returns the connections that they had."""
+        gone = self._roster.with_keys(keys) if keys else []
+        for connection in gone:
+            self.lost(connection.session.producer_id, "its key was taken off the list", now, by_itself=True)
+        return [connection.routing_id for connection in gone]
 
     def lost_process(self, pid: int, last_words: str, now: float) -> None:
         """An embedded producer's process ended."""
@@ -245,23 +307,31 @@ class Exchange:
 
     # --- time ---------------------------------------------------------------------------------
 
-    def tick(self, now: float) -> None:
-        """All that came was taken in, and time passed: heartbeats, deadlines, connections found cut."""
+    def tick(self, now: float, *, heard_all: bool = True) -> None:
+        """Time passed: heartbeats, deadlines, connections found cut.
+
+        Unless `heard_all` that came, nobody's deadline is looked at.
+        """
         self._performer.lay_ahead(now)
         if now - self._beat_at >= HEARTBEAT_S:
             self._beat_at = now
             self._post.tell_all(Heartbeat())
-        if now - self._ticked_at >= TICK_S:
+        if heard_all and now - self._ticked_at >= TICK_S:
             self._ticked_at = now
             self._review(now)
         while self._post.unreachable:
-            self.lost(self._post.unreachable.pop(), "its connection was cut", now)
+            producer_id = self._post.unreachable.pop()
+            # Of a process of its own the pool is told that it ended, and its last words.
+            if self._may_join is None:
+                self.lost(producer_id, "its connection was cut", now)
 
     def _review(self, now: float) -> None:
         """Look at everybody's deadlines."""
         self._act(self._dispatcher.tick(now), now)
+        self.refusals.review(now)
         for producer_id in set(self._roster.connections) - self._dispatcher.producer_ids:
-            del self._roster.connections[producer_id]
+            self._roster.drop(producer_id)
+            self._verifier.forget(producer_id)
             self._arenas.drop_producer(producer_id)
         self._arenas.let_go(self._dispatcher.has_slots)
 
@@ -277,25 +347,51 @@ class Exchange:
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _greet(self, routing_id: bytes, ids: Session, hello: Hello, now: float) -> None:
-        if ids.producer_id in self._roster.connections:
-            return
-        answer = self._roster.greet(ids, hello, routing_id)
-        if isinstance(answer, Refuse):
-            logger.error(f"refusing producer {hello.name or '(unnamed)'}: {answer.text}")
-            self._post.answer(routing_id, ids, answer)
-            return
+    def _send_away(self, routing_id: bytes, ids: Session, error: BreachError, now: float) -> None:
+        """Whoever broke a rule is told which, and if it was let in, its leases go to others."""
+        connection = self._roster.behind(routing_id)
+        who = "a stranger" if connection is None else f"producer {connection.hello.name}"
+        self.refusals.note(error.breach, who, str(error), now)
+        session = ids if connection is None else connection.session
+        reason = REFUSALS.get(error.breach, Refusal.BROKEN_MESSAGE)
+        self._post.answer(routing_id, session, Refuse(reason, str(error)))
+        if connection is not None:
+            self.lost(session.producer_id, "it was sent away", now, by_itself=True)
+
+    def _speaker(self, routing_id: bytes, ids: Session, message: Message, key: str) -> Connection:
+        """The producer in whose session something was said; BreachError if somebody else said it."""
+        connection = self._roster.find(ids)
+        if connection is None:
+            raise BreachError(Breach.STRANGER, f"{message.tag} in a session that this pool does not know")
+        if connection.key != key:
+            raise BreachError(Breach.KEY, f"{message.tag} in the session of a producer that has another key")
+        if connection.routing_id != routing_id:
+            if self._post.answer(connection.routing_id, connection.session, Heartbeat()):
+                raise BreachError(
+                    Breach.CONNECTION,
+                    f"{message.tag} in the session of producer {connection.hello.name}, which is there",
+                )
+            self._roster.move(connection, routing_id)
+        return connection
+
+    def _greet(self, routing_id: bytes, ids: Session, hello: Hello, now: float, key: str) -> None:
+        """Let a producer in; BreachError if it may not be."""
+        if self._roster.behind(routing_id) is not None or ids.producer_id in self._roster.connections:
+            raise BreachError(Breach.CONNECTION, "a hello over a connection or of a producer that was let in")
+        if self._may_join is not None and not self._may_join(hello.pid):
+            raise BreachError(Breach.IDENTITY, f"process {hello.pid} is none that this pool has started")
+        answer = self._roster.greet(ids, hello, routing_id, key)
         logger.info(f"producer {hello.name} joined (process {hello.pid} on {hello.host})")
         self._roster.warn_of_mixture(hello)
-        self._post.answer(routing_id, answer.session, Welcome())
+        self._post.answer(routing_id, answer.session, Welcome(self._checksums))
         self._on_welcome(hello.pid)
         self._act(self._dispatcher.producer_joined(ids.producer_id, hello.name, now), now)
 
     def _understand(self, connection: Connection, message: Message, now: float) -> None:
         producer_id = connection.session.producer_id
         match message:
-            case Batch():
-                self._take_batch(producer_id, message, now)
+            case Batch(_, lease_id):
+                self._act(self._dispatcher.batch_came(producer_id, lease_id, now), now, message)
             case ArenaOffer():
                 # A job that was closed meanwhile would never let its memory go.
                 attached = message.job_id in self._jobs and self._arenas.attach(producer_id, message)
@@ -309,17 +405,14 @@ class Exchange:
             case Heartbeat(leases, doing):
                 self._act(self._dispatcher.heartbeat(producer_id, leases, now, doing), now)
             case Notice(text):
-                self._roster.take_notice(connection, text)
+                if self.refusals.may_tell(now):
+                    self._roster.take_notice(connection, text)
             case Goodbye(text):
                 self.lost(producer_id, text or "goodbye", now, by_itself=True)
-            case _:
-                logger.warning(f"producer {connection.hello.name} said {message.tag}: ignored")
 
-    def _take_batch(self, producer_id: bytes, batch: Batch, now: float) -> None:
-        if batch.data is None and not self._arenas.has(producer_id, batch.job_id):
-            text = "it came without bytes, and no memory is shared"
-            failure = Failure(batch.job_id, batch.lease_id, FailureKind.BUILD, "", text, "")
-            self._act(self._dispatcher.batch_failed(producer_id, batch.lease_id, failure, now), now)
-            return
-        instructions = self._dispatcher.batch_came(producer_id, batch.lease_id, now)
-        self._act(instructions, now, batch)
+
+def _read(frames: Sequence[Buffer]) -> tuple[Session, Message]:
+    try:
+        return decode(frames)
+    except RemoteProtocolError as error:
+        raise BreachError(Breach.UNREADABLE, str(error)) from error

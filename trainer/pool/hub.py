@@ -1,7 +1,7 @@
 """The socket that producers connect to, and the thread that serves it.
 
 The thread owns the socket, the exchange behind it and the embedded producers. Everybody else posts
-calls, which it makes one after another. The only file of the trainer that imports zmq.
+calls, which it makes one after another.
 """
 
 from __future__ import annotations
@@ -24,16 +24,20 @@ from feedline.common.errors import ClosedError, FeedlineError, ProducerCrashErro
 from feedline.common.memory.arena import sweep
 from feedline.common.processes.clock import AwakeClock
 from feedline.common.processes.waker import Waker
-from feedline.common.wire.endpoints import cannot_listen, check_free, is_ipv6, leaves_machine
+from feedline.common.wire.endpoints import leaves_machine
 from feedline.common.wire.protocol import MAX_HEADER_BYTES, Buffer, new_id
 from feedline.trainer.dispatch.answers import NO_GRACE, Grace
 from feedline.trainer.dispatch.dispatcher import Dispatcher
+from feedline.trainer.dispatch.slots import MIN_SLOTS
+from feedline.trainer.pool.door import Door
+from feedline.trainer.pool.doorkeeper import REVIEW_S
 from feedline.trainer.pool.embedded import EmbeddedProducers, PrivateFolder
-from feedline.trainer.pool.exchange import Exchange
+from feedline.trainer.pool.exchange import Exchange, Standing
 from feedline.trainer.pool.handover.arenas import Arenas
 from feedline.trainer.pool.handover.delivery import Releases
 from feedline.trainer.pool.roster import Roster
 from feedline.trainer.pool.settings import PoolSettings
+from feedline.trainer.pool.verification import Breach
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +46,12 @@ POLL_MS = 250
 
 GRACE = Grace(one_file_s=5.0, everything_s=60.0)
 """Files that no producer has wait so long for another producer to connect; embedded ones are all alike."""
+
+MAX_RECEIVED = 256
+"""Messages that are taken in at a time: whoever says more without end does not stop all else."""
+
+UNJUDGED_S = 1.0
+"""So long nobody is judged while there is more to be taken in. Everybody's turn comes within that time."""
 
 MAX_MESSAGE_BYTES = (1 << 63) - 1
 """What ZeroMQ can be told; no machine has so much memory."""
@@ -94,15 +104,19 @@ class PoolThread(threading.Thread):
 
     def _open(self, settings: PoolSettings, opened: ExitStack) -> None:
         """Open the socket and what is behind it; `opened` closes all of it if anything fails."""
-        endpoint, budget_bytes = settings.endpoint, settings.memory_budget
+        budget_bytes = settings.memory_budget
         opened.callback(self.waker.close)
-        self._folder = PrivateFolder() if endpoint is None else None
+        self._folder = PrivateFolder() if settings.endpoint is None else None
         if self._folder is not None:
             opened.callback(self._folder.remove)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         opened.callback(self._context.term)
-        self._socket = self._bind(endpoint, budget_bytes, opened)
-        self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._has_keys, self._drained_at = settings.trainer_keys is not None, self._clock()
+        self._door = self._open_door(settings)
+        opened.callback(self._door.close, linger_ms=0)
+        self._socket, self.endpoint = self._door.socket, self._door.endpoint
+        self._usual: set[Any] = {self._socket, self.waker.fileno()}
+        self._guards: set[Any] = {*self._door.guards}
         self._producers = EmbeddedProducers(self.endpoint)
         self._poller, self._polled_children = self._make_poller([]), list[int]()
         self.exchange = Exchange(
@@ -112,7 +126,17 @@ class PoolThread(threading.Thread):
             Releases(self.waker),
             self._producers.welcomed,
             Arenas(share_memory=settings.transport == "auto"),
+            None if self._folder is None else self._producers.has,
+            checksums=settings.adds_up,
         )
+
+    def _open_door(self, settings: PoolSettings) -> Door:
+        if settings.endpoint is not None:
+            most = largest_message(settings.memory_budget)
+            return Door(self._context, settings.endpoint, settings.trainer_keys, self._refused, most)
+        # Whoever gets into its folder is this user, who could do anything to this process.
+        address = self._folder.endpoint if self._folder else ""
+        return Door(self._context, address, None, self._refused, None)
 
     def post(self, call: Callable[[float], object], *, wakes: bool = True) -> None:
         """Have the thread make a call, with the time as its argument. From any thread.
@@ -189,16 +213,19 @@ class PoolThread(threading.Thread):
         if self.waker.fileno() in ready:
             self.waker.clear()
         now = self._clock()
-        if self._socket in ready:
-            self._receive(now)
+        if not (self._door.is_alone and ready <= self._usual and now < self._watch_at):
+            for routing_id in self.exchange.shut_out(self._door.attend(now), now):
+                self._door.keeper.cut(routing_id, now)
+        if self._socket not in ready or self._receive(now):
+            self._drained_at = now
         # Behind what was received: who got a batch has asked for the next one in the meantime.
         self._make_calls(now)
         self.exchange.take_releases(now)
-        if now >= self._watch_at or not ready <= {self._socket, self.waker.fileno()}:
+        if now >= self._watch_at or not ready <= self._usual | self._guards:
             self._watch_at = now + POLL_MS / 1000
             self._watch_producers(now)
         # Last, so that nobody is judged by what has come but was not read yet.
-        self.exchange.tick(self._clock())
+        self.exchange.tick(self._clock(), heard_all=now - self._drained_at < UNJUDGED_S)
 
     def _wait(self) -> set[Any]:
         """Wait until something happens; returns the sockets and descriptors that have something to say."""
@@ -206,12 +233,14 @@ class PoolThread(threading.Thread):
         if children != self._polled_children:
             self._poller, self._polled_children = self._make_poller(children), children
         # Calls that wake nobody may have come since they were made last.
-        timeout_ms = 0 if self.exchange.wants_releases() or self._calls else POLL_MS
+        timeout_ms = POLL_MS if self._door.is_alone else int(REVIEW_S * 1000)
+        if self.exchange.wants_releases() or self._calls:
+            timeout_ms = 0
         return {source for source, _ in self._poller.poll(timeout_ms)}
 
     def _make_poller(self, children: list[int]) -> zmq.Poller:
         poller = zmq.Poller()
-        for source in (self._socket, self.waker.fileno(), *children):
+        for source in (*self._usual, *self._guards, *children):
             poller.register(source, zmq.POLLIN)
         return poller
 
@@ -219,14 +248,34 @@ class PoolThread(threading.Thread):
         while self._calls:
             self._calls.popleft()(now)
 
-    def _receive(self, now: float) -> None:
+    def _answer_door(self, standing: Standing, routing_id: bytes, fd: int, now: float) -> None:
+        """Say what became of who spoke over a connection."""
+        match standing:
+            case Standing.LET_IN:
+                self._door.keeper.let_in(routing_id, fd)
+            case Standing.STRANGER:
+                self._door.keeper.sent_away(routing_id, now)
+            case Standing.TIRESOME:
+                self._door.keeper.hang_up(fd)
+            case Standing.KNOWN:
+                pass
+
+    def _receive(self, now: float) -> bool:
+        """Take in what came; whether that was all."""
         with suppress(zmq.Again):
-            while True:
+            for _ in range(MAX_RECEIVED):
                 frames = [self._socket.recv(_LAST, copy=False)]
                 while frames[-1].more:
                     frames.append(self._socket.recv(_LAST, copy=False))
+                key = self._door.key_behind(frames[0])
+                if key is None:
+                    continue
                 routing_id, *buffers = [frame.buffer for frame in frames]
-                self.exchange.hear(bytes(routing_id), buffers, now)
+                standing = self.exchange.hear(bytes(routing_id), buffers, now, key)
+                if standing is not Standing.KNOWN:
+                    self._answer_door(standing, bytes(routing_id), frames[-1].get(zmq.SRCFD), now)
+            return False
+        return True
 
     def _watch_producers(self, now: float) -> None:
         try:
@@ -244,8 +293,7 @@ class PoolThread(threading.Thread):
             self._socket.send(frames[-1], _LAST, copy=False)
         except zmq.ZMQError as error:
             if error.errno in {zmq.EHOSTUNREACH, zmq.EAGAIN}:
-                # Of an embedded producer its process tells that it is gone, and its last words.
-                return self._folder is not None
+                return False
             raise
         return True
 
@@ -262,7 +310,7 @@ class PoolThread(threading.Thread):
         except Exception:
             logger.exception("the pool could not say goodbye")
         self.exchange.close()
-        self._socket.close(linger=FLUSH_MS)
+        self._door.close(FLUSH_MS)
         self._producers.stop()
         # What those of its producers left behind that were killed.
         sweep()
@@ -280,23 +328,9 @@ class PoolThread(threading.Thread):
             self._shut(ClosedError("the pool's thread could not be started"))
             raise
 
-    def _bind(self, endpoint: str | None, budget_bytes: int, opened: ExitStack) -> zmq.Socket[bytes]:
-        if endpoint is not None:
-            check_free(endpoint)
-            if leaves_machine(endpoint):
-                logger.warning(f"{endpoint} is open to the network: nothing is encrypted or authenticated")
-        socket = self._context.socket(zmq.ROUTER)
-        opened.callback(socket.close, linger=0)
-        # A message to a producer whose connection is gone is an error, not silence.
-        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        socket.setsockopt(zmq.MAXMSGSIZE, min(max(budget_bytes, MAX_HEADER_BYTES), MAX_MESSAGE_BYTES))
-        address = endpoint or (self._folder.endpoint if self._folder else "")
-        socket.setsockopt(zmq.IPV6, is_ipv6(address))
-        try:
-            socket.bind(address.replace("tcp://localhost", "tcp://127.0.0.1"))
-        except zmq.ZMQError as error:
-            raise cannot_listen(address, error.errno, str(error.strerror)) from error
-        return socket
+    def _refused(self, who: str, why: str) -> None:
+        """Somebody was not let in."""
+        self.exchange.refusals.note(Breach.KEY, who, why, self._clock())
 
     def _advice(self) -> str:
         """How to start a producer for this pool."""
@@ -304,10 +338,19 @@ class PoolThread(threading.Thread):
             return "The pool starts them itself; the log says what became of them"
         address = self.endpoint.replace("0.0.0.0", platform.node())  # noqa: S104 - to be told, not bound
         insecure = " --insecure" if leaves_machine(address) else ""
+        trust = " --keys DIR" if self._has_keys else insecure
         return (
             f"The trainer listens on {self.endpoint}; start a producer where the images are:"
-            f" feedline-producer --connect {address} --data-root DIR{insecure}"
+            f" feedline-producer --connect {address} --data-root DIR{trust}"
         )
+
+
+def largest_message(budget_bytes: int) -> int:
+    """Bytes of the largest frame that may come where others can connect.
+
+    A job needs room for two batches at least, and ZeroMQ makes room for a frame before it has come.
+    """
+    return min(max(budget_bytes // MIN_SLOTS, MAX_HEADER_BYTES), MAX_MESSAGE_BYTES)
 
 
 def _foreign_threads() -> set[int]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
-from feedline.common.errors import BatchError, FeedlineError, LocalProtocolError, RemoteProtocolError
+from feedline.common.errors import BatchError, FeedlineError, LocalProtocolError
 from feedline.common.job.kinds import job_to_wire
 from feedline.common.stages import Stages
 from feedline.common.wire.protocol import Batch, Cancel, CloseJob, Failure, FailureKind, ForgetSlots, OpenJob
@@ -182,16 +182,12 @@ class Performer:
             self.wait(order.job_id, order.key, other, now)
 
     def _delivery(self, order: Deliver, release: Callable[[], None]) -> Delivery:
-        """What is handed over; RemoteProtocolError if it is too short to be a batch."""
+        """What is handed over. That it has the bytes of the step was found out when it came."""
         payload, lineup = self._kept.pop(order.slot)
         source = self.jobs[order.job_id]
-        layout = source.layout(order.key, len(lineup))
-        if payload.num_bytes < layout.num_bytes:
-            raise RemoteProtocolError(
-                f"{order.key} has {payload.num_bytes} bytes instead of {layout.num_bytes}"
-            )
         source.bad.delivered(order.key, lineup)
-        return Delivery(layout, payload, order.copy, release)
+        layout = source.layout(order.key, len(lineup))
+        return Delivery(layout, payload, order.copy, release, order.slot.producer_id)
 
 
 def opening(source: JobSource) -> OpenJob:

@@ -17,12 +17,18 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import numpy.typing as npt
 
 from feedline.common.arguments import whole
-from feedline.common.errors import ClosedError, ConfigurationError, FeedlineError, StarvedError
+from feedline.common.errors import (
+    ClosedError,
+    ConfigurationError,
+    FeedlineError,
+    RemoteProtocolError,
+    StarvedError,
+)
 from feedline.common.processes.children import usable_cores
 from feedline.common.signatures import suggests
 from feedline.trainer.plan.epochs import StepKey
@@ -42,6 +48,9 @@ SAFETY_S = 30.0
 
 T = TypeVar("T")
 
+Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
+"""Of a batch, by name."""
+
 
 class ProducerPool:
     """Serves any number of sequences with batches from any number of producers.
@@ -53,14 +62,21 @@ class ProducerPool:
         Without it the pool starts embedded producers of its own, over a private socket.
     workers : int, optional
         Number of embedded producers, by default the usable cores. Not together with `endpoint`.
+    keys : path, optional
+        A folder that ``feedline keygen`` made: all traffic is encrypted, and only producers with listed keys
+        are served. By default what ``FEEDLINE_KEYS`` names. For ``tcp://`` endpoints; those that other
+        machines can reach need them.
     insecure : bool
-        Allow an endpoint that other machines can reach: nothing is encrypted or authenticated.
+        Allow such an endpoint without keys: nothing is encrypted or authenticated.
     memory_budget : int
         Bytes that all batches in hand may take, at the trainer and at the producers each.
     strict_versions : bool
         Refuse producers whose libraries differ from the first one's, instead of logging it once.
     transport : {"auto", "frames"}
         Batches come in shared memory where there is any, or always over the socket.
+    checksums : bool
+        Add up the bytes of batches that come over TCP where they are built, and again here. A batch with
+        another sum is built anew.
 
     Attributes
     ----------
@@ -83,7 +99,7 @@ class ProducerPool:
 
     Examples
     --------
-    >>> with ProducerPool("tcp://0.0.0.0:5555", insecure=True) as pool:  # doctest: +SKIP
+    >>> with ProducerPool("tcp://0.0.0.0:5555", keys="keys") as pool:  # doctest: +SKIP
     ...     model.fit(BatchSequence(data, pool=pool))
     """
 
@@ -97,17 +113,21 @@ class ProducerPool:
         endpoint: str | None = None,
         *,
         workers: int | None = None,
+        keys: str | os.PathLike[str] | None = None,
         insecure: bool = False,
         memory_budget: int = MEMORY_BUDGET_BYTES,
         strict_versions: bool = False,
         transport: str = "auto",
+        checksums: bool = True,
     ) -> None:
         check_source(endpoint, workers)
         self.embedded = endpoint is None
         self._job_ids = itertools.count(1)
         self._pid = os.getpid()
         self._hand_over = HandOver()
-        settings = PoolSettings(endpoint, memory_budget, insecure, strict_versions, transport)
+        settings = PoolSettings(
+            endpoint, memory_budget, insecure, strict_versions, transport, keys, checksums
+        )
         self._thread = PoolThread(settings)
         self._thread.start()
         self._end = weakref.finalize(self, _end, self._thread, self._pid)
@@ -183,13 +203,19 @@ class ProducerPool:
             error = ClosedError("the sequence was closed")
             self._post(partial(self._thread.exchange.close_job, job_id, error))
 
-    def fetch(self, job_id: int, key: StepKey, timeout_s: float) -> dict[str, npt.NDArray[Any]]:
+    def fetch(self, job_id: int, key: StepKey, timeout_s: float, read: Callable[[Arrays], Any] = dict) -> Any:
         """Wait for a batch and take it.
+
+        Parameters
+        ----------
+        read : callable
+            Makes something of the arrays of `Job.layout`, by name. Of a batch of which it raises
+            RemoteProtocolError the producer is sent away, and others build it again.
 
         Returns
         -------
-        dict of str to ndarray
-            The arrays of `Job.layout`, by name.
+        object
+            What `read` made; by default the arrays themselves.
 
         Raises
         ------
@@ -202,6 +228,17 @@ class ProducerPool:
         ClosedError
             The pool or the sequence was closed.
         """
+        until = time.monotonic() + timeout_s
+        while True:
+            delivery, arrays = self._take(job_id, key, max(0.0, until - time.monotonic()))
+            try:
+                return read(arrays)
+            except RemoteProtocolError as error:
+                text = f"{key} is no batch: {error}"
+                self._call(partial(self._thread.exchange.disown, delivery.producer_id, text))
+
+    def _take(self, job_id: int, key: StepKey, timeout_s: float) -> tuple[Delivery, Arrays]:
+        """Take the next batch of a step that comes, whatever is in it."""
         self._check_open()
         began = time.monotonic()
         exchange = self._thread.exchange
@@ -216,7 +253,7 @@ class ProducerPool:
             delivery.release()
             raise
         self._hand_over.count(time.monotonic() - max(began, delivery.since))
-        return arrays
+        return delivery, arrays
 
     def expect(self, job_id: int, keys: Iterable[StepKey]) -> None:
         """Steps that were delivered will be asked for again: have them ready."""
@@ -231,7 +268,11 @@ class ProducerPool:
         done = self._hand_over
         return self._call(
             lambda _: PoolStats(
-                self._thread.exchange.producer_stats, done.num_delivered, done.seconds, time.thread_time()
+                self._thread.exchange.producer_stats,
+                done.num_delivered,
+                done.seconds,
+                time.thread_time(),
+                dict(self._thread.exchange.refusals.counts),
             )
         )
 

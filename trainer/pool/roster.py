@@ -6,8 +6,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from feedline.common.wire.protocol import VERSION, Hello, Refusal, Refuse, Session
+from feedline.common.wire.protocol import VERSION, Hello, Session
 from feedline.trainer.pool.stats import ProducerCount, ProducerStats
+from feedline.trainer.pool.verification import Breach, BreachError
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +27,15 @@ class Connection:
         Where the ROUTER finds it; changes when its connection was cut and is back.
     count : ProducerCount
         What it has done.
+    key : str
+        That it proved to have; empty where none are asked for.
     """
 
     session: Session
     routing_id: bytes
     hello: Hello
     count: ProducerCount = field(default_factory=ProducerCount, compare=False)
+    key: str = ""
 
     @property
     def stats(self) -> ProducerStats:
@@ -51,6 +55,10 @@ class Roster:
         Refuse producers whose libraries differ from the first one's.
     libraries : mapping of str to str
         The first one's.
+    connections : dict of bytes to Connection
+        By the producer's id.
+    routes : dict of bytes to bytes
+        Whose id is behind which routing id: one connection is one producer's.
     noticed : set of str
         What producers have warned of so far.
     """
@@ -59,23 +67,48 @@ class Roster:
     strict_versions: bool = False
     libraries: Mapping[str, str] = field(default_factory=dict)
     connections: dict[bytes, Connection] = field(default_factory=dict)
+    routes: dict[bytes, bytes] = field(default_factory=dict)
     mixed: bool = False
     noticed: set[str] = field(default_factory=set)
 
-    def greet(self, ids: Session, hello: Hello, routing_id: bytes) -> Connection | Refuse:
-        """Let a producer in, or say why not."""
+    def greet(self, ids: Session, hello: Hello, routing_id: bytes, key: str = "") -> Connection:
+        """Let a producer in.
+
+        Raises
+        ------
+        BreachError
+            It is of another version, or runs on other libraries where that is not allowed.
+        """
         if hello.version != VERSION:
-            return Refuse(
-                Refusal.VERSION,
+            raise BreachError(
+                Breach.VERSION,
                 f"the trainer speaks version {VERSION} of the protocol, the producer {hello.version}:"
                 " install the same version of feedline on both sides",
             )
         self.libraries = self.libraries or hello.libraries
         if self.strict_versions and hello.libraries != self.libraries:
-            return Refuse(Refusal.MIXED_VERSIONS, self.difference(hello))
-        connection = Connection(Session(ids.producer_id, self.pool_id), routing_id, hello)
+            raise BreachError(Breach.LIBRARIES, self.difference(hello))
+        connection = Connection(Session(ids.producer_id, self.pool_id), routing_id, hello, key=key)
         self.connections[ids.producer_id] = connection
+        self.routes[routing_id] = ids.producer_id
         return connection
+
+    def move(self, connection: Connection, routing_id: bytes) -> None:
+        """A producer's connection was cut, and it has another one."""
+        self.routes.pop(connection.routing_id, None)
+        connection.routing_id = routing_id
+        self.routes[routing_id] = connection.session.producer_id
+
+    def drop(self, producer_id: bytes) -> Connection | None:
+        """A producer is gone; returns what it was, if it was there."""
+        connection = self.connections.pop(producer_id, None)
+        if connection is not None:
+            self.routes.pop(connection.routing_id, None)
+        return connection
+
+    def behind(self, routing_id: bytes) -> Connection | None:
+        """The producer that a connection is of; None for a stranger's."""
+        return self.connections.get(self.routes.get(routing_id, b""))
 
     def difference(self, hello: Hello) -> str:
         """What a producer runs on that the first one does not; empty when all is equal."""
@@ -101,13 +134,16 @@ class Roster:
         if len(self.noticed) < MAX_NOTICED:
             self.noticed.add(text)
 
-    def find(self, ids: Session, routing_id: bytes) -> Connection | None:
+    def find(self, ids: Session) -> Connection | None:
         """The producer a message is from; None for a stranger, or one of an earlier run."""
         connection = self.connections.get(ids.producer_id)
         if connection is None or ids.pool_id != self.pool_id:
             return None
-        connection.routing_id = routing_id
         return connection
+
+    def with_keys(self, keys: set[str]) -> list[Connection]:
+        """Producers that came with one of these keys."""
+        return [connection for connection in self.connections.values() if connection.key in keys]
 
     def with_pid(self, pid: int) -> list[bytes]:
         """Producers that run as this process; only told apart from others' on the same machine."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 
 from feedline.common.arguments import whole, yes_or_no
 from feedline.common.errors import ConfigurationError
-from feedline.common.wire.endpoints import check_endpoint
+from feedline.common.keys.files import VARIABLE, TrainerKeys
+from feedline.common.wire.endpoints import check_endpoint, is_tcp
+
+Folder = str | os.PathLike[str]
 
 TRANSPORTS = ("auto", "frames")
 """How batches come: in shared memory where there is any, or always over the socket."""
@@ -26,6 +30,12 @@ class PoolSettings:
         Where to listen; None for a private socket and embedded producers.
     memory_budget : int
         Bytes, bound on all slots.
+    keys : path or None
+        The folder of keys, by default the environment's; for TCP alone.
+    checksums : bool
+        Have producers add up what they send over TCP, and look.
+    trainer_keys : TrainerKeys or None
+        What is in that folder.
     """
 
     endpoint: str | None
@@ -33,17 +43,45 @@ class PoolSettings:
     insecure: bool = False
     strict_versions: bool = False
     transport: str = "auto"
+    keys: Folder | None = None
+    checksums: bool = True
+    trainer_keys: TrainerKeys | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
         budget = whole("memory_budget", self.memory_budget, at_least=1, at_most=None, unit=" of bytes")
         object.__setattr__(self, "memory_budget", budget)
-        for name in ("insecure", "strict_versions"):
+        for name in ("insecure", "strict_versions", "checksums"):
             object.__setattr__(self, name, yes_or_no(name, getattr(self, name)))
         if self.transport not in TRANSPORTS:
             raise ConfigurationError(f"transport must be one of {TRANSPORTS}, got {self.transport!r}")
+        folder = self._keys_folder()
         if self.endpoint is not None:
-            check_endpoint(self.endpoint, insecure=self.insecure)
+            check_endpoint(self.endpoint, insecure=self.insecure, has_keys=folder is not None)
+        if folder is not None:
+            object.__setattr__(self, "trainer_keys", TrainerKeys.read(folder))
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether batches come with checksums: where they come through a network."""
+        return self.checksums and self._is_tcp
+
+    @property
+    def _is_tcp(self) -> bool:
+        return self.endpoint is not None and is_tcp(self.endpoint)
+
+    def _keys_folder(self) -> Folder | None:
+        """The folder of keys, where any are wanted; ConfigurationError if they are for nothing."""
+        if self.keys is None:
+            return (os.environ.get(VARIABLE) or None) if self._is_tcp else None
+        if not isinstance(self.keys, str | os.PathLike):
+            raise ConfigurationError(f"keys is a folder that `feedline keygen` made, got {self.keys!r}")
+        if not self._is_tcp:
+            raise ConfigurationError(
+                f"keys={os.fspath(self.keys)!r} are for an endpoint tcp://HOST:PORT, got {self.endpoint!r}:"
+                " others are guarded by the modes of their folders. Leave keys out"
+            )
+        return self.keys
 
 
 def check_source(endpoint: str | None, workers: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from feedline.common.stages import Stages
@@ -48,12 +49,16 @@ class PoolStats:
         in the waiting thread's hands; added up.
     thread_cpu_s : float
         CPU seconds of the pool's thread.
+    refused : mapping of str to int
+        Messages that were refused since the pool was made, by the rule that they broke: see
+        `feedline.trainer.pool.verification.Breach`. Empty while only honest producers came.
     """
 
     producers: tuple[ProducerStats, ...]
     num_delivered: int
     hand_over_s: float
     thread_cpu_s: float
+    refused: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, overload
 
 import numpy.typing as npt
 
 from feedline.common.arguments import whole
 from feedline.common.batch.packed import arrays_in, unpack
 from feedline.common.errors import BatchError
-from feedline.common.job.sequences import SequenceJob, Subject, Survey, SurveyJob
+from feedline.common.job.sequences import MAX_OUTLINE_CHARS, SequenceJob, Subject, Survey, SurveyJob
 from feedline.common.signatures import suggests
 from feedline.common.user_code import Arguments
+from feedline.common.wire.names import one_line
 from feedline.trainer.dispatch.slots import MIN_SLOTS
 from feedline.trainer.plan.epochs import EpochPlan, StepKey
 from feedline.trainer.pool.job_source import JobSource
@@ -105,7 +107,7 @@ class RemoteSequence(ServedSequence):
             largest = batch_bytes or found.batch_bytes + ROOM_BYTES
             job = SequenceJob(pool.new_job_id(), subject, found.num_steps, largest, found.digest)
             plan = EpochPlan(found.num_steps, 1, shuffle, seed)
-            names = [f"{reference}[{index}]" for index in range(found.num_steps)]
+            names = Places(reference, found.num_steps)
             name = f"sequence {job.job_id} ({reference}, {plan.num_steps} batches)"
             return JobSource(name, job, plan, names, (), service.max_queue_size, usual_s=found.batch_s)
 
@@ -122,6 +124,35 @@ class RemoteSequence(ServedSequence):
         return batch, len(first) if first.ndim else 1
 
 
+@dataclass(frozen=True, slots=True)
+class Places(Sequence[str]):
+    """What the batches of a Sequence are called in errors: ``module:name[index]``.
+
+    Attributes
+    ----------
+    reference : str
+        The Sequence.
+    num : int
+        How many it has. A producer says so, and nothing is made for each of them.
+    """
+
+    reference: str
+    num: int
+
+    def __len__(self) -> int:
+        return self.num
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        chosen = range(self.num)[index]
+        if isinstance(chosen, range):
+            return [f"{self.reference}[{place}]" for place in chosen]
+        return f"{self.reference}[{chosen}]"
+
+
 def _survey(pool: ProducerPool, subject: Subject, timeout_s: float) -> Survey:
     """Have a producer look at the Sequence, as the one batch of a job of its own."""
     job = SurveyJob(pool.new_job_id(), subject)
@@ -129,9 +160,11 @@ def _survey(pool: ProducerPool, subject: Subject, timeout_s: float) -> Survey:
     name = f"survey {job.job_id} of {subject.reference}"
     pool.open_job(JobSource(name, job, plan, [subject.reference], (), MIN_SLOTS, prefetches=False))
     try:
-        arrays = pool.fetch(job.job_id, StepKey(0, 0), timeout_s)
+        found: Survey = pool.fetch(
+            job.job_id, StepKey(0, 0), timeout_s, lambda arrays: Survey.read(arrays["x"][0])
+        )
     except BatchError as error:
         raise BatchError(f"{subject.reference} cannot be served: {error}") from error
     finally:
         pool.close_job(job.job_id)
-    return Survey.read(arrays["x"][0])
+    return replace(found, outline=one_line(found.outline, MAX_OUTLINE_CHARS))

@@ -107,12 +107,11 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             self._warn()
         began = time.perf_counter()
         try:
-            arrays = self._pool.fetch(self._job_id, key, self._timeout_s)
+            batch, num_samples = self._pool.fetch(self._job_id, key, self._timeout_s, self._unpack)
         except FeedlineError as error:
             self._failure = error
             raise
         wait_s = time.perf_counter() - began
-        batch, num_samples = self._unpack(arrays)
         self._count(num_samples, wait_s)
         return batch
 
@@ -259,7 +258,13 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
 
     @abstractmethod
     def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
-        """Make what Keras gets of the arrays that came; returns it, and how many samples it has."""
+        """Make what Keras gets of the arrays that came; returns it, and how many samples it has.
+
+        Raises
+        ------
+        RemoteProtocolError
+            They are no batch: another is built in its place.
+        """
 
     def _warn(self) -> None:
         """Say once for each what makes prefetch have the wrong batches ready."""

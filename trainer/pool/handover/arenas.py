@@ -45,6 +45,11 @@ class Arenas:
         """Whether memory is shared with a producer for a job."""
         return (producer_id, job_id) in self._views
 
+    def has_whole(self, producer_id: bytes, job_id: int) -> bool:
+        """Whether memory is shared with a producer for a job, and is as long as it was."""
+        view = self._views.get((producer_id, job_id))
+        return view is not None and view.is_whole
+
     def payload(self, slot: SlotId, frame: Buffer | None) -> Payload:
         """Where the bytes of a batch that came are: in its frame, or in its shared slot."""
         if frame is None:

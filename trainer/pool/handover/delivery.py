@@ -76,11 +76,6 @@ class Frame:
 
     data: Buffer
 
-    @property
-    def num_bytes(self) -> int:
-        """Length of the frame."""
-        return memoryview(self.data).nbytes
-
     def owner(self, num_bytes: int) -> Any:
         """A ctypes array over the first bytes."""
         return (ctypes.c_uint8 * num_bytes).from_buffer(self.data)
@@ -92,11 +87,6 @@ class SharedSlot:
 
     arena: ArenaView
     index: int
-
-    @property
-    def num_bytes(self) -> int:
-        """Length of the slot."""
-        return self.arena.slot_bytes
 
     def owner(self, num_bytes: int) -> Any:
         """A ctypes array over the first bytes."""
@@ -121,6 +111,8 @@ class Delivery:
         The slot is to be free as soon as the bytes are out of it, not when the arrays are gone.
     release : callable
         Gives the slot back, the first time that it is called.
+    producer_id : bytes
+        Who built it.
     since : float
         When it was handed out, in seconds of `time.monotonic`.
     """
@@ -129,6 +121,7 @@ class Delivery:
     payload: Payload
     copy: bool
     release: Callable[[], None]
+    producer_id: bytes = b""
     since: float = field(default_factory=time.monotonic)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgpack
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -109,3 +110,42 @@ def test_arrays_come_in_the_order_of_the_structure() -> None:
     assert [array.dtype.name for array in arrays_in(({"a": X, "b": Y}, (Y, X)))] == [
         "float32", "int64", "int64", "float32",
     ]  # fmt: skip
+
+
+def bytes_of(head: object) -> np.ndarray:
+    """Memory that begins with a head of somebody's own making."""
+    packed = head if isinstance(head, bytes) else msgpack.packb(head)
+    return np.frombuffer((len(packed).to_bytes(8, "little") + packed).ljust(256, b"\0"), np.uint8)
+
+
+def place(*parts: object) -> msgpack.ExtType:
+    return msgpack.ExtType(1, msgpack.packb(parts))
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [
+        bytes_of("a text"),
+        bytes_of([]),
+        bytes_of({}),
+        bytes_of([None]),
+        bytes_of([[[1]]]),
+        bytes_of({1: place("uint8", [1], 0)}),
+        bytes_of(msgpack.ExtType(2, b"")),
+        bytes_of(place("uint8", [-1], 0)),
+        bytes_of(place("uint8", [1000], 0)),
+        bytes_of(place("uint8", [1], -64)),
+        bytes_of(place("uint8", [1], 1 << 60)),
+        bytes_of(place("uint8", [1 << 62, 1 << 62], 0)),
+        bytes_of(place("uint8", [1] * 65, 0)),
+        bytes_of(place("object", [1], 0)),
+        bytes_of(place("uint8", 3, 0)),
+        bytes_of(place("uint8", [True], 0)),
+        bytes_of(b"\x91" * 200),
+        np.full(256, 255, np.uint8),
+        np.zeros(3, np.uint8),
+    ],
+)
+def test_what_no_producer_packs_is_refused(memory: np.ndarray) -> None:
+    with pytest.raises(RemoteProtocolError, match="not a packed batch"):
+        unpack(memory)

@@ -82,3 +82,9 @@ def test_a_slot_without_a_survey_is_refused() -> None:
 def test_kwargs_that_cannot_travel_name_the_sequence() -> None:
     with pytest.raises(ConfigurationError, match="kwargs of a:B cannot travel"):
         Subject("a:B", {"x": object()}, 0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [{"a": 1}, ["images"], None, 3, "", "pictures"])
+def test_a_kind_that_nobody_knows_is_refused_whatever_it_is(kind: object) -> None:
+    with pytest.raises(RemoteProtocolError, match="no kind"):
+        job_from_wire({"kind": kind, "job_id": 1})

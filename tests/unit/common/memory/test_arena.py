@@ -157,7 +157,7 @@ def test_the_same_file_with_another_nonce_is_not_believed() -> None:
 
 def test_a_file_of_another_size_is_not_mapped() -> None:
     arena = Arena(NAME, SLOT_BYTES, 2)
-    with pytest.raises(RemoteProtocolError, match="has not"):
+    with pytest.raises(RemoteProtocolError, match="no file of the"):
         view_of(arena, num_slots=3)
 
 

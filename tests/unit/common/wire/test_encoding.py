@@ -51,6 +51,7 @@ SESSION = Session(b"p" * 16, b"t" * 16)
 MESSAGES: list[Message] = [
     Hello(VERSION, "producer-1", "host", 4711, {"numpy": "2.1.0"}),
     Welcome(),
+    Welcome(checksums=True),
     Refuse(Refusal.VERSION, "speak version 1"),
     OpenJob({"job_id": 3, "transforms": [["flip", 0.5, None]], "nested": {"a": b"\x00"}}, 10),
     CloseJob(3),
@@ -58,6 +59,7 @@ MESSAGES: list[Message] = [
     Cancel(99),
     Cancelled(99),
     Batch(3, 99, 1234, b"pixels"),
+    Batch(3, 99, 1234, b"pixels", (), b"checksum"),
     Batch(3, 99, 1234, None),
     ArenaOffer(3, "feedline-1-2-3", b"n" * 16, 4096, 10),
     ArenaAnswer(3, b"n" * 16, attached=True),
@@ -80,7 +82,13 @@ MESSAGES: list[Message] = [
 ]
 
 
-MEANT: dict[str, set[object]] = {"attached": {True}, "careful": {True}, "nonce": {b"bytes"}}
+MEANT: dict[str, set[object]] = {
+    "attached": {True},
+    "careful": {True},
+    "checksums": {True},
+    "nonce": {b"bytes"},
+    "checksum": {b"bytes"},
+}
 """What is odd in any field but these."""
 
 

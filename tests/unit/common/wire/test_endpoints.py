@@ -51,13 +51,20 @@ def test_an_endpoint_on_this_machine_needs_no_consent(endpoint: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", REMOTE + EVERYBODY)
-def test_an_endpoint_that_others_reach_needs_consent(endpoint: str) -> None:
+def test_an_endpoint_that_others_reach_needs_keys_or_consent(endpoint: str) -> None:
     assert leaves_machine(endpoint)
     check_endpoint(endpoint, insecure=True)
+    check_endpoint(endpoint, insecure=False, has_keys=True)
     with pytest.raises(ConfigurationError, match="other machines") as caught:
         check_endpoint(endpoint, insecure=False)
-    assert endpoint in str(caught.value)
-    assert "--insecure" in str(caught.value)
+    for part in (endpoint, "feedline keygen DIR", "keys=DIR", "--keys DIR", "FEEDLINE_KEYS", "--insecure"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("endpoint", LOCAL + REMOTE)
+def test_keys_and_no_security_are_not_taken_together(endpoint: str) -> None:
+    with pytest.raises(ConfigurationError, match="contradict each other"):
+        check_endpoint(endpoint, insecure=True, has_keys=True)
 
 
 @pytest.mark.parametrize("endpoint", MALFORMED)

@@ -36,7 +36,6 @@ from feedline.common.wire.protocol import (
     Welcome,
     new_id,
 )
-from feedline.errors import RemoteProtocolError
 from feedline.producer.serving.session import (
     GREETING_S,
     Action,
@@ -240,18 +239,6 @@ def test_tickets_for_a_job_that_cannot_be_built_here_fail_with_the_reason(servin
     assert failure.path == "a.png"
     assert "RandomSneeze" in failure.text
     assert serving.session.tasks == {}
-
-
-@pytest.mark.parametrize("wire", [{}, {"job_id": "seven"}, {"job_id": None}])
-def test_a_job_without_a_number_breaks_the_protocol(serving: Conversation, wire: dict[str, object]) -> None:
-    with pytest.raises(RemoteProtocolError, match="job_id"):
-        serving.hear(OpenJob(wire, 10))
-
-
-@pytest.mark.parametrize("message", [HELLO, Cancelled(1), JobUnknown(7, 1)])
-def test_what_only_producers_say_breaks_the_protocol(serving: Conversation, message: Message) -> None:
-    with pytest.raises(RemoteProtocolError, match=message.tag):
-        serving.hear(message)
 
 
 # --- answers and cancellations ------------------------------------------------------------------

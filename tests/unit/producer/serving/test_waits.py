@@ -17,6 +17,21 @@ def test_a_wait_is_told_when_it_begins_now_and_then_and_when_it_ends() -> None:
     assert waits.review(14.0 + NEXT_NOTE_S, is_served=False) is Turn.BEGAN
 
 
+def test_why_a_trainer_that_is_there_does_not_serve_is_told_at_once_and_once() -> None:
+    waits = Waits()
+    assert waits.review(10.0, is_served=False) is Turn.BEGAN
+    assert waits.review(10.1, is_served=False, trouble="no keys") is Turn.CHANGED
+    assert waits.review(10.2, is_served=False, trouble="no keys") is Turn.NOTHING
+    assert waits.review(10.3, is_served=False, trouble="other keys") is Turn.CHANGED
+    assert waits.review(10.3 + NEXT_NOTE_S, is_served=False, trouble="other keys") is Turn.GOES_ON
+
+
+def test_a_reason_that_is_known_when_a_wait_begins_is_told_once() -> None:
+    waits = Waits()
+    assert waits.review(10.0, is_served=False, trouble="no keys") is Turn.BEGAN
+    assert waits.review(10.1, is_served=False, trouble="no keys") is Turn.NOTHING
+
+
 def test_who_is_served_at_once_has_not_waited() -> None:
     waits = Waits()
     assert waits.review(10.0, is_served=True) is Turn.ENDED

@@ -94,8 +94,11 @@ def test_an_out_folder_that_cannot_be_made_is_said_before_anything_is_trained(
     assert "Choose another --out" in capsys.readouterr().err
 
 
-def test_insecure_without_an_endpoint_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "--insecure", "--out", str(tmp_path)]) == 1
+@pytest.mark.parametrize("option", ["--insecure", "--keys=keys"])
+def test_trust_without_an_endpoint_is_refused(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", option, "--out", str(tmp_path)]) == 1
 
     assert "--endpoint" in capsys.readouterr().err
 

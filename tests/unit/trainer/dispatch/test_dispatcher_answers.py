@@ -10,9 +10,9 @@ from dispatcher_desk import ADVICE, Desk
 from feedline.common.wire.protocol import FailureKind
 from feedline.errors import BatchError, StarvedError
 from feedline.trainer.dispatch.answers import Grace
-from feedline.trainer.dispatch.books import BARRED_S, RETRY_S
+from feedline.trainer.dispatch.books import BARRED_S, MAX_LOST, RETRY_S
 from feedline.trainer.dispatch.instructions import Discard, Keep, Note, Reject, SendTicket
-from feedline.trainer.dispatch.leases import MAX_LOST, MAX_UNREAD
+from feedline.trainer.dispatch.leases import MAX_UNREAD
 from feedline.trainer.plan.epochs import StepKey
 
 # --- deliveries ----------------------------------------------------------------------------------
@@ -388,6 +388,28 @@ def test_a_lease_that_is_lost_with_its_producer_goes_to_another_three_times_then
     assert "batch 0 of epoch 0 was in work when 4 producers died" in error
     assert "0a.png, 0b.png" in error
     assert "Last words of p0: signal 11 in p0" in error
+
+
+def test_those_that_come_and_go_without_building_anything_kill_no_step_while_another_builds() -> None:
+    """Else a stranger with a few connections could end a training; a file that kills does so anywhere."""
+    desk = Desk()
+    desk.ask(0)
+    lose(desk, 0, MAX_LOST - 1)
+    desk.join("proven")
+    desk.ask(1)
+    desk.build(desk.ticket(0))
+    desk.build(desk.ticket(1))
+    desk.clear()
+    desk.ask(2)
+    held = desk.ticket(2)
+    assert held.slot.producer_id == b"proven", "who has built any comes first"
+    desk.hear(desk.dispatcher.lease_cancelled(b"proven", held.lease_id, desk.now))
+    for number in range(3 * MAX_LOST):
+        desk.join(f"s{number}")
+        desk.die(f"s{number}")
+    desk.build_all()
+    assert desk.errors == []
+    assert (0, 2) in desk.delivered
 
 
 def test_only_the_lease_a_producer_worked_on_counts() -> None:

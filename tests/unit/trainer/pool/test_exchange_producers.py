@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from far_end import POOL, Pool, error_of, rows_of
+from far_end import POOL, Pool, error_of, rows_of, source
 
 from feedline.common.memory.arena import Arena, arena_name
 from feedline.common.wire.encoding import encode
@@ -19,7 +19,6 @@ from feedline.common.wire.protocol import (
     ArenaOffer,
     Batch,
     Cancelled,
-    CloseJob,
     Goodbye,
     Heartbeat,
     Hello,
@@ -51,7 +50,7 @@ def test_memory_is_shared_for_an_open_job_and_declined_for_one_that_was_closed_m
     pool.exchange.close_job(2, ClosedError("closed"), pool.now)
     for job_id, shared in ((1, True), (2, False)):
         name = arena_name(POOL, producer.ids.producer_id, job_id)
-        arena = Arena(name, slot_bytes=64, num_slots=2)
+        arena = Arena(name, source().job.slot_bytes, source().max_slots)
         producer.says(ArenaOffer(job_id, name, arena.nonce, arena.slot_bytes, arena.num_slots))
         assert producer.heard(ArenaAnswer) == [ArenaAnswer(job_id, arena.nonce, shared)]
         assert pool.exchange._arenas.has(producer.ids.producer_id, job_id) is shared
@@ -71,7 +70,6 @@ def test_a_producers_warning_is_logged_and_what_another_one_repeats_is_not(
 
 def test_a_producer_is_greeted_once_and_its_process_told(pool: Pool) -> None:
     producer = pool.producer(pid=123).joins()
-    producer.says(Hello(VERSION, "far/0", "far", 123, {"numpy": "2"}))
     assert producer.heard(Welcome) == []
     assert pool.welcomed == [123]
     assert pool.exchange.producer_names == ["far/0"]
@@ -161,13 +159,6 @@ def test_a_strangers_garbage_is_answered_and_changes_nothing(pool: Pool, frames:
     future = pool.asks()
     producer.builds_all()
     assert rows_of(future) == [0, 1]
-
-
-def test_what_only_a_trainer_says_is_ignored(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
-    producer = pool.producer().joins()
-    producer.says(CloseJob(1))
-    assert "producer far/0 said job-closed: ignored" in caplog.text
-    assert pool.exchange.producer_names == ["far/0"]
 
 
 # --- producers come and go ----------------------------------------------------------------------

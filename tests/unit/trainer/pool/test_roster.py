@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from feedline.common.wire.protocol import VERSION, Hello, Refusal, Refuse, Session, new_id
+from feedline.common.wire.protocol import VERSION, Hello, Session, new_id
 from feedline.trainer.pool.roster import Connection, Roster
+from feedline.trainer.pool.verification import Breach, BreachError
 
 POOL = b"p" * 16
 HELLO = Hello(VERSION, "here/0", "here", 42, {"numpy": "2.0", "opencv": "4.11"})
@@ -34,11 +35,11 @@ def test_a_producer_of_the_same_version_is_let_in_under_both_ids(roster: Roster)
 
 @pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
 def test_another_version_is_refused_with_both_versions_and_the_remedy(roster: Roster, version: int) -> None:
-    answer = roster.greet(Session(new_id()), replace(HELLO, version=version), b"r")
-    assert isinstance(answer, Refuse)
-    assert answer.reason is Refusal.VERSION
+    with pytest.raises(BreachError) as refusal:
+        roster.greet(Session(new_id()), replace(HELLO, version=version), b"r")
+    assert refusal.value.breach is Breach.VERSION
     for part in (f"version {VERSION}", f"the producer {version}", "install the same version"):
-        assert part in answer.text
+        assert part in str(refusal.value)
     assert roster.connections == {}
     assert roster.libraries == {}, "who is refused does not decide which libraries are right"
 
@@ -62,16 +63,18 @@ def test_a_library_that_one_side_lacks_is_a_difference(roster: Roster) -> None:
 def test_strict_versions_refuses_whoever_differs_from_the_first() -> None:
     roster = Roster(POOL, strict_versions=True)
     first = let_in(roster)
-    answer = roster.greet(Session(new_id()), OTHER, b"r")
-    assert answer == Refuse(Refusal.MIXED_VERSIONS, "producer there/0 has numpy 1.26 instead of 2.0")
+    with pytest.raises(BreachError, match=r"^producer there/0 has numpy 1\.26 instead of 2\.0$") as refusal:
+        roster.greet(Session(new_id()), OTHER, b"r")
+    assert refusal.value.breach is Breach.LIBRARIES
     assert list(roster.connections) == [first]
     let_in(roster, replace(HELLO, name="equal"))
 
 
 def test_strict_versions_goes_by_the_first_producer_even_after_it_left() -> None:
     roster = Roster(POOL, strict_versions=True)
-    roster.connections.pop(let_in(roster))
-    assert isinstance(roster.greet(Session(new_id()), OTHER, b"r"), Refuse)
+    roster.drop(let_in(roster))
+    with pytest.raises(BreachError):
+        roster.greet(Session(new_id()), OTHER, b"r")
 
 
 # --- finding ------------------------------------------------------------------------------------
@@ -79,7 +82,7 @@ def test_strict_versions_goes_by_the_first_producer_even_after_it_left() -> None
 
 def test_a_message_is_from_a_known_producer_only_under_both_ids(roster: Roster) -> None:
     producer_id = let_in(roster)
-    found = roster.find(Session(producer_id, POOL), b"r")
+    found = roster.find(Session(producer_id, POOL))
     assert found is roster.connections[producer_id]
     for ids in (
         Session(producer_id),
@@ -87,15 +90,21 @@ def test_a_message_is_from_a_known_producer_only_under_both_ids(roster: Roster) 
         Session(new_id(), POOL),
         Session(b"", POOL),
     ):
-        assert roster.find(ids, b"r") is None
+        assert roster.find(ids) is None
 
 
-def test_a_producer_whose_connection_was_cut_is_found_where_it_speaks_from(roster: Roster) -> None:
+def test_a_connection_is_of_one_producer_until_that_has_another_or_is_gone(roster: Roster) -> None:
     producer_id = let_in(roster, routing_id=b"old")
-    roster.find(Session(producer_id, POOL), b"new")
-    assert roster.connections[producer_id].routing_id == b"new"
-    roster.find(Session(producer_id, b"q" * 16), b"stranger")
-    assert roster.connections[producer_id].routing_id == b"new"
+    connection = roster.connections[producer_id]
+    assert roster.behind(b"old") is connection
+    assert roster.behind(b"new") is None
+    roster.move(connection, b"new")
+    assert connection.routing_id == b"new"
+    assert roster.behind(b"old") is None
+    assert roster.behind(b"new") is connection
+    assert roster.drop(producer_id) is connection
+    assert roster.behind(b"new") is None
+    assert roster.drop(producer_id) is None
 
 
 def test_producers_are_found_by_their_process(roster: Roster) -> None:
