@@ -6,6 +6,9 @@ import errno
 import os
 import stat
 
+LOOK = os.O_PATH | os.O_CLOEXEC
+"""Flags that open nothing, but hold on to what is there."""
+
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 """Whatever it has become since it was looked at must not stop whoever opens it."""
 
@@ -26,15 +29,20 @@ def open_regular(path: str | bytes | os.PathLike[str]) -> int:
     OSError
         It cannot be opened, or is no file: a pipe would be waited for, for ever if nobody writes into it.
     """
-    # Not found out by opening alone: to open a pipe and close it again is an end to whoever writes into it.
-    _check(os.stat(path))  # noqa: PTH116 - thousands are opened in a second
-    file = os.open(path, _FLAGS)
+    return open_found(os.open(path, LOOK))
+
+
+def open_found(found: int) -> int:
+    """Open for reading what a descriptor was opened to `LOOK` at, which is closed; raises as `open_regular`.
+
+    Not found out by opening: to open a pipe and close it again is an end to whoever writes into it, and
+    devices do things when they are opened. What was looked at is what is opened, whatever has its name now.
+    """
     try:
-        _check(os.fstat(file))
-    except OSError:
-        os.close(file)
-        raise
-    return file
+        _check(os.fstat(found))
+        return os.open(b"/proc/self/fd/%d" % found, _FLAGS)
+    finally:
+        os.close(found)
 
 
 def _check(status: os.stat_result) -> None:

@@ -31,12 +31,19 @@ def check_reference(label: str, value: Any) -> str:
     The script that runs has no name that others could import it by, so it is refused, too.
     """
     module, colon, name = value.partition(":") if isinstance(value, str) else ("", "", "")
-    if not colon or not all(part.isidentifier() for part in (*module.split("."), name)):
+    parts = (*module.split("."), name)
+    if not colon or not all(part.isidentifier() for part in parts):
         raise ConfigurationError(f'{label} must be "module:name", such as "my_module:my_name"; got {value!r}')
     if module == "__main__":
         raise ConfigurationError(
             f"{label}={value!r} lies in the script that is run, which no other process can import: move"
             f" {name} to a file of its own, my_module.py, and write 'my_module:{name}'"
+        )
+    special = next((part for part in parts if part.startswith("__") and part.endswith("__")), None)
+    if special is not None:
+        # A package's __main__ would run as it is imported; a module's __getattr__ gives what it imports.
+        raise ConfigurationError(
+            f"{label}={value!r} names {special}, which is Python's own: name a function or class of yours"
         )
     return value  # type: ignore[no-any-return]  # mypy: it was a str all along
 

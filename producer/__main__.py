@@ -90,6 +90,14 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
         help="a folder to read images from, and from nowhere else; may be repeated",
     )
     group.add_argument(
+        "--max-file-bytes",
+        type=_count,
+        # Read here, so that it reaches embedded producers, too, whom nobody passes options.
+        default=os.environ.get("FEEDLINE_MAX_FILE_BYTES") or str(1 << 30),
+        metavar="N",
+        help="read no larger file (default: $FEEDLINE_MAX_FILE_BYTES, else 1 GiB)",
+    )
+    group.add_argument(
         "--cache-dir", metavar="DIR", help="where caches on disk lie (default: ~/.cache/feedline)"
     )
     group.add_argument(
@@ -179,6 +187,7 @@ def _produce(settings: argparse.Namespace) -> int:
         WorkerSettings(
             endpoints=tuple(settings.connect),
             data_roots=tuple(settings.data_root),
+            max_file_bytes=settings.max_file_bytes,
             name=settings.name or f"{platform.node()}/{os.getpid()}",
             keys=settings.keys,
             exit_with_trainer=settings.exit_with_trainer,
@@ -195,6 +204,7 @@ def _produce(settings: argparse.Namespace) -> int:
 def _child_arguments(settings: argparse.Namespace, name: str) -> list[str]:
     """The same command line, for one producer."""
     result = ["--name", name, "--log-format", settings.log_format]
+    result += ["--max-file-bytes", str(settings.max_file_bytes)]
     for option in ("connect", "data_root", "allow", "import_path"):
         for value in getattr(settings, option):
             result += [f"--{option.replace('_', '-')}", value]

@@ -10,6 +10,9 @@ import numpy.typing as npt
 Pixels = npt.NDArray[Any]
 """An image, (height, width, channels), in whatever dtype it has between two steps."""
 
+MOST_PADDED_PIXELS = 1 << 26
+"""An image that would have more once it is padded, 67 million, is resized first."""
+
 Draws = npt.NDArray[np.float64]
 """The uniforms in [0, 1) of one sample and one transform."""
 

@@ -12,6 +12,7 @@ import importlib
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from feedline.common.errors import UserCodeError
@@ -47,24 +48,27 @@ class Plugins:
             It is not allowed here, is not there or cannot be imported; says what to do.
         """
         module_name, _, name = check_reference("user code", reference).partition(":")
-        self._check(module_name, reference)
-        try:
-            module = importlib.import_module(module_name)
-        except Exception as error:
-            raise UserCodeError(_why_not_imported(module_name, error)) from error
+        if not self._allows(module_name):
+            raise UserCodeError(
+                f"this producer may not run {reference}, which is defined in the module {module_name}: if"
+                f" that is wanted, its operator starts it with --allow {module_name}"
+            )
+        module = _imported(module_name)
         found = getattr(module, name, None)
         if not callable(found):
-            raise UserCodeError(f"{reference}: {module.__file__} has no function or class {name!r}")
+            raise UserCodeError(f"{reference}: {_file_of(module)} has no function or class {name!r}")
         # A name that a module has imported is not its own: else "my_module:system" would be os.system.
-        self._check(str(getattr(found, "__module__", None)), reference)
+        home = str(getattr(found, "__module__", None))
+        if not self._allows(home):
+            raise UserCodeError(
+                f"this producer may not run {reference}, which is defined in the module {home}, not in"
+                f" {module_name}: define a function of that name there, which calls it"
+            )
         return found
 
-    def _check(self, module_name: str, reference: str) -> None:
-        if self.allows_any or any(module_name == a or module_name.startswith(f"{a}.") for a in self.allowed):
-            return
-        raise UserCodeError(
-            f"this producer may not run {reference}, which is defined in the module {module_name}: if that is"
-            f" wanted, its operator starts it with --allow {module_name}"
+    def _allows(self, module_name: str) -> bool:
+        return self.allows_any or any(
+            module_name == a or module_name.startswith(f"{a}.") for a in self.allowed
         )
 
 
@@ -76,7 +80,19 @@ def add_import_paths(folders: Iterable[str]) -> None:
     sys.path.extend(folder for folder in folders if folder not in sys.path)
 
 
-def _why_not_imported(module_name: str, error: Exception) -> str:
+def _imported(module_name: str) -> ModuleType:
+    try:
+        return importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:  # a script's last line, which must not end a producer
+        raise UserCodeError(_why_not_imported(module_name, error)) from error
+
+
+def _file_of(module: ModuleType) -> str:
+    """Where it was found; a package without ``__init__.py``, and what is built in, is no file."""
+    return getattr(module, "__file__", None) or f"the module {module.__name__}"
+
+
+def _why_not_imported(module_name: str, error: BaseException) -> str:
     text = f"the module {module_name} cannot be imported here: {type(error).__name__}: {error}"
     if isinstance(error, ModuleNotFoundError) and error.name and module_name.startswith(error.name):
         text += (

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from itertools import takewhile
 
 from feedline.common.formats.data import Data, big, little
 from feedline.common.formats.names import PNG_SIGNATURE, format_of
 
 Size = tuple[int, int]
-
-_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _XMP = b"XML:com.adobe.xmp"
@@ -41,11 +40,17 @@ def chunks(data: Data) -> Iterator[tuple[bytes, int, int]]:
 
 def without_animation(data: bytes) -> bytes:
     """The picture of an APNG that all readers of PNG show: it need not be the first of the animation."""
-    if b"acTL" not in data[: data.find(b"IDAT")]:
+    if not _is_animation(data):
         return data
     # Eight bytes of length and name come before the content of a chunk, four of checksum after it.
     kept = (data[a - 8 : b + 4] for name, a, b in chunks(data) if name not in _ANIMATION)
     return PNG_SIGNATURE + b"".join(kept)
+
+
+def _is_animation(data: bytes) -> bool:
+    """Whether it says so in front of its pixels, which is where it counts."""
+    before = takewhile(lambda name: name != b"IDAT", (name for name, _, _ in chunks(data)))
+    return b"acTL" in before
 
 
 def has_transparent_shade(data: bytes) -> bool:
@@ -73,9 +78,13 @@ def webp_size(data: Data) -> Size | None:
 
 def png_damage(data: Data) -> str | None:
     """Say what is missing from a PNG that is not whole."""
-    # A file that was cut off inside a chunk which ends like this is refused by the decoder.
-    if data[-len(_PNG_END) :] == _PNG_END or any(name == b"IEND" for name, _, _ in chunks(data)):
+    # Every chunk is looked at: OpenCV makes room for what one says that it has, up to 2 GiB; and where no
+    # pixels come before the end it looks for them behind it.
+    names = [name for name, _, _ in chunks(data)]
+    if b"IDAT" in names and b"IEND" in names[names.index(b"IDAT") :]:
         return None
+    if b"IEND" in names:
+        return "the PNG has no pixels: no IDAT chunk in front of its end"
     return f"the PNG is cut off: no IEND chunk in its {len(data)} bytes"
 
 

@@ -30,9 +30,12 @@ EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 NATIVE = (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN)
 """The syntaxes whose pixels lie in the file as they are."""
 
+DEFLATED = "1.2.840.10008.1.2.1.99"
+"""All that follows the meta information is one deflated stream."""
+
 _NOT_LITTLE_ENDIAN = (
     EXPLICIT_BIG_ENDIAN,
-    "1.2.840.10008.1.2.1.99",  # deflated
+    DEFLATED,
     "1.2.840.10008.1.2.4.95",  # JPIP, deflated
     "1.2.840.10008.1.2.4.205",
 )
@@ -158,7 +161,7 @@ def read_header(data: bytes, wanted: Container[int], last: int = Tag.PIXEL_DATA)
 
 
 def _read_header(data: bytes, wanted: Container[int], last: int) -> RawHeader:
-    syntax, position = _meta(data)
+    syntax, position = _checked_meta(data)
     is_explicit = syntax != IMPLICIT_LITTLE_ENDIAN
     values: dict[int, bytes] = {}
     while position != len(data):
@@ -173,8 +176,32 @@ def _read_header(data: bytes, wanted: Container[int], last: int) -> RawHeader:
     return RawHeader(syntax, values)
 
 
+def deflated_at(data: bytes) -> int | None:
+    """Where the deflated stream of a file begins; None if it is not deflated.
+
+    Raises
+    ------
+    UnreadableHeaderError
+        Its meta information cannot be read.
+    """
+    try:
+        syntax, position = _meta(data)
+    except struct.error:
+        raise CutHeaderError(data) from None
+    return position if syntax == DEFLATED else None
+
+
+def _checked_meta(data: bytes) -> tuple[str, int]:
+    """As `_meta`, of a file that can be read here."""
+    syntax, position = _meta(data)
+    syntax = syntax or _probable_syntax(data, position)
+    if not syntax or syntax in _NOT_LITTLE_ENDIAN:
+        raise UnreadableHeaderError(f"has transfer syntax {syntax!r}")
+    return syntax, position
+
+
 def _meta(data: bytes) -> tuple[str, int]:
-    """The transfer syntax, and where the meta information, which is always explicit, ends."""
+    """The transfer syntax, empty if none is named, and where the meta information ends: always explicit."""
     position, syntax = _start(data), ""
     if position is None:
         raise UnreadableHeaderError("has no DICM mark")
@@ -185,9 +212,6 @@ def _meta(data: bytes) -> tuple[str, int]:
             syntax = data[start:position].rstrip(b"\0 ").decode("ascii", "replace")
     if position > len(data):
         raise CutHeaderError(data)
-    syntax = syntax or _probable_syntax(data, position)
-    if not syntax or syntax in _NOT_LITTLE_ENDIAN:
-        raise UnreadableHeaderError(f"has transfer syntax {syntax!r}")
     return syntax, position
 
 

@@ -12,6 +12,8 @@ from feedline.common.formats.data import Data
 _BYTES_OF = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8}
 """Bytes of a value, by the type of a field; rationals and floats are not read here."""
 
+_BYTES_OF_OTHERS = {5: 8, 10: 8, 11: 4, 12: 8, 17: 8, 18: 8}
+
 _MOST_VALUES = 16
 """No more are read of a field, though it may be thousands of bytes long."""
 
@@ -30,6 +32,8 @@ class Tag(IntEnum):
     SAMPLES = 277
     PLANAR = 284
     COLOUR_MAP = 320
+    TILE_WIDTH = 322
+    TILE_HEIGHT = 323
     EXTRA_SAMPLES = 338
     SAMPLE_FORMAT = 339
     XMP = 700
@@ -65,10 +69,13 @@ class Directory:
         ``"little"`` or ``"big"``.
     fields : dict of int to Field
         By tag.
+    is_possible : bool
+        Whether the file has room for what its fields say that they have, those that are not looked at too.
     """
 
     order: Literal["little", "big"]
     fields: dict[int, Field]
+    is_possible: bool = True
 
     def values(self, tag: int, default: int) -> tuple[int, ...]:
         """The values of a field, or `default` where it is not there."""
@@ -110,13 +117,15 @@ def read_directory(data: Data) -> Directory | None:
 
     start = number(8 if is_big else 4, word)
     fields: dict[int, Field] = {}
+    most = 0
     for nth in range(min(number(start, count_bytes), _MOST_FIELDS)):
         place = start + count_bytes + entry.size * nth
         if place + entry.size > len(data):
             break
         tag, kind, count, value_at = entry.unpack_from(data, place)
+        most = max(most, count * (_BYTES_OF.get(kind) or _BYTES_OF_OTHERS.get(kind, 1)))
         if tag in _TAGS and (size := _BYTES_OF.get(kind, 0)):
             at = place + entry.size - word if size * count <= word else value_at
             places = range(at, at + size * min(count, _MOST_VALUES), size)
             fields[tag] = Field(at, at + size * count, tuple(number(one, size) for one in places))
-    return Directory(order, fields)
+    return Directory(order, fields, most <= len(data))

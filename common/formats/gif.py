@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feedline.common.formats.data import Data
+from feedline.common.formats.data import Data, little
 
 _EXTENSION, _PICTURE, _CONTROL = 0x21, 0x2C, 0xF9
 _COLOURS_FOLLOW, _IS_TRANSPARENT = 0x80, 1
@@ -10,9 +10,9 @@ _COLOURS_FOLLOW, _IS_TRANSPARENT = 0x80, 1
 
 def transparency_at(data: Data) -> int | None:
     """Where the byte stands whose lowest bit makes a colour transparent; None if nothing is."""
-    place = 13 + _table_bytes(data[10])
+    place = 13 + _table_bytes(little(data, 10, 1))
     control = None
-    while place + 2 < len(data) and data[place] == _EXTENSION:
+    while place + 3 < len(data) and data[place] == _EXTENSION:
         if data[place + 1] == _CONTROL:
             control = place + 3
         place = _after_blocks(data, place + 2)

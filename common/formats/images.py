@@ -36,6 +36,17 @@ _EXIF_PREFIX = b"Exif\0\0"
 """What JPEG puts in front of Exif; some writers of WebP and PNG do so, too."""
 
 
+def too_large(size: Size) -> str | None:
+    """Say that an image has more pixels than are decoded, or None: before there is memory for them."""
+    height, width = size
+    if height * width <= MOST_PIXELS:
+        return None
+    return (
+        f"has {height} x {width} pixels, and no image with more than {MOST_PIXELS:,} is decoded: cut it into"
+        " tiles, or make it smaller, first"
+    )
+
+
 def damage(data: Data) -> str | None:
     """Say what is missing from a file that is not whole, or None if nothing is known to be.
 

@@ -11,8 +11,14 @@ Size = tuple[int, int]
 END = b"\xff\xd9"
 
 _APP1 = 0xE1
-_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-"""Start-of-frame markers; the three in between are tables and an extension."""
+_FRAMES = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
+"""Start-of-frame markers, that of JPEG-LS (T.87) too; the three in between are tables and an extension."""
+
+_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+"""Markers without content: TEM, and those of restarts."""
+
+_ENDS = frozenset({0x00, 0xD8, 0xD9, 0xDA})
+"""None at all, another image, the end, and the scan."""
 
 _RESTART_INTERVAL = 0xDD
 _EXIF = b"Exif\0\0"
@@ -93,7 +99,16 @@ def _start_of_scan(data: Data) -> int:
 def _segments(data: Data) -> Iterator[tuple[int, int, int]]:
     """Marker, start and end of each segment's content in front of the scan of a JPEG."""
     position = 2
-    while has(data, b"\xff", position) and (marker := data[position + 1 : position + 2]) != b"\xda":
+    while has(data, b"\xff", position):
+        # Any number of bytes 255 may stand in front of a marker (B.1.1.2), and some markers stand alone.
+        while has(data, b"\xff", position + 1):
+            position += 1
+        marker = big(data, position + 1, 1)
+        if marker in _ALONE:
+            position += 2
+            continue
+        if marker in _ENDS or position + 4 > len(data):
+            return
         end = position + 2 + big(data, position + 2, 2)
-        yield ord(marker or b"\0"), position + 4, end
+        yield marker, position + 4, end
         position = end

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.errors import RemoteProtocolError
+from feedline.common.formats.images import too_large
 from feedline.common.sample.image import Size
 
 Regions: TypeAlias = npt.NDArray[np.int32]
@@ -78,7 +79,11 @@ def parted(values: Regions) -> tuple[Size, Iterator[Region]]:
     """
     if len(values) < 2 or values[0] < 1 or values[1] < 1:
         raise RemoteProtocolError(f"regions begin with height and width, got {values[:2].tolist()}")
-    return (int(values[0]), int(values[1])), _parted(values)
+    size = int(values[0]), int(values[1])
+    refusal = too_large(size)
+    if refusal is not None:
+        raise RemoteProtocolError(f"a mask of regions {refusal}")
+    return size, _parted(values)
 
 
 def _parted(values: Regions) -> Iterator[Region]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from feedline.common.errors import DecodeError
 from feedline.common.formats.chunks import has_transparent_shade, without_animation
-from feedline.common.formats.images import MOST_PIXELS, damage, orientation, size_of, stored_size_of
+from feedline.common.formats.images import damage, orientation, size_of, stored_size_of, too_large
 from feedline.common.formats.names import format_of
 from feedline.common.sample.ct import CTWindows
 from feedline.common.sample.dicom import AS_STORED, DicomReading
@@ -109,6 +109,8 @@ def decode(
         raise DecodeError(path, str(error)) from error
     except DicomError as error:
         raise DecodeError(path, f"the DICOM file {error}") from error
+    except MemoryError as error:
+        raise DecodeError(path, "takes more memory to decode than there is") from error
     except cv2.error as error:
         raise DecodeError(path, f"{_description(data)} ({error.err or error})") from error
     turned = upright(pixels, orientation(data))
@@ -145,12 +147,9 @@ def _checked_size(data: bytes) -> Size:
     size = stored_size_of(data)
     if size is None:
         raise UndecodableError(_description(data))
-    height, width = size
-    if height * width > MOST_PIXELS:
-        raise UndecodableError(
-            f"has {height} x {width} pixels, and no image with more than {MOST_PIXELS:,} is decoded: cut it"
-            " into tiles, or make it smaller, first"
-        )
+    refusal = too_large(size)
+    if refusal is not None:
+        raise UndecodableError(refusal)
     return size
 
 

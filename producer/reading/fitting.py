@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.sample.image import Fit, ImageSpec, Interpolation, Size
-from feedline.producer.arrays import Pixels
+from feedline.producer.arrays import MOST_PADDED_PIXELS, Pixels
 
 _RESIZE: dict[str, int] = {
     # OpenCV's plain NEAREST looks up the pixel's corner; Keras, and this one, its centre.
@@ -16,9 +16,6 @@ _RESIZE: dict[str, int] = {
     Interpolation.BICUBIC: cv2.INTER_CUBIC,
     Interpolation.AREA: cv2.INTER_AREA,
 }
-
-MOST_PADDED_PIXELS = 1 << 26
-"""An image that would have more once it is padded, 67 million, is resized first."""
 
 
 def fit(image: Pixels, spec: ImageSpec, out: Pixels | None = None, scratch: Pixels | None = None) -> Pixels:

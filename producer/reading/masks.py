@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from feedline.common.formats.chunks import chunks
 from feedline.common.formats.data import little
-from feedline.common.formats.directory import Directory, Tag, read_directory
+from feedline.common.formats.directory import Directory, Field, Tag
 from feedline.common.formats.names import PNG_SIGNATURE, format_of
 from feedline.common.formats.pnm import read_pnm
 from feedline.common.sample.mask_values import MaskValues
 from feedline.producer.reading.opencv import UndecodableError, as_stored
-from feedline.producer.reading.tiff import Photometric, Tiff
+from feedline.producer.reading.tiff import Photometric, Tiff, possible_directory
 
 Mask = npt.NDArray[Any]
 
@@ -113,7 +113,7 @@ def _as_numbers(pixels: Mask | None, bits: int) -> Mask | None:
 
 
 def _read_tiff(data: bytes) -> Mask | None:
-    directory = read_directory(data)
+    directory = possible_directory(data)
     if directory is None:
         return None
     tiff = Tiff.of(directory)
@@ -121,14 +121,16 @@ def _read_tiff(data: bytes) -> Mask | None:
     if Tag.ORIENTATION in directory.fields:
         data = directory.edited(data, {Tag.ORIENTATION: 1})
     if tiff.photometric == Photometric.PALETTE:
-        return as_stored(_with_shades(data, directory))
+        colours = directory.fields.get(Tag.COLOUR_MAP)
+        if colours is None or colours.end - colours.at != 6 << tiff.bits[0] or colours.end > len(data):
+            return None
+        return as_stored(_with_shades(data, directory, colours))
     pixels = as_stored(data)
     return _as_numbers(pixels, 1) if tiff.bits[0] == 1 else pixels
 
 
-def _with_shades(data: bytes, directory: Directory) -> bytes:
+def _with_shades(data: bytes, directory: Directory, colours: Field) -> bytes:
     """The same TIFF, each of whose colours, of 16 bits a channel, is as bright as its number."""
-    colours = directory.fields[Tag.COLOUR_MAP]
     shades = np.arange((colours.end - colours.at) // 6) * 257
     kind = "<u2" if directory.order == "little" else ">u2"
     return data[: colours.at] + np.tile(shades, 3).astype(kind).tobytes() + data[colours.end :]

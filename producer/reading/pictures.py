@@ -11,6 +11,9 @@ from feedline.common.sample.image import ColorMode
 from feedline.producer.arrays import Pixels
 from feedline.producer.reading.opencv import UndecodableError, as_stored, in_mode
 
+_MOST_CHANNELS = 4
+"""Of a JPEG 2000, which may say that it has 16,384, and its decoder makes room for all of them."""
+
 
 def decode_plain(data: bytes, color_mode: str, dtype: str, _: int = 1) -> Pixels | None:
     """Decode a BMP or a WebP, whose pixels are right as they are stored."""
@@ -45,7 +48,7 @@ def decode_jpeg2000(data: bytes, color_mode: str, dtype: str, _: int = 1) -> Pix
         sign = "signed " if header.is_signed else ""
         depths = ", ".join(map(str, sorted(set(header.bits))))
         raise UndecodableError(f"is a JPEG 2000 file of {sign}{depths} bits; 8 to 16, from 0 on, can be used")
-    if header.is_subsampled or not header.is_plain:
+    if header.is_subsampled or not header.is_plain or len(header.bits) > _MOST_CHANNELS:
         raise UndecodableError("is a JPEG 2000 file whose channels are not grey or red, green and blue")
     return in_mode(as_stored(data), color_mode, dtype, header.bits[0])
 

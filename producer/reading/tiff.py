@@ -12,6 +12,7 @@ from enum import IntEnum
 import numpy as np
 
 from feedline.common.formats.directory import Directory, Tag, read_directory
+from feedline.common.formats.images import too_large
 from feedline.common.sample.image import ColorMode
 from feedline.producer.arrays import Pixels
 from feedline.producer.reading.opencv import UndecodableError, as_stored, in_mode
@@ -60,6 +61,9 @@ _SAMPLE_FORMATS |= {6: "complex numbers"}
 
 _DEPTHS_OF_MASKS = {1, 8, 16, 32, 64}
 
+_MOST_CHANNELS = 16
+"""Beyond colours that are told apart: all such files are refused."""
+
 _SEPARATE = 2
 """Of `Tag.PLANAR`: the planes of colours lie one after another."""
 
@@ -106,7 +110,7 @@ class Tiff:
             directory.value(Tag.COMPRESSION, 1),
             directory.value(Tag.PLANAR, 1),
             samples,
-            extra if extra != (-1,) else (Alpha.NONE,) * max(0, samples - colours),
+            extra if extra != (-1,) else (Alpha.NONE,) * min(max(0, samples - colours), _MOST_CHANNELS),
         )
 
     def check(self, color_mode: str) -> None:
@@ -176,9 +180,28 @@ class Tiff:
         return None
 
 
+def possible_directory(data: bytes) -> Directory | None:
+    """The first directory; None if there is none, or a field of it says that it has more than the file.
+
+    libtiff makes room for the values of a field before it looks for them, and OpenCV for a whole tile.
+
+    Raises
+    ------
+    UndecodableError
+        A tile has more pixels than an image may have.
+    """
+    directory = read_directory(data)
+    if directory is None or not directory.is_possible:
+        return None
+    refusal = too_large((directory.value(Tag.TILE_HEIGHT, 1), directory.value(Tag.TILE_WIDTH, 1)))
+    if refusal is not None:
+        raise UndecodableError(f"is a TIFF file whose tiles are no smaller than an image: one {refusal}")
+    return directory
+
+
 def decode_tiff(data: bytes, color_mode: str, dtype: str, _: int = 1) -> Pixels | None:
     """Decode the first picture of a TIFF file."""
-    directory = read_directory(data)
+    directory = possible_directory(data)
     if directory is None:
         return None
     tiff = Tiff.of(directory)

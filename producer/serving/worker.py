@@ -25,7 +25,7 @@ from feedline.producer.building.builders import Workshop
 from feedline.producer.building.stage_clock import StageClock
 from feedline.producer.cache.folder import DEFAULTS, CacheSettings
 from feedline.producer.plugins import NO_PLUGINS, Plugins
-from feedline.producer.reading.roots import DataRoots
+from feedline.producer.reading.roots import MOST_FILE_BYTES, DataRoots
 from feedline.producer.serving.desk import Builder, Desk
 from feedline.producer.serving.link import Address, Link
 from feedline.producer.serving.session import (
@@ -77,6 +77,8 @@ class WorkerSettings:
         The folder of keys, for trainers over TCP.
     exit_with_trainer : bool
         End when the last trainer says goodbye.
+    max_file_bytes : int
+        Read no larger file.
     tells_waits : bool
         Log that a trainer is waited for: of several producers of a host, one does.
     parent_pid : int or None
@@ -92,6 +94,7 @@ class WorkerSettings:
     name: str
     keys: str | None = None
     exit_with_trainer: bool = False
+    max_file_bytes: int = MOST_FILE_BYTES
     tells_waits: bool = False
     parent_pid: int | None = None
     cache: CacheSettings = DEFAULTS
@@ -258,10 +261,11 @@ def run(settings: WorkerSettings, on_start: Callable[[Callable[[], None]], None]
     faulthandler.enable(all_threads=False)
     sweep()
     desk = Desk()
-    for folder in DataRoots(settings.data_roots).missing if settings.tells_waits else ():
+    roots = DataRoots(settings.data_roots, settings.max_file_bytes)
+    for folder in roots.missing if settings.tells_waits else ():
         logger.warning(f"--data-root {folder} does not exist: nothing can be read there until it does")
     logging.getLogger("feedline").addHandler(desk.notices)
-    workshop = Workshop(DataRoots(settings.data_roots), settings.cache, settings.plugins)
+    workshop = Workshop(roots, settings.cache, settings.plugins)
     builder, talker = Builder(desk, workshop), Talker(settings, desk, workshop.clock)
     on_start(desk.stop)
     talker.start()

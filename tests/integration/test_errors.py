@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 from bare_trainer import BareTrainer
-from children import connected, producers_elsewhere, wait_for, wait_for_producers
+from children import connected, pool_of, producers_elsewhere, wait_for, wait_for_producers
 from images import SIZE, write_images
 
 from feedline import BatchSequence, ImageDataset, ProducerPool
@@ -162,10 +162,12 @@ def test_producers_elsewhere_read_nothing_outside_their_roots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("feedline.trainer.pool.hub.GRACE", NO_GRACE)
+    # A trainer that does not look for itself what it asks for.
+    monkeypatch.setattr("bare_trainer.ticket_paths", lambda names, *_, **__: names)
     (tmp_path / "root").mkdir()
     write_images(tmp_path, 2)
     (tmp_path / "root/link.png").symlink_to("../0000.png")
-    names = ["../0000.png", "link.png", "../root/../0001.png"]
+    names = ["../0000.png", "link.png", "../root/../0001.png", str(tmp_path / "0000.png"), "/etc/passwd"]
     with (
         ProducerPool("tcp://127.0.0.1:*") as pool,
         producers_elsewhere(*PRODUCER, "--connect", pool.endpoint, "--data-root", str(tmp_path / "root")),
@@ -176,6 +178,24 @@ def test_producers_elsewhere_read_nothing_outside_their_roots(
             with pytest.raises(BatchError, match="leads out of the data roots") as caught:
                 trainer.fetch(step)
             assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_file_of_more_bytes_than_the_operator_allows_is_not_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    monkeypatch.setattr("feedline.trainer.pool.hub.GRACE", NO_GRACE)
+    option = ["--max-file-bytes", "70"] if elsewhere else []
+    if not elsewhere:
+        monkeypatch.setenv("FEEDLINE_MAX_FILE_BYTES", "70")
+    with ExitStack() as started:
+        pool = started.enter_context(ProducerPool("tcp://127.0.0.1:*") if elsewhere else pool_of(1))
+        if elsewhere:
+            command = [*PRODUCER, "--connect", pool.endpoint, "--data-root", str(folder), *option]
+            started.enter_context(producers_elsewhere(*command, "--workers", "1"))
+            wait_for_producers(pool, 1)
+        with pytest.raises(BatchError, match=r"no file of more than 70 is read here: .* --max-file-bytes"):
+            BareTrainer(pool, folder, ["0000.png"], batch_size=1).fetch(0)
 
 
 def test_the_first_batch_waits_for_a_producer_that_has_its_files(

@@ -18,6 +18,7 @@ FILES = (
     "test_keras_shuffle.py",
     "test_loops.py",
     "test_named_models.py",
+    "test_resuming.py",
     "test_samplers_and_views.py",
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -91,9 +92,12 @@ def test_shards_of_a_sampled_epoch_share_what_is_drawn(data: ImageDataset, pool:
     rows = []
     for index in range(3):
         options = {"sampler": sampler, "seed": 3, "shard_index": index, "shard_count": 3}
+        options["shard_remainder"] = "drop"
         with sequence_of(data, pool, **options) as shard:
             rows += rows_of_an_epoch(shard)
-    assert sorted(rows) == sampler.bind(data).rows(3, 0).tolist()
+    drawn = sampler.bind(data).rows(3, 0).tolist()
+    assert len(rows) == len(drawn) // 3 * 3
+    assert not Counter(rows) - Counter(drawn)
 
 
 def test_a_sample_that_comes_again_in_an_epoch_is_augmented_otherwise(

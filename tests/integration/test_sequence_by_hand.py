@@ -94,8 +94,11 @@ def test_shards_are_disjoint_and_together_complete(data: ImageDataset) -> None:
         sequence_of(data, pool=pool, shard_index=1, shard_count=2) as odd,
     ):
         for _ in range(2):
-            rows = [row for half in (even, odd) for batch in half for row in rows_of(batch)]
-            assert sorted(rows) == list(range(NUM_ROWS))
+            halves = [[row for batch in half for row in rows_of(batch)] for half in (even, odd)]
+            assert len(halves[0]) == len(halves[1]) == -(-NUM_ROWS // 2)
+            padded = sorted(halves[0] + halves[1])
+            assert sorted({*padded}) == list(range(NUM_ROWS))
+            assert len(padded) == NUM_ROWS + NUM_ROWS % 2
 
 
 def test_sequences_with_workers_share_a_pool_as_large_as_the_largest_request(data: ImageDataset) -> None:

@@ -206,7 +206,7 @@ class World:
         for slot, (job, key) in list(self.held.items()):
             if job == job_id and (job, key) in self.shelf:
                 self.release(slot)
-        self.obey(self.dispatcher.moved(job_id, epoch, self.now))
+        self.obey(self.dispatcher.moved(job_id, StepKey(epoch, 0), self.now))
 
     def offer(self, job_id: int, keys: Sequence[StepKey]) -> None:
         """The pool lays down what will be asked for next."""

@@ -257,11 +257,11 @@ class Dispatcher:
                 work.ledger.ask_again(key)
         return self._feed(now)
 
-    def moved(self, job_id: int, epoch: int, now: float) -> list[Instruction]:
-        """The consumer will go on with another epoch than the next, maybe an earlier one."""
+    def moved(self, job_id: int, key: StepKey, now: float) -> list[Instruction]:
+        """The consumer will go on with another step than the next, maybe an earlier one."""
         work = self._books.works.get(job_id)
         if work is not None:
-            self._leases.move_to(work, epoch)
+            self._leases.move_to(work, key)
         return self._feed(now)
 
     def offered(self, job_id: int, keys: Iterable[StepKey]) -> list[Instruction]:

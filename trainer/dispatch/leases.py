@@ -199,14 +199,14 @@ class Leases:
             self.drop_ready(work, key)
         work.ledger.retire_before(epoch, keep=set(work.demands))
 
-    def move_to(self, work: Work, epoch: int) -> None:
-        """The consumer goes on with `epoch`: nothing else is wanted but what somebody waits for."""
+    def move_to(self, work: Work, first: StepKey) -> None:
+        """The consumer goes on with `first`: nothing else is wanted but what somebody waits for."""
         for key, lease in list(work.leased.items()):
             if key not in work.demands:
                 self.void(work, lease)
         for key in list(work.ready):
             self.drop_ready(work, key)
-        work.ledger.move_to(epoch, keep=set(work.demands))
+        work.ledger.move_to(first, keep=set(work.demands))
 
     def count_unread(self, peer: Peer, failure: Failure, lineup: Lineup | None) -> None:
         """A producer could not read a file; bar it when that is all it ever does."""

@@ -201,14 +201,14 @@ class Ledger:
         self.first_epoch = max(self.first_epoch, epoch)
         self._frontier = max(self._frontier, StepKey(epoch, 0))
 
-    def move_to(self, epoch: int, keep: set[StepKey]) -> None:
-        """Go on with `epoch`, which may lie behind: forget all records but those in `keep`."""
+    def move_to(self, first: StepKey, keep: set[StepKey]) -> None:
+        """Go on with `first`, which may lie behind: forget all records but those in `keep`."""
         kept = {key: self.record(key) for key in keep}
         self._records = kept
         self._counts = Counter(record.state for record in kept.values())
         self._returned.clear()
-        self.first_epoch = epoch
-        self._frontier = StepKey(epoch, 0)
+        self.first_epoch = first.epoch
+        self._frontier = first
 
     def _after(self, key: StepKey) -> StepKey:
         if key.step + 1 < self._num_steps:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from feedline.common.arguments import check_seed, whole, yes_or_no
+from feedline.common.arguments import check_seed, one_of, whole, yes_or_no
 from feedline.common.draws import Purpose, raw
 from feedline.common.errors import ConfigurationError
 from feedline.common.job.sizes import planned_step
@@ -30,9 +31,23 @@ class StepKey(NamedTuple):
         return StepKey(self.epoch, planned_step(self.step))
 
 
+class ShardRemainder(StrEnum):
+    """What becomes of samples that cannot be divided evenly among shards: all shards have as many."""
+
+    PAD = "pad"
+    """None is left out; the first of the order come once more, in the shards that would have fewer."""
+
+    DROP = "drop"
+    """The last of the epoch's order are left out."""
+
+
 @dataclass(frozen=True, slots=True)
 class EpochPlan:
     """The order of samples in every epoch of a sequence.
+
+    Step i of all shards together has the samples of step i of a plan of one shard whose batches are
+    `shard_count` times as large, the shards' samples taken in turn. So what (seed, epoch, step) means does
+    not depend on the number of shards, as long as that product, the global batch, stays the same.
 
     Attributes
     ----------
@@ -48,11 +63,14 @@ class EpochPlan:
         Leave out the last step when it would be short.
     shard_index, shard_count : int
         Take every `shard_count`-th sample of the order, from `shard_index` on. Shards of one
-        (seed, epoch) are disjoint and together complete.
+        (seed, epoch) are disjoint and together complete, but for `shard_remainder`; all have as many
+        steps, and as many samples in each.
     drawing : Drawing, optional
         What a sampler made of the dataset: an epoch then has the rows that it draws, some of them
         repeatedly or not at all. Without `shuffle` they come in the order of the dataset, a repeated
         one several times in a row.
+    shard_remainder : str
+        A `ShardRemainder`, for what is left when samples are divided among shards.
     """
 
     num_samples: int
@@ -63,6 +81,7 @@ class EpochPlan:
     shard_index: int = 0
     shard_count: int = 1
     drawing: Drawing | None = None
+    shard_remainder: str = ShardRemainder.PAD
 
     def __post_init__(self) -> None:
         """Bring every value into one form, or refuse it."""
@@ -71,6 +90,8 @@ class EpochPlan:
         for name, least in (("batch_size", 1), ("shard_index", None), ("shard_count", None)):
             object.__setattr__(self, name, whole(name, getattr(self, name), at_least=least))
         object.__setattr__(self, "seed", check_seed(self.seed))
+        kept = one_of(ShardRemainder, "shard_remainder", self.shard_remainder)
+        object.__setattr__(self, "shard_remainder", kept)
         if not 0 <= self.shard_index < self.shard_count:
             raise ConfigurationError(
                 "shard_index must lie in [0, shard_count), got"
@@ -80,13 +101,20 @@ class EpochPlan:
             raise ConfigurationError(
                 f"{self.shard_samples} samples give no batch of {self.batch_size}"
                 + (" with drop_remainder=True" if self.drop_remainder else "")
+                + (f" in each of {self.shard_count} shards" if self.shard_count > 1 else "")
             )
 
     @property
     def shard_samples(self) -> int:
-        """Samples of one epoch of this shard, before a remainder is dropped."""
-        num_drawn = self.num_samples if self.drawing is None else self.drawing.num_samples
-        return len(range(self.shard_index, num_drawn, self.shard_count))
+        """Samples of one epoch of this shard, or of any other, before a short last step is dropped."""
+        if self.shard_remainder == ShardRemainder.DROP:
+            return self.num_drawn // self.shard_count
+        return -(-self.num_drawn // self.shard_count)
+
+    @property
+    def num_drawn(self) -> int:
+        """Samples of one epoch before they are divided among shards."""
+        return self.num_samples if self.drawing is None else self.drawing.num_samples
 
     @property
     def num_steps(self) -> int:
@@ -126,12 +154,15 @@ def _order(plan: EpochPlan, epoch: int) -> tuple[Rows, Rows]:
     rows = np.arange(plan.num_samples) if plan.drawing is None else plan.drawing.rows(plan.seed, epoch)
     if plan.shuffle:
         rows = rows[np.argsort(raw(Purpose.ORDER, plan.seed, epoch, len(rows)), kind="stable")]
-    occurrences = np.zeros_like(rows) if plan.drawing is None else occurrences_of(rows)
+    # As many for all shards: what is beyond the end of the order begins it once more, or is left out.
+    rows = np.resize(rows, plan.shard_samples * plan.shard_count)
+    is_repeated = plan.drawing is not None or len(rows) > plan.num_drawn
+    occurrences = occurrences_of(rows) if is_repeated else np.zeros_like(rows)
     return _share(plan, rows), _share(plan, occurrences)
 
 
 def _share(plan: EpochPlan, values: Rows) -> Rows:
-    """What is the shard's own of `values`, less the remainder if that is dropped; read-only."""
+    """What is the shard's own of `values`, less a short last step if that is dropped; read-only."""
     share = values[plan.shard_index :: plan.shard_count][: plan.num_steps * plan.batch_size]
     share.flags.writeable = False
     return share

@@ -236,11 +236,11 @@ class Exchange:
         """Delivered steps will be asked for again."""
         self._act(self._dispatcher.expected(job_id, keys, now), now)
 
-    def move_to(self, job_id: int, epoch: int, now: float) -> None:
-        """Another epoch than the next comes next."""
+    def move_to(self, job_id: int, key: StepKey, now: float) -> None:
+        """Another step than the next comes next."""
         if job_id in self._jobs:
             self.shelves[job_id].clear()
-            self._act(self._dispatcher.moved(job_id, epoch, now), now)
+            self._act(self._dispatcher.moved(job_id, key, now), now)
 
     def take_releases(self, now: float) -> None:
         """Slots came back from consumers."""

@@ -192,7 +192,7 @@ def ticket_paths(paths: Sequence[str], directory: str | None, *, embedded: bool)
         base = str(Path(directory or ".").absolute()).rstrip("/")
         return to_wire(path if path.startswith("/") else f"{base}/{path}" for path in paths)
     below = [_relative(path, directory) for path in paths]
-    outside = next((path for path in below if path.startswith("/")), None)
+    outside = next((path for path in below if path.startswith("/") or _climbs(path)), None)
     if outside is not None:
         _refuse_outside(outside, paths, directory)
     return to_wire(below)
@@ -205,12 +205,18 @@ def _relative(path: str, directory: str | None) -> str:
     return path.removeprefix(f"{directory.rstrip('/')}/")
 
 
+def _climbs(path: str) -> bool:
+    """Whether it goes up anywhere; where that leads depends on links that only a producer sees."""
+    return ".." in path and ".." in path.split("/")
+
+
 def _refuse_outside(path: str, paths: Sequence[str], directory: str | None) -> NoReturn:
-    common = os.path.commonpath([str(Path(directory or "", one).parent.absolute()) for one in paths])
+    folders = (Path(directory or "", one).parent.absolute() for one in paths)
+    common = os.path.commonpath([os.path.normpath(folder) for folder in folders])
     remedy = "move or link the files below one folder"
     if common != "/":
         remedy = f"name all files from directory={common!r} on, below which they lie"
     raise ConfigurationError(
         "producers elsewhere look files up under their own --data-root, so paths must be relative to the"
-        f" dataset's directory ({directory!r}); got {path!r}: {remedy}"
+        f" dataset's directory ({directory!r}), without '..'; got {path!r}: {remedy}"
     )

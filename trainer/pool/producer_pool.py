@@ -259,9 +259,9 @@ class ProducerPool:
         """Steps that were delivered will be asked for again: have them ready."""
         self._post(partial(self._thread.exchange.expect, job_id, list(keys)))
 
-    def move_to(self, job_id: int, epoch: int) -> None:
-        """Another epoch than the next will be asked for: prefetch goes there, also backwards."""
-        self._post(partial(self._thread.exchange.move_to, job_id, epoch))
+    def move_to(self, job_id: int, key: StepKey) -> None:
+        """Another step than the next will be asked for: prefetch goes there, also backwards."""
+        self._post(partial(self._thread.exchange.move_to, job_id, key))
 
     def stats(self) -> PoolStats:
         """Where the time of batches went so far, by producer."""

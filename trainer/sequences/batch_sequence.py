@@ -28,9 +28,10 @@ from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.preview.preview import preview
 from feedline.trainer.sequences.exports import as_tf_dataset, as_torch_dataset
 from feedline.trainer.sequences.failures import FailuresCsv, Kin, frame_of
+from feedline.trainer.sequences.fingerprint import Fields, fields_of
 from feedline.trainer.sequences.options import SequenceOptions
 from feedline.trainer.sequences.packing import ByName, Packing
-from feedline.trainer.sequences.served import ServedSequence
+from feedline.trainer.sequences.resumable import ResumableSequence
 from feedline.trainer.sequences.service import Service
 from feedline.trainer.targets.yolo import YoloTargets
 
@@ -59,7 +60,7 @@ _HINTS = {
 """Names from Keras' generators and from old scripts."""
 
 
-class BatchSequence(ServedSequence):
+class BatchSequence(ResumableSequence):
     """Batches of an `ImageDataset`, decoded and augmented by producer processes.
 
     A `keras.utils.Sequence` for ``fit``, ``evaluate`` and ``predict``, or to index and iterate by
@@ -129,7 +130,11 @@ class BatchSequence(ServedSequence):
     use_multiprocessing : bool, optional
         Accepted for scripts that have it, and ignored: producers are processes anyway.
     shard_index, shard_count : int
-        Deliver every `shard_count`-th sample of each epoch's order, from `shard_index` on.
+        Deliver every `shard_count`-th sample of each epoch's order, from `shard_index` on. All shards have as
+        many batches, and as many samples in each.
+    shard_remainder : {"pad", "drop"}
+        Where samples cannot be divided evenly: let some shards have one of the first samples of the epoch's
+        order once more, or leave the last samples of the order out.
     sampler : Sampler, optional
         Which samples an epoch has, drawn anew for each from `feedline.samplers`; by default each once. With
         `shuffle` in random order, else in that of the dataset.
@@ -197,6 +202,7 @@ class BatchSequence(ServedSequence):
         use_multiprocessing: bool | None = None,
         shard_index: int = 0,
         shard_count: int = 1,
+        shard_remainder: str = "pad",
         sampler: Sampler | None = None,
         inputs: ImageOptions | Sequence[ImageOptions] | None = None,
         target_images: ImageOptions | Sequence[ImageOptions] | None = None,
@@ -210,7 +216,7 @@ class BatchSequence(ServedSequence):
     ) -> None:
         self._arguments = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
         own = {field.name: self._arguments[field.name] for field in fields(SequenceOptions)}
-        options = SequenceOptions(**own)
+        options = self._options = SequenceOptions(**own)
         service = Service(pool, workers, memory_budget, max_queue_size, timeout_s)
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
@@ -378,6 +384,9 @@ class BatchSequence(ServedSequence):
     def _plain_transforms(self) -> tuple[Transform, ...]:
         plain = (transform.without_chance for transform in self._arguments["transforms"])
         return tuple(transform for transform in plain if transform is not None)
+
+    def _decisive(self) -> Fields:
+        return fields_of(self._options, self._plan)
 
     def _blank_batches(self) -> list[Any]:
         """A batch of one sample, all zeros, of each size that shows in what batches differ."""

@@ -34,6 +34,10 @@ once calls ``on_epoch_end``: that ends nothing. If it has just begun an epoch, t
 that epoch comes again. Of a sequence whose batches have several sizes, peeks are shown in sizes that tell
 Keras which sides change: `feedline.common.job.sizes`.
 
+*Resuming.* A sweep may begin with another step than the first, because those before it were trained in
+another run. A loop is then told so many fewer, and its index 0 is that step; by hand, indices mean what they
+always do, and those before it count as asked for.
+
 *What cannot be told apart:* two loops by hand at the same time, unless they keep step; an epoch that Keras
 begins to see a batch from one that it trains, if reading ahead makes it whole, or it has one step; in a
 sequence of three steps or fewer, the last index once more from the first of a next pass in random order.
@@ -78,7 +82,9 @@ class IndexBinding:
         self._num_steps = num_steps
         self._in_plan_order = in_plan_order
         self._shows_sizes = shows_sizes
-        self.epoch = self._next_epoch = first_epoch
+        self.epoch = first_epoch
+        self._next = StepKey(first_epoch, 0)
+        self._last: Sweep | None = None
         self.is_jumping = self.is_crossing = False
         self._loops: dict[Hashable, Sweep | None] = {}
         self._latest: Sweep | None = None
@@ -104,17 +110,39 @@ class IndexBinding:
             return self._peek(index)
         return self._ask(self._sweep_by_hand(index), index)
 
-    def set_epoch(self, epoch: int) -> bool:
-        """The next sweep is of this epoch; those under way go on. Returns whether it would be of another."""
+    def begin_at(self, key: StepKey) -> bool:
+        """The next sweep begins with this step; those under way go on. Returns whether it would not have."""
         self._finish_by_hand(only_whole=True)
-        if epoch == self._next_epoch:
+        self._last = None
+        if key == self._next:
             return False
-        self._next_epoch = epoch
+        self._next = key
         self._latest = self._by_hand = self._peeks = None
         return True
 
+    @property
+    def next_step(self) -> StepKey:
+        """What the next sweep begins with."""
+        return self._next
+
+    @property
+    def is_led_by_keras(self) -> bool:
+        """Whether Keras goes through an epoch that it has begun: it reads ahead of what it trains."""
+        return self._is_begun and self._has_loop
+
+    def taken(self) -> StepKey | None:
+        """The step after all that the sweep of the last request was given; None if it left some out.
+
+        Before the first request since `begin_at`, `next_step`.
+        """
+        sweep = self._last
+        if sweep is None:
+            return self._next
+        return StepKey(sweep.epoch, sweep.end) if sweep.is_gapless else None
+
     def _ask(self, sweep: Sweep, index: int) -> StepKey:
         self.epoch = sweep.epoch
+        self._last = sweep
         return sweep.ask(index)
 
     # --- loops --------------------------------------------------------------------------------
@@ -131,8 +159,9 @@ class IndexBinding:
     def _begin_sweep(self, loop: Hashable) -> Sweep:
         self._finish_by_hand(only_whole=True)
         self._peeks, self._another_began = None, True
-        sweep = self._latest = self._new(self._next_epoch)
-        self._next_epoch += 1
+        sweep = self._latest = self._new(self._next.epoch)
+        sweep.first = self._next.step
+        self._next = StepKey(sweep.epoch + 1, 0)
         self._loops = {other: one for other, one in self._loops.items() if one is None or not one.is_whole}
         self._loops[loop] = sweep
         return sweep
@@ -142,18 +171,22 @@ class IndexBinding:
 
     # --- what Keras says ----------------------------------------------------------------------
 
-    def iterator_may_begin(self, callers: Iterable[Hashable] = ()) -> None:
-        """`num_batches` was read: by a loop that will ask, or by Keras when it turns to the sequence."""
+    def iterator_may_begin(self, callers: Iterable[Hashable] = ()) -> int:
+        """`num_batches` was read: by a loop that will ask, or by Keras when it turns to the sequence.
+
+        Returns how many there are: for a loop, those that are left of the epoch.
+        """
         loop = next(iter(callers), None)
         if loop is not None:
             # Keras read just before, to see whether there is an end.
             self._num_reads, self._just_read = 0, False
             self._loops[loop] = None
-            return
+            return self._num_steps - self._next.step
         self._num_reads += 1
         self._just_read = True
         if self._has_loop or not self._is_begun:
             self._next_peek = 0
+        return self._num_steps
 
     def epoch_begins(self) -> None:
         """`on_epoch_begin`."""
@@ -183,8 +216,8 @@ class IndexBinding:
         # Keras reads at the end of an epoch, to make its next generator, the epoch is whole.
         if self._has_loop and self._num_reads == 1 and latest is not None and not latest.is_whole:
             seen, self._latest = latest, None
-            self._next_epoch = latest.epoch
-        return [] if seen is None or seen.epoch != self._next_epoch else seen.keys
+            self._next = StepKey(latest.epoch, latest.first)
+        return [] if seen is None or seen.epoch != self._next.epoch else seen.keys
 
     def _peek(self, index: int) -> StepKey:
         """An index that Keras may be peeking at."""
@@ -224,11 +257,11 @@ class IndexBinding:
         """A sweep that uses up no epoch: of the one under way, or else of the next."""
         if self._latest is not None and not self._latest.is_whole:
             return self._latest.beside()
-        return self._new(self._next_epoch)
+        return self._new(self._next.epoch).pass_over(self._next.step)
 
     def _finish_by_hand(self, *, only_whole: bool = False) -> None:
         """The sweep by hand is over, and its epoch used up; or only if every index was asked for."""
         sweep = self._by_hand
         if sweep is not None and (sweep.is_whole or not only_whole):
-            self._next_epoch = max(self._next_epoch, sweep.epoch + 1)
+            self._next = max(self._next, StepKey(sweep.epoch + 1, 0))
             self._by_hand = self._latest = None

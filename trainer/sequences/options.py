@@ -70,6 +70,7 @@ class SequenceOptions:
     cache_bytes: int | None
     shard_index: int
     shard_count: int
+    shard_remainder: str
     sampler: Sampler | None
     on_error: str
     max_bad_share: float
@@ -145,6 +146,7 @@ class SequenceOptions:
             self.shard_index,
             self.shard_count,
             None if self.sampler is None else self.sampler.bind(self.dataset),
+            self.shard_remainder,
         )
 
     @cached_property

@@ -20,7 +20,8 @@ from feedline.trainer.dispatch.slots import MIN_SLOTS
 from feedline.trainer.plan.epochs import EpochPlan, StepKey
 from feedline.trainer.pool.job_source import JobSource
 from feedline.trainer.pool.producer_pool import ProducerPool
-from feedline.trainer.sequences.served import ServedSequence
+from feedline.trainer.sequences.fingerprint import Fields, brief, digest
+from feedline.trainer.sequences.resumable import ResumableSequence
 from feedline.trainer.sequences.service import Service
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ ROOM_BYTES = 64
 """A batch that was not looked at may need a few more bytes to say what is in it."""
 
 
-class RemoteSequence(ServedSequence):
+class RemoteSequence(ResumableSequence):
     """The batches of a Sequence that runs inside producer processes, and is not imported here.
 
     Anything with ``__len__`` and ``__getitem__``, and perhaps ``on_epoch_end``, will do. Each epoch delivers
@@ -111,12 +112,21 @@ class RemoteSequence(ServedSequence):
             name = f"sequence {job.job_id} ({reference}, {plan.num_steps} batches)"
             return JobSource(name, job, plan, names, (), service.max_queue_size, usual_s=found.batch_s)
 
-        self._reference = reference
+        self._reference, self._subject = reference, subject
         super().__init__(service, source_of)
 
     def __repr__(self) -> str:
         state = "" if self._end.alive else ", closed"
         return f"RemoteSequence({self._reference!r}, {len(self)} batches, {self._survey.outline}{state})"
+
+    def _decisive(self) -> Fields:
+        return {
+            "reference": brief(self._reference),
+            "kwargs": digest(self._subject.kwargs),
+            "batches": len(self),
+            "shuffle": self._plan.shuffle,
+            "content": digest(self._survey.digest),
+        }
 
     def _unpack(self, arrays: dict[str, npt.NDArray[Any]]) -> tuple[Any, int]:
         batch = unpack(arrays["x"][0])

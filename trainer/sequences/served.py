@@ -21,6 +21,7 @@ from feedline.common.arguments import whole
 from feedline.common.errors import ClosedError, FeedlineError
 from feedline.common.job.sizes import SizesJob
 from feedline.common.signatures import suggests
+from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.job_source import JobSource
 from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.pool.stats import DeliveryStats
@@ -81,11 +82,13 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
 
     @property
     def num_batches(self) -> int:
-        """Batches of an epoch. Whoever reads it in a generator, as Keras and ``iter`` do, begins a sweep."""
+        """Batches of an epoch. Whoever reads it in a generator, as Keras and ``iter`` do, begins a sweep.
+
+        That is told what is left of the epoch, where the sequence goes on in the middle of one.
+        """
         callers = generators_asking()
         with self._lock:
-            self._binding.iterator_may_begin(callers)
-        return len(self)
+            return self._binding.iterator_may_begin(callers)
 
     def __getitem__(self, index: SupportsIndex) -> Any:
         """Wait for a batch and return it; within a sweep an index always means the same batch.
@@ -145,12 +148,15 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         ClosedError
             The sequence was closed.
         """
+        self._begin_at(StepKey(whole("epoch", epoch, at_least=0), 0))
+
+    def _begin_at(self, key: StepKey) -> None:
+        """Have the next sweep begin with this step."""
         self._check_open()
-        chosen = whole("epoch", epoch, at_least=0)
         with self._lock:
-            moves = self._binding.set_epoch(chosen)
+            moves = self._binding.begin_at(key)
         if moves:
-            self._pool.move_to(self._job_id, chosen)
+            self._pool.move_to(self._job_id, key)
 
     @property
     def shuffles(self) -> bool:
@@ -250,7 +256,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     def _open_job(self, epoch: int) -> None:
         self._pool.open_job(self._source)
         if epoch:
-            self._pool.move_to(self._job_id, epoch)
+            self._pool.move_to(self._job_id, StepKey(epoch, 0))
 
     def _watch_end(self) -> None:
         self._end.detach()

@@ -30,6 +30,10 @@ class Sweep:
         The one asked for last; -1 before the first.
     run : int
         How many came one after the other, from 0 on, until now; the last may have come repeatedly.
+    first : int
+        The step that it begins with, when those before it were trained in another run: index 0 is that one.
+    end : int
+        The highest step asked for, plus 1.
     """
 
     epoch: int
@@ -39,6 +43,8 @@ class Sweep:
     asked: set[int] = field(default_factory=set)
     last: int = -1
     run: int = 0
+    first: int = 0
+    end: int = 0
 
     def ask(self, index: int) -> StepKey:
         """Which step an index means; within a sweep always the same."""
@@ -48,20 +54,34 @@ class Sweep:
             self.run += 1
         elif index != self.run - 1:
             self.run = int(index == 0)
-        return StepKey(self.epoch, self.bind(index))
+        step = self.bind(index)
+        self.end = max(self.end, step + 1)
+        return StepKey(self.epoch, step)
 
     def bind(self, index: int) -> int:
         """The step of an index, without asking for it."""
-        return self.steps.setdefault(index, len(self.steps)) if self.in_plan_order else index
+        nth = self.steps.setdefault(index, len(self.steps)) if self.in_plan_order else index
+        return (self.first + nth) % self.num_steps
 
     def beside(self) -> Sweep:
         """Another sweep of the same epoch, in which each index means what it means in this one by now."""
-        return Sweep(self.epoch, self.num_steps, self.in_plan_order, dict(self.steps))
+        return Sweep(self.epoch, self.num_steps, self.in_plan_order, dict(self.steps), first=self.first)
+
+    def pass_over(self, num: int) -> Sweep:
+        """Take the first `num` indices for asked: they were, in another run. Returns the sweep itself."""
+        for index in range(num):
+            self.ask(index)
+        return self
 
     @property
     def is_whole(self) -> bool:
         """Whether every index was asked for."""
-        return len(self.asked) == self.num_steps
+        return len(self.asked) >= self.num_steps - self.first
+
+    @property
+    def is_gapless(self) -> bool:
+        """Whether those asked for are all steps from the first to `end`."""
+        return len(self.asked) == self.end - self.first
 
     def is_over_at(self, index: int) -> bool:
         """Whether a request for `index` is the first of a next sweep.

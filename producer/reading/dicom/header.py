@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from feedline.common.formats.dicom import Tag
+from feedline.common.formats.images import too_large
 
 PIXEL_TAGS = frozenset(
     (
@@ -200,9 +201,12 @@ def _pixel_header(values: tuple[tuple[int, bytes], ...]) -> PixelHeader:
     samples = found.binary(Tag.SAMPLES, 1)
     if (samples == 1) != (photometric in GREY):
         raise DicomError(f"has SamplesPerPixel={samples}, which does not go with {photometric}")
+    size = _side(found, Tag.ROWS), _side(found, Tag.COLUMNS)
+    refusal = too_large(size)
+    if refusal is not None:
+        raise DicomError(refusal)
     return PixelHeader(
-        _side(found, Tag.ROWS),
-        _side(found, Tag.COLUMNS),
+        *size,
         samples,
         photometric,
         _words(found),

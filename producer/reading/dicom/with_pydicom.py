@@ -6,6 +6,7 @@ pydicom is an extra, and slow to import: that is left until the first such file.
 from __future__ import annotations
 
 import importlib
+import zlib
 from io import BytesIO
 from typing import Any
 
@@ -13,15 +14,22 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.formats.dicom import (
+    DEFLATED,
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
     IMPLICIT_LITTLE_ENDIAN,
+    deflated_at,
     with_preamble,
 )
+from feedline.common.formats.images import stored_size_of
+from feedline.common.formats.names import format_of
 from feedline.producer.arrays import Pixels
 from feedline.producer.reading.dicom.header import PIXEL_TAGS, DicomError, PixelHeader, Table, pixel_header
 
 REMEDY = "pip install 'feedline[dicom]' on the producer"
+
+_MOST_INFLATED, _INFLATED_AT_A_TIME = 1 << 30, 1 << 20
+"""More than the pixels of the largest picture take, of 3 bytes each."""
 
 _BINARY = ("US", "SS")
 
@@ -49,9 +57,11 @@ def read(data: bytes, why: str = "") -> tuple[PixelHeader, Pixels]:
     """
     _import("pydicom", why)
     try:
+        _check_inflated(data)
         dataset = _dataset(data)
         header = _header(dataset)
         _check_decoder(dataset.file_meta.TransferSyntaxUID)
+        _check_frame(dataset, header)
         return header, _pixels(dataset, header)
     except DicomError:
         raise
@@ -75,6 +85,32 @@ def _dataset(data: bytes) -> Any:
         syntaxes = EXPLICIT_BIG_ENDIAN, IMPLICIT_LITTLE_ENDIAN if is_implicit else EXPLICIT_LITTLE_ENDIAN
         dataset.file_meta.TransferSyntaxUID = syntaxes[is_little_endian]
     return dataset
+
+
+def _check_inflated(data: bytes) -> None:
+    """Refuse what pydicom would inflate to more than a picture takes, whatever it then says that it is."""
+    start = deflated_at(data) if DEFLATED.encode() in data else None
+    if start is None:
+        return
+    stream, rest, num_bytes = zlib.decompressobj(-zlib.MAX_WBITS), data[start:], 0
+    while rest and not stream.eof:
+        num_bytes += len(stream.decompress(rest, _INFLATED_AT_A_TIME))
+        rest = stream.unconsumed_tail
+        if num_bytes > _MOST_INFLATED:
+            raise DicomError(f"is deflated, and has more than {_MOST_INFLATED:,} bytes when it is inflated")
+
+
+def _check_frame(dataset: Any, header: PixelHeader) -> None:
+    """Refuse a compressed picture that says of itself that it is of another size than the file says."""
+    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        return
+    frame = next(_import("pydicom.encaps").generate_frames(dataset.PixelData, number_of_frames=1))
+    if format_of(frame) not in {"JPEG", "JPEG 2000"}:
+        return
+    stored, said = stored_size_of(frame), (header.rows, header.columns)
+    if stored != said:
+        found = "unknown size" if stored is None else f"{stored[0]} x {stored[1]} pixels"
+        raise DicomError(f"holds a compressed picture of {found}, and says {said[0]} x {said[1]}")
 
 
 def _header(dataset: Any) -> PixelHeader:

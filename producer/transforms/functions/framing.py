@@ -9,7 +9,7 @@ import numpy as np
 
 from feedline.common.declarations.framing import RandomResizedCrop, Resizing, Window
 from feedline.common.sample.image import Interpolation, Size
-from feedline.producer.arrays import Draws, Matrix, Pixels
+from feedline.producer.arrays import MOST_PADDED_PIXELS, Draws, Matrix, Pixels
 from feedline.producer.transforms.forms import Action
 from feedline.producer.transforms.functions.geometry import for_four_channels
 from feedline.producer.transforms.registry import framing_of
@@ -54,11 +54,33 @@ def resizing(declaration: Resizing, _: Draws, size: Size, out_size: Size) -> tup
 
 
 def _resize(declaration: Resizing, window: Window, pixels: Pixels, out: Pixels) -> Pixels:
+    if window[2] * window[3] > MOST_PADDED_PIXELS:
+        return _resize_and_pad(declaration, window[2:], pixels, out)
     part = _window_of(pixels, window, for_four_channels(declaration.fill_value))
-    if declaration.interpolation == Interpolation.NEAREST:
+    return _resize_to(out, part, declaration.interpolation)
+
+
+def _resize_and_pad(declaration: Resizing, padded: Size, pixels: Pixels, out: Pixels) -> Pixels:
+    """As padding to a size and then resizing, but for the edge, which comes to lie at whole pixels.
+
+    A strip of 30,000 x 2 pixels would be padded to gigabytes.
+    """
+    sizes = zip(pixels.shape[:2], padded, out.shape[:2], strict=True)
+    height, width = (max(1, round(old * new / whole)) for old, whole, new in sizes)
+    small = _resize_to(
+        np.empty((height, width, *out.shape[2:]), out.dtype), pixels, declaration.interpolation
+    )
+    down, right = out.shape[0] - height, out.shape[1] - width
+    above, before = down // 2, right // 2
+    fill = for_four_channels(declaration.fill_value)
+    edges = above, down - above, before, right - before
+    return cv2.copyMakeBorder(small, *edges, cv2.BORDER_CONSTANT, dst=out, value=fill)
+
+
+def _resize_to(out: Pixels, part: Pixels, interpolation: str) -> Pixels:
+    if interpolation == Interpolation.NEAREST:
         return _resize_by_nearest(part, out)
-    flag = _RESIZE[declaration.interpolation]
-    return cv2.resize(part, out.shape[1::-1], dst=out, interpolation=flag)
+    return cv2.resize(part, out.shape[1::-1], dst=out, interpolation=_RESIZE[interpolation])
 
 
 def _window_of(pixels: Pixels, window: Window, fill: tuple[float, ...]) -> Pixels:

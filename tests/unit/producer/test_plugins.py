@@ -61,7 +61,66 @@ def test_whoever_has_the_operators_rights_may_name_anything() -> None:
     assert Plugins(allows_any=True).load("user_code:halve") is user_code.halve
 
 
-@pytest.mark.parametrize("name", ["nothing", "random", "__doc__"])
+@pytest.mark.parametrize("name", ["system", "run", "remove", "by_keyword", "shuffle", "Popen", "loader"])
+def test_nothing_that_an_allowed_module_holds_of_another_is_run(packages: Path, name: str) -> None:
+    """Functions, classes, partial ones, methods of instances, bound or built in, and lazily given ones."""
+    (packages / "flowers/holder.py").write_text(HOLDER)
+    with pytest.raises(UserCodeError, match=r"define a function of that name there|no function or class"):
+        Plugins(("flowers",)).load(f"flowers.holder:{name}")
+
+
+HOLDER = """
+import functools, os, random, subprocess, sys
+from os import system
+from subprocess import Popen
+run = functools.partial(os.system, "true")
+remove = staticmethod(os.remove)
+by_keyword = functools.partialmethod(os.system)
+shuffle = random.Random(1).shuffle
+sys.modules[__name__ + ".os"] = os
+
+def __getattr__(name):
+    if name == "loader":
+        return __import__("importlib").import_module
+    raise AttributeError(name)
+"""
+
+
+@pytest.mark.parametrize("module", ["flowers.holder.os", "flowers.os", "flowers.holder.subprocess"])
+def test_modules_that_an_allowed_one_has_imported_are_no_part_of_it(packages: Path, module: str) -> None:
+    (packages / "flowers/holder.py").write_text(HOLDER)
+    plugins = Plugins(("flowers",))
+    with pytest.raises(UserCodeError):
+        plugins.load("flowers.holder:nothing")
+    for name in ("system", "walk", "Popen", "run"):
+        with pytest.raises(UserCodeError):
+            plugins.load(f"{module}:{name}")
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "flowers.__main__:f",
+        "flowers.__init__:f",
+        "flowers:__getattr__",
+        "flowers:__class__",
+        "flowers:__import__",
+    ],
+)
+def test_what_is_pythons_own_is_not_looked_up(packages: Path, reference: str) -> None:
+    (packages / "flowers/__main__.py").write_text("from pathlib import Path\nPath(__file__ + '.ran').touch()")
+    with pytest.raises(ConfigurationError, match="which is Python's own"):
+        Plugins(("flowers",)).load(reference)
+    assert imported(packages) == []
+
+
+def test_a_module_that_ends_the_process_as_it_is_imported_does_not(packages: Path) -> None:
+    (packages / "flowers/script.py").write_text("import sys\nsys.exit(3)")
+    with pytest.raises(UserCodeError, match=r"flowers\.script cannot be imported here: SystemExit: 3"):
+        Plugins(("flowers",)).load("flowers.script:f")
+
+
+@pytest.mark.parametrize("name", ["nothing", "random"])
 def test_what_is_no_function_or_class_is_refused(name: str) -> None:
     with pytest.raises(UserCodeError, match=f"no function or class '{name}'"):
         Plugins(("user_code",)).load(f"user_code:{name}")

@@ -40,6 +40,12 @@ def test_numbers_that_are_no_regions_are_refused(numbers: list[int]) -> None:
         list(parted(np.array(numbers, np.int32))[1])
 
 
+@pytest.mark.parametrize("size", [[1 << 14, (1 << 14) + 1], [(1 << 31) - 1, (1 << 31) - 1]])
+def test_a_mask_of_more_pixels_than_an_image_may_have_is_refused(size: list[int]) -> None:
+    with pytest.raises(RemoteProtocolError, match="no image with more than 268,435,456"):
+        parted(np.array(size, np.int32))
+
+
 @pytest.mark.parametrize("buffers", [[], [b"abc", b""], [b"\4\0\0\0", b""], [b"\0\0\0\0", b""]])
 def test_buffers_of_another_length_are_refused(buffers: list[bytes]) -> None:
     with pytest.raises(RemoteProtocolError, match="regions"):

@@ -165,13 +165,44 @@ def test_nothing_is_read_outside_the_data_roots(
     assert open_files() == before
 
 
-def test_links_and_dots_that_stay_inside_are_followed(reader: FileReader, root: Path, tmp_path: Path) -> None:
+def test_links_that_stay_inside_are_followed(reader: FileReader, root: Path, tmp_path: Path) -> None:
     (root / "link").symlink_to("train/a.png")
     (root / "folder").symlink_to(root / "train")
     (tmp_path / "other name").symlink_to(root)
-    for path in ("link", "folder/a.png", "train/../train/a.png", f"{root}/train/a.png"):
+    (root / "train" / "up").symlink_to("../train/a.png")
+    for path in ("link", "folder/a.png", "./train//a.png", "train/up", "folder/up"):
         assert content(reader, path) == b"pixels of a"
     assert content(FileReader(DataRoots([str(tmp_path / "other name")])), "train/a.png") == b"pixels of a"
+
+
+def test_a_file_of_more_bytes_than_may_be_read_is_refused_by_its_size(root: Path) -> None:
+    reader = FileReader(DataRoots([str(root)], max_file_bytes=11))
+    assert content(reader, "train/a.png") == b"pixels of a"
+    with (root / "huge.png").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ReadError, match=r"huge\.png: has 1,099,511,627,776 bytes .* more than 11 is read"):
+        reader.read("huge.png")
+
+
+@pytest.mark.parametrize("source", ["/proc/self/maps", "train/a.png"])
+def test_a_file_that_grows_while_it_is_read_is_read_no_farther_than_allowed(
+    root: Path, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that says it has no size, as in /proc."""
+    reader = FileReader(DataRoots(["/"], max_file_bytes=30))
+    reads = []
+    read = os.read
+
+    def read_and_append(file: int, num_bytes: int) -> bytes:
+        with (root / "train/a.png").open("ab") as grown:
+            grown.write(bytes(20))
+        reads.append(read(file, num_bytes))
+        return reads[-1]
+
+    monkeypatch.setattr(os, "read", read_and_append)
+    with pytest.raises(ReadError, match="more than 30 is read here"):
+        reader.read(source if source.startswith("/") else f"{root}/{source}")
+    assert len(reads) <= 3
 
 
 def test_roots_are_looked_through_in_order(root: Path, tmp_path: Path) -> None:

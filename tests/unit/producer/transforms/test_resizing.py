@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from feedline.common.sample.companions import Companion, Role
 from feedline.common.sample.image import ImageSpec
 from feedline.errors import ConfigurationError
 from feedline.producer.transforms import Pipeline as Prepared
+from feedline.producer.transforms.functions import framing
 from feedline.transforms import CenterCrop, RandomFlip, Resizing, Transform
 
 GOLDEN: list[Golden] = [
@@ -63,6 +66,33 @@ def test_pixels_of_other_depths_are_resized_in_theirs(dtype: str, interpolation:
     keeping = {"interpolation": interpolation, "pad_to_aspect_ratio": True, "fill_value": 30.0}
     expected = theirs(deep, (70, 90), **keeping)
     assert_alike(ours([Resizing(70, 90, **keeping)], deep, []), expected)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "area"])
+@pytest.mark.parametrize("name", PHOTOS)
+def test_what_would_be_padded_to_very_many_pixels_is_resized_first_and_looks_the_same(
+    name: str, interpolation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resizing = Resizing(120, 90, interpolation, pad_to_aspect_ratio=True, fill_value=50.0)
+    smooth = cv2.GaussianBlur(PHOTOS[name], (0, 0), 20).reshape(PHOTOS[name].shape)
+    usual = ours([resizing], smooth, [])
+    monkeypatch.setattr(framing, "MOST_PADDED_PIXELS", 0)
+    differs = np.abs(ours([resizing], smooth, []).astype(int) - usual).max(axis=2) > 12
+    rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
+    assert min(len(rows), len(columns)) <= 6
+
+
+@pytest.mark.parametrize("size", [(30_000, 2), (1, 60_000)])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_strip_is_padded_without_a_canvas_of_its_length(size: tuple[int, int], channels: int) -> None:
+    strip = np.full((*size, channels), 200, np.uint8)
+    tracemalloc.start()
+    made = ours([Resizing(224, 160, pad_to_aspect_ratio=True, fill_value=7.0)], strip, [])
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 4 << 20
+    assert set(np.unique(made)) == {7, 200}
+    assert (made == 200).all(axis=2).sum() == max(made.shape[int(size[0] < size[1])], 1)
 
 
 def test_it_stands_anywhere_in_a_list() -> None:

@@ -123,7 +123,7 @@ def test_prefetch_goes_where_the_consumer_moves_also_back(epoch: int) -> None:
     desk.build(*desk.tickets())
     leased, ready = desk.tickets(), [item.slot for item in desk.of(Keep)][1:]
     desk.clear()
-    desk.hear(desk.dispatcher.moved(1, epoch, desk.now))
+    desk.hear(desk.dispatcher.moved(1, StepKey(epoch, 0), desk.now))
     assert desk.cancelled == [ticket.lease_id for ticket in leased]
     assert [item.slot for item in desk.of(Discard)] == ready
     desk.build_all()
@@ -133,7 +133,7 @@ def test_prefetch_goes_where_the_consumer_moves_also_back(epoch: int) -> None:
 def test_a_step_somebody_waits_for_survives_a_move() -> None:
     desk = Desk()
     desk.ask(3, epoch=2)
-    desk.hear(desk.dispatcher.moved(1, 0, desk.now))
+    desk.hear(desk.dispatcher.moved(1, StepKey(0, 0), desk.now))
     desk.join("p")
     desk.build_all()
     assert desk.delivered == [(2, 3)]

@@ -203,7 +203,7 @@ def test_prefetch_moves_to_another_epoch_also_backwards(epoch: int) -> None:
             ledger.apply(StepKey(3, step), event)
     ledger.retire_before(3, keep=set())
     ledger.apply(StepKey(4, 0), StepEvent.LEASE)
-    ledger.move_to(epoch, keep={StepKey(4, 0)})
+    ledger.move_to(StepKey(epoch, 0), keep={StepKey(4, 0)})
     assert ledger.next_planned() == (epoch, 0)
     assert ledger.state(StepKey(epoch, 1)) is StepState.PLANNED
     assert ledger.state(StepKey(4, 0)) is StepState.LEASED

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from feedline.errors import ConfigurationError
@@ -36,7 +38,7 @@ def test_without_shuffle_the_order_is_that_of_the_dataset() -> None:
 
 
 @many
-@given(st.integers(1, 300), st.integers(1, 40), st.integers(-5, 2**64), st.integers(0, 50))
+@given(st.integers(1, 300), st.integers(1, 40), st.integers(-5, 2**64 - 1), st.integers(0, 50))
 def test_every_epoch_is_a_permutation(num_samples: int, batch_size: int, seed: int, epoch: int) -> None:
     plan = EpochPlan(num_samples, batch_size, shuffle=True, seed=seed)
     assert sorted(delivered(plan, epoch)) == list(range(num_samples))
@@ -73,22 +75,84 @@ def test_drop_remainder_leaves_out_a_short_last_step(num_samples: int, sizes: li
     assert len(plan.order(0)) == sum(sizes)
 
 
+SHARDS = (st.integers(1, 200), st.integers(1, 9), st.integers(1, 8), st.booleans(), st.integers(0, 3))
+
+
+def shards_of(
+    remainder: str, num_samples: int, batch_size: int, count: int, shuffle: bool
+) -> list[EpochPlan]:
+    return [
+        EpochPlan(
+            num_samples, batch_size, shuffle, 5, shard_index=nth, shard_count=count, shard_remainder=remainder
+        )
+        for nth in range(count)
+    ]
+
+
 @many
-@given(st.integers(1, 200), st.integers(1, 9), st.integers(1, 8), st.booleans(), st.integers(0, 3))
-def test_shards_are_disjoint_and_together_complete(
+@given(*SHARDS)
+def test_padded_shards_together_have_every_sample_and_the_first_ones_again_where_one_lacks(
     num_samples: int, batch_size: int, shard_count: int, shuffle: bool, epoch: int
 ) -> None:
-    shards = [
-        EpochPlan(num_samples, batch_size, shuffle, 5, shard_index=index, shard_count=shard_count)
-        for index in range(min(shard_count, num_samples))
-    ]
+    shards = shards_of("pad", num_samples, batch_size, shard_count, shuffle)
     rows = [row for shard in shards for row in delivered(shard, epoch)]
-    assert sorted(rows) == list(range(num_samples))
+    order = EpochPlan(num_samples, batch_size, shuffle, 5).order(epoch).tolist()
+    num_lacking = -num_samples % shard_count
+    again = (order * shard_count)[:num_lacking]
+    assert sorted(rows) == sorted(order + again)
 
 
-def test_shards_differ_by_at_most_one_sample() -> None:
-    sizes = [EpochPlan(10, 2, shard_index=index, shard_count=4).shard_samples for index in range(4)]
-    assert sizes == [3, 3, 2, 2]
+@many
+@given(*SHARDS)
+def test_cut_shards_are_disjoint_and_leave_out_the_last_samples_of_the_order(
+    num_samples: int, batch_size: int, shard_count: int, shuffle: bool, epoch: int
+) -> None:
+    assume(num_samples >= shard_count)
+    shards = shards_of("drop", num_samples, batch_size, shard_count, shuffle)
+    rows = [row for shard in shards for row in delivered(shard, epoch)]
+    order = EpochPlan(num_samples, batch_size, shuffle, 5).order(epoch).tolist()
+    assert sorted(rows) == sorted(order[: num_samples // shard_count * shard_count])
+
+
+@many
+@given(*SHARDS, st.sampled_from(["pad", "drop"]), st.booleans())
+def test_all_shards_have_as_many_steps_and_as_many_samples_in_each(
+    num_samples: int,
+    batch_size: int,
+    shard_count: int,
+    shuffle: bool,
+    epoch: int,
+    remainder: str,
+    drop_remainder: bool,
+) -> None:
+    assume(num_samples >= shard_count * (batch_size if drop_remainder else 1))
+    shards = [
+        replace(shard, drop_remainder=drop_remainder)
+        for shard in shards_of(remainder, num_samples, batch_size, shard_count, shuffle)
+    ]
+    sizes = [[len(shard.rows(epoch, step)) for step in range(shard.num_steps)] for shard in shards]
+    assert sizes == [sizes[0]] * shard_count
+    assert [shards[0].batch_size_of(step) for step in range(shards[0].num_steps)] == sizes[0]
+
+
+@many
+@given(*SHARDS, st.sampled_from(["pad", "drop"]))
+def test_a_step_of_all_shards_together_is_that_of_one_shard_with_the_global_batch(
+    num_samples: int, batch_size: int, shard_count: int, shuffle: bool, epoch: int, remainder: str
+) -> None:
+    """So that what was trained before a step is the same for any number of ranks."""
+    assume(num_samples >= shard_count)
+    shards = shards_of(remainder, num_samples, batch_size, shard_count, shuffle)
+    whole = EpochPlan(num_samples, batch_size * shard_count, shuffle, 5)
+    for step in range(num_samples // (batch_size * shard_count)):
+        in_turn = np.stack([shard.rows(epoch, step) for shard in shards], axis=1).ravel()
+        assert in_turn.tolist() == whole.rows(epoch, step).tolist()
+
+
+def test_a_sample_that_pads_a_shard_has_draws_of_its_own() -> None:
+    shards = shards_of("pad", 3, 2, 8, shuffle=False)
+    visits = [(s.rows(0, 0).item(), s.occurrences(0, 0).item()) for s in shards]
+    assert visits == [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1), (0, 2), (1, 2)]
 
 
 def test_steps_past_the_end_do_not_exist() -> None:
@@ -125,7 +189,11 @@ def test_equal_plans_give_equal_orders_whoever_asks_first() -> None:
         ({"shard_index": 2, "shard_count": 2}, "shard_index=2, shard_count=2"),
         ({"shard_index": -1}, "shard_index=-1, shard_count=1"),
         ({"shard_count": 0}, "shard_index=0, shard_count=0"),
-        ({"num_samples": 2, "shard_index": 2, "shard_count": 3}, "0 samples give no batch"),
+        (
+            {"num_samples": 2, "shard_index": 2, "shard_count": 3, "shard_remainder": "drop"},
+            "0 samples give no batch of 3 in each of 3 shards",
+        ),
+        ({"shard_remainder": "keep"}, "shard_remainder.*'keep'"),
     ],
 )
 def test_what_cannot_work_is_quoted(arguments: dict[str, int], quoted: str) -> None:

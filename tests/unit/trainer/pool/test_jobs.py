@@ -115,6 +115,8 @@ def test_an_absolute_path_that_producers_elsewhere_cannot_look_up_is_refused(dir
     [
         (["/data/a.png", "/data/sub/b.png"], None, "name all files from directory='/data' on"),
         (["a.png", "/data/sub/b.png"], "/data/images", "name all files from directory='/data' on"),
+        (["a.png", "../masks/a.png"], "/data/images", r"got '\.\./masks/a\.png': .* directory='/data' on"),
+        (["sub/../a.png"], "/data/images", "without '..'; got 'sub/../a.png'"),
         (["/a/a.png", "/b/b.png"], None, "move or link the files below one folder"),
     ],
 )

@@ -349,25 +349,25 @@ def test_the_next_sweep_is_of_the_epoch_that_was_set_and_later_ones_follow(epoch
     binding = bound(2)
     for _ in range(3):
         sweep(binding, [0, 1])
-    assert binding.set_epoch(epoch)
+    assert binding.begin_at(StepKey(epoch, 0))
     assert sweep(binding, [0, 1]) == [(epoch, 0), (epoch, 1)]
     assert ask(binding, [0, 1]) == [(epoch + 1, 0), (epoch + 1, 1)]
-    assert binding.set_epoch(epoch)
+    assert binding.begin_at(StepKey(epoch, 0))
     assert ask(binding, [0, 1]) == [(epoch, 0), (epoch, 1)]
 
 
 def test_setting_the_epoch_that_comes_anyway_changes_nothing() -> None:
     binding = bound(2)
     ask(binding, [0])
-    assert not binding.set_epoch(0)
+    assert not binding.begin_at(StepKey(0, 0))
     ask(binding, [1])
-    assert not binding.set_epoch(1)
+    assert not binding.begin_at(StepKey(1, 0))
 
 
 def test_a_sweep_under_way_goes_on_when_the_epoch_is_set() -> None:
     binding = bound(2)
     sweep(binding, [0])
-    binding.set_epoch(9)
+    binding.begin_at(StepKey(9, 0))
     assert ask(binding, [1], "a loop") == [(0, 1)]
 
 
@@ -418,3 +418,73 @@ def test_a_sequence_of_one_size_shows_none() -> None:
     binding = bound(4, in_plan_order=False)
     binding.iterator_may_begin()
     assert ask(binding, [0, 1]) == [(0, 0), (0, 1)]
+
+
+# --- going on midway -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("in_plan_order", [True, False])
+@pytest.mark.parametrize("step", range(1, 5))
+def test_a_loop_is_told_what_is_left_and_gets_it_and_the_next_epoch_is_whole(
+    step: int, in_plan_order: bool
+) -> None:
+    binding = bound(5, in_plan_order=in_plan_order)
+    assert binding.begin_at(StepKey(3, step))
+    assert binding.iterator_may_begin() == 5
+    num_left = binding.iterator_may_begin(["a loop"])
+    assert num_left == 5 - step
+    assert ask(binding, range(num_left), "a loop") == [(3, left) for left in range(step, 5)]
+    assert binding.iterator_may_begin(["another"]) == 5
+    assert ask(binding, range(5), "another") == [(4, whole) for whole in range(5)]
+
+
+@pytest.mark.parametrize("in_plan_order", [True, False])
+def test_a_loop_by_hand_goes_on_with_the_indices_that_are_left(in_plan_order: bool) -> None:
+    binding = bound(6, in_plan_order=in_plan_order)
+    binding.begin_at(StepKey(2, 4))
+    assert ask(binding, [4, 5]) == [(2, 4), (2, 5)]
+    assert ask(binding, range(6)) == [(3, step) for step in range(6)]
+
+
+def test_what_was_trained_before_is_still_there_to_be_looked_at() -> None:
+    binding = bound(4)
+    binding.begin_at(StepKey(2, 2))
+    assert ask(binding, [0, 1, 3, 2]) == [(2, 0), (2, 1), (2, 2), (2, 3)]
+
+
+def test_keras_shuffles_what_is_left_into_plan_order() -> None:
+    binding = bound(5)
+    binding.begin_at(StepKey(0, 2))
+    assert keras_epoch(binding, [2, 0, 1]) == [(0, 2), (0, 3), (0, 4)]
+    assert keras_epoch(binding, [4, 2, 0, 1, 3]) == [(1, step) for step in range(5)]
+
+
+def test_peeks_use_up_nothing_of_what_is_left() -> None:
+    binding = bound(5)
+    binding.begin_at(StepKey(1, 3))
+    keras_turns_to(binding, [0, 1])
+    assert keras_epoch(binding, [0, 1]) == [(1, 3), (1, 4)]
+
+
+def test_a_look_beside_a_loop_that_went_on_midway_sees_its_batches() -> None:
+    binding = bound(5)
+    binding.begin_at(StepKey(1, 3))
+    assert sweep(binding, [1]) == [(1, 3)]
+    assert ask(binding, [1]) == [(1, 3)]
+
+
+@pytest.mark.parametrize("step", [0, 2])
+def test_it_says_what_a_loop_has_taken(step: int) -> None:
+    binding = bound(5)
+    binding.begin_at(StepKey(1, step))
+    assert binding.taken() == (1, step)
+    sweep(binding, range(2))
+    assert binding.taken() == (1, step + 2)
+
+
+def test_a_loop_that_leaves_out_a_step_has_taken_nothing_that_can_be_said() -> None:
+    binding = bound(5, in_plan_order=False)
+    ask(binding, [0, 2])
+    assert binding.taken() is None
+    ask(binding, [1])
+    assert binding.taken() == (0, 3)

@@ -1,4 +1,4 @@
-"""Keras callbacks: what Keras tells a callback, and not a sequence."""
+"""`SetEpoch`: what Keras tells a callback, and not a sequence."""
 
 from __future__ import annotations
 
