@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 # what only make test-all runs
 MORE := all_backends or all_kinds or all_seeds or all_transports or examples or exhaustive or wheel
 
-.PHONY: help venv demo bench test test-all fuzz lint format e2e soak constraints clean
+.PHONY: help venv demo bench test test-all fuzz soak lint format e2e constraints clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14

@@ -77,10 +77,14 @@ def check_ticket(ticket: Ticket, leases: Iterable[int], num_tasks: int) -> None:
         raise RemoteProtocolError("a ticket's epoch, step and lease are numbers of 62 bits")
 
 
-def fault_of(ticket: Ticket, job: AnyJob, num_slots: int) -> str:
-    """In what a ticket does not fit its job; empty if it does."""
-    if ticket.slot >= num_slots:
-        return f"slot {ticket.slot} of a job with {num_slots} slots"
+def fault_of(ticket: Ticket, job: AnyJob, limit_bytes: int) -> str:
+    """In what a ticket does not fit its job, or this machine; empty if it does.
+
+    Slots that a consumer keeps are replaced by others, so there may be more than the job began with; for
+    those that lie in no shared memory there is some of the producer's own.
+    """
+    if ticket.slot >= MAX_SLOTS or ticket.slot * job.slot_bytes >= limit_bytes:
+        return f"slot {ticket.slot}, of {job.slot_bytes:,} bytes each, in {limit_bytes:,} bytes of memory"
     if not all(sample.paths for sample in ticket.samples):
         return "a sample without a file"
     match job:

@@ -43,7 +43,7 @@ from feedline.producer.serving.session import (
     TrainerSession,
     TurnAway,
 )
-from feedline.producer.serving.verification import MAX_JOBS, MAX_TASKS
+from feedline.producer.serving.verification import MAX_JOBS, MAX_SLOTS, MAX_TASKS
 
 HELLO = Hello(VERSION, "unit", "here", 1, {"numpy": "2"})
 POOL = b"p" * 16
@@ -90,7 +90,7 @@ def test_a_ticket_that_fits_its_job_is_built(session: TrainerSession, job: AnyJo
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        (ticket(slot=4), "slot 4 of a job with 4"),
+        (ticket(slot=MAX_SLOTS), f"slot {MAX_SLOTS}, of"),
         (ticket(samples=(), targets=(b"",)), "0 samples"),
         (ticket(samples=SAMPLES * 2), "4 samples"),
         (ticket(samples=(SAMPLES[0], Sample((), 1))), "without a file"),
