@@ -25,6 +25,7 @@ from whole_epochs import rows_dataset, rows_sequence, take_whole_epochs
 from feedline import ImageDataset, ProducerPool
 from feedline.errors import StarvedError
 from feedline.trainer.dispatch.slots import SlotState
+from feedline.transforms import PythonTransform
 
 HERE = Path(__file__).parent
 
@@ -113,3 +114,21 @@ def test_one_that_hangs_in_a_decoder_is_told_with_the_file_and_the_others_end_th
         with rows_sequence(data, pool) as sequence:
             take_whole_epochs(sequence)
         (tmp_path / "go").touch()
+
+
+def test_one_that_is_ten_times_slower_serves_as_well_and_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How much it costs is measured in virtual time: tests/unit/trainer/dispatch/test_stragglers.py."""
+    data = rows_dataset(tmp_path)
+    allowed = ("--allow", "slow_transform", "--import-path", str(HERE))
+    with ProducerPool("tcp://127.0.0.1:*") as pool, ExitStack() as stack:
+        for name, seconds in (("slow", 0.02), ("fast", 0.002), ("other", 0.002)):
+            monkeypatch.setenv("SLOW_SAMPLE_S", str(seconds))
+            stack.enter_context(producers_elsewhere(*producer(pool.endpoint, tmp_path, name), *allowed))
+        wait_for_producers(pool, 3)
+        transforms = [PythonTransform("slow_transform:slow")]
+        with rows_sequence(data, pool, transforms=transforms, max_queue_size=2) as sequence:
+            take_whole_epochs(sequence, 4)
+        built = {one.name: one.num_batches for one in pool.stats().producers}
+        assert built["slow/0"] < built["fast/0"]
