@@ -244,6 +244,12 @@ def invert(image: npt.NDArray[Any], rng: np.random.Generator, dots: int = 0) -> 
     return image
 
 
+def nap(image: npt.NDArray[Any], _: np.random.Generator, seconds: float) -> npt.NDArray[Any]:
+    """A slow transform that needs no core, so that several producers are several times as fast."""
+    time.sleep(seconds)
+    return image
+
+
 def takes_no_generator(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Is written as if the image were all it gets."""
     return image

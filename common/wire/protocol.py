@@ -34,7 +34,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-VERSION = 5
+VERSION = 6
 """Raised whenever a message changes; both sides must have the same."""
 
 HEARTBEAT_S = 1.0

@@ -72,6 +72,7 @@ class StageClock:
         self._ns = [0] * len(Stage)
         self._last_ns = time.perf_counter_ns()
         self._doing: InWork | None = None
+        self._cpu_ns = time.process_time_ns()
 
     def lap(self, stage: Stage) -> None:
         """All time since the last look at the clock went into `stage`."""
@@ -101,6 +102,7 @@ class StageClock:
 
     def take(self) -> Stages:
         """What was added up; begins anew."""
-        taken = Stages(*(ns // 1000 for ns in self._ns))
-        self._ns = [0] * len(Stage)
+        cpu_ns = time.process_time_ns()
+        taken = Stages(*(ns // 1000 for ns in (*self._ns, cpu_ns - self._cpu_ns)))
+        self._ns, self._cpu_ns = [0] * len(Stage), cpu_ns
         return taken

@@ -14,17 +14,12 @@ from pathlib import Path
 
 from feedline.common.job.caching import CacheKind
 from feedline.common.memory.arena import CACHE_PREFIX, folders
+from feedline.common.memory.free import free_memory, free_on
 
 logger = logging.getLogger(__name__)
 
 _NETWORK = re.compile(r"nfs|cifs|smb|9p|afs|lustre|ceph|gluster|gpfs|beegfs|fuse\.(sshfs|rclone|s3fs|gcs)")
 """File systems on which two hosts may see different bytes in one file."""
-
-_MEMORY_LIMITS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-)
-"""What a container may take and has taken, of cgroups version 2 and 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +146,8 @@ def _file_system(folder: Path) -> str:
 
 def _half_of_free(folder: Path, kind: CacheKind) -> int:
     """Half of what caches could take: of the file system, and of memory where they take that."""
-    file_system = os.statvfs(folder)
-    free = [file_system.f_bavail * file_system.f_frsize]
+    free = [free_on(folder)]
     if kind is CacheKind.MEMORY:
-        free += _free_memory()
+        free += free_memory()
     used = sum(status.st_blocks * 512 for _, status in _cache_files(folder))
     return max(min(free) + used, 0) // 2
-
-
-def _free_memory() -> Iterator[int]:
-    """Bytes that are free, by every limit there is."""
-    with suppress(OSError, ValueError, IndexError):
-        text = Path("/proc/meminfo").read_text()
-        yield int(text.split("MemAvailable:")[1].split()[0]) * 1024
-    for limit, used in _MEMORY_LIMITS:
-        with suppress(OSError, ValueError):
-            yield int(Path(limit).read_text()) - int(Path(used).read_text())

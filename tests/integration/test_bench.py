@@ -42,10 +42,12 @@ def test_feedline_and_the_limit_do_the_same_work_and_both_are_in_the_table(photo
     assert all(result["rounds"][0]["images_per_s"] > 0 for result in results.values())
     assert "Feedline" in done.stdout
     assert "hand-over" in done.stdout
+    assert "Feedline is " in done.stdout
     assert picture.stat().st_size > 1000
     report = bench("--report", out)
     assert report.stdout.startswith(tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
     assert "| Feedline |" in report.stdout
+    assert "Feedline is " in report.stdout
 
 
 @pytest.mark.parametrize("transport", ["auto", "frames"])

@@ -15,6 +15,7 @@ from feedline.trainer.bench.figures import (
     ratio,
     utilisation,
 )
+from feedline.trainer.bench.verdicts import report_of
 
 Row = Sequence[str]
 Results = Sequence[Mapping[str, Any]]
@@ -62,6 +63,12 @@ def stage_rows(results: Results) -> list[Row]:
         if result["name"] == "feedline" and result["rounds"]
         for stage, ms in per_batch_ms(result["rounds"]).items()
     ]
+
+
+def verdict_lines(results: Results) -> list[str]:
+    """Why Feedline was not faster, in the last round: what `BatchSequence.report` says of a training."""
+    found = [report_of(r["rounds"][-1]) for r in results if r["name"] == "feedline" and r["rounds"]]
+    return [f"{report.verdict.bound}: {report.sentence}" for report in found if report is not None]
 
 
 def memory_rows(results: Results) -> list[Row]:
@@ -124,6 +131,7 @@ def markdown(document: Mapping[str, Any]) -> str:
         stages = stage_rows(group) + memory_rows(group)
         if stages:
             parts.append(markdown_table([("Feedline, ms a batch; MB a producer", ""), *stages]))
+        parts += [f"Feedline is {line}." for line in verdict_lines(group)]
     verdicts = verdict_rows(document)
     if verdicts:
         parts += ["### What the design promises", markdown_table(verdicts)]

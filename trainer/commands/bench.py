@@ -223,6 +223,8 @@ def _print(document: dict[str, Any]) -> None:
         _print_table(
             "Feedline, ms a batch; MB a producer", report.stage_rows(group) + report.memory_rows(group)
         )
+        for line in report.verdict_lines(group):
+            print(f"\n  Feedline is {line}")
         _print_table("emulated device: busy, first wait of an epoch", report.step_rows(group))
     _print_table("What the design promises", report.verdict_rows(document))
     if document.get("quick"):

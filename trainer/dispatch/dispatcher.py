@@ -323,6 +323,16 @@ class Dispatcher:
         return self._leases.next_id
 
     @property
+    def able_ids(self) -> set[bytes]:
+        """Those of them that get tickets: not who failed to read too often."""
+        return {peer.producer_id for peer in self._books.peers.values() if not peer.barred}
+
+    @property
+    def budget_bytes(self) -> int:
+        """What all slots may take."""
+        return self._books.slots.budget_bytes
+
+    @property
     def wants_slots(self) -> bool:
         """Whether a slot that comes back could be put to use at once."""
         books = self._books

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from enum import Enum
 
 from feedline.common.errors import ClosedError, FeedlineError, InterruptedWaitError, RemoteProtocolError
@@ -158,7 +159,21 @@ class Exchange:
     @property
     def producer_stats(self) -> tuple[ProducerStats, ...]:
         """What each producer that is there has done so far."""
-        return tuple(connection.stats for connection in self._roster.connections.values())
+        able = self._dispatcher.able_ids
+        return tuple(
+            replace(connection.stats, is_able=producer_id in able)
+            for producer_id, connection in self._roster.connections.items()
+        )
+
+    @property
+    def num_producers(self) -> int:
+        """How many are there. From any thread."""
+        return len(self._roster.connections)
+
+    @property
+    def budget_bytes(self) -> int:
+        """What all slots may take."""
+        return self._dispatcher.budget_bytes
 
     # --- from consumers -----------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ from feedline.trainer.pool.handover.delivery import Releases
 from feedline.trainer.pool.roster import Roster
 from feedline.trainer.pool.settings import PoolSettings
 from feedline.trainer.pool.verification import Breach
+from feedline.trainer.pool.watch import PoolWatch
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +85,8 @@ class PoolThread(threading.Thread):
         Has it look at what was posted.
     says_goodbye : bool
         Whether producers are told when it ends, and those that end with their trainer do.
+    watch : PoolWatch
+        The counters of the last seconds.
     """
 
     def __init__(self, settings: PoolSettings) -> None:
@@ -97,6 +100,7 @@ class PoolThread(threading.Thread):
         self._stopping, self._watch_at = False, 0.0
         self._error: FeedlineError | None = None
         self.waker, self._clock = Waker(), AwakeClock()
+        self.watch = PoolWatch()
         with ExitStack() as opened:
             self._open(settings, opened)
             # From here on it is `_shut` that gives everything back.
@@ -226,6 +230,7 @@ class PoolThread(threading.Thread):
             self._watch_producers(now)
         # Last, so that nobody is judged by what has come but was not read yet.
         self.exchange.tick(self._clock(), heard_all=now - self._drained_at < UNJUDGED_S)
+        self.watch.tick(self.exchange, now)
 
     def _wait(self) -> set[Any]:
         """Wait until something happens; returns the sockets and descriptors that have something to say."""

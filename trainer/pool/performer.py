@@ -130,9 +130,11 @@ class Performer:
         slot, lineup = order.slot, order.lineup
         if batch is None or lineup is None:
             raise LocalProtocolError(f"nothing came that could be kept under {slot}")
-        self._kept[slot] = self.arenas.payload(slot, batch.data), lineup
+        payload = self.arenas.payload(slot, batch.data)
+        self._kept[slot] = payload, lineup
+        frame_bytes = 0 if batch.data is None else memoryview(batch.data).nbytes
         count = self.post.roster.connections[slot.producer_id].count
-        count.batch(Stages.from_wire(batch.stages_us), order.answer_s)
+        count.batch(Stages.from_wire(batch.stages_us), order.answer_s, frame_bytes)
 
     def _send_ticket(self, order: SendTicket, now: float) -> None:
         """Order a batch; a ticket that cannot be made or sent fails as the batch would."""

@@ -32,13 +32,14 @@ from feedline.common.errors import (
 from feedline.common.processes.children import usable_cores
 from feedline.common.signatures import suggests
 from feedline.trainer.plan.epochs import StepKey
-from feedline.trainer.pool.handover.delivery import Delivery, HandOver
+from feedline.trainer.pool.handover.delivery import Delivery
 from feedline.trainer.pool.hub import PoolThread
 from feedline.trainer.pool.interrupts import WATCH
 from feedline.trainer.pool.job_source import JobSource
 from feedline.trainer.pool.settings import MAX_WORKERS, PoolSettings, check_source
 from feedline.trainer.pool.stats import PoolStats
 from feedline.trainer.pool.waiters import Waiter
+from feedline.trainer.pool.watch import Tally
 
 MEMORY_BUDGET_BYTES = 1 << 30
 """Default bound on the batches that a pool has in hand."""
@@ -124,7 +125,6 @@ class ProducerPool:
         self.embedded = endpoint is None
         self._job_ids = itertools.count(1)
         self._pid = os.getpid()
-        self._hand_over = HandOver()
         settings = PoolSettings(
             endpoint, memory_budget, insecure, strict_versions, transport, keys, checksums
         )
@@ -155,6 +155,11 @@ class ProducerPool:
     def producers(self) -> list[str]:
         """Names of the producers that are connected."""
         return self._call(lambda _: self._thread.exchange.producer_names)
+
+    @property
+    def num_producers(self) -> int:
+        """How many producers are connected; costs nothing."""
+        return self._thread.exchange.num_producers
 
     def resize(self, workers: int) -> None:
         """Have so many embedded producers from now on."""
@@ -252,7 +257,7 @@ class ProducerPool:
         except BaseException:
             delivery.release()
             raise
-        self._hand_over.count(time.monotonic() - max(began, delivery.since))
+        self._thread.watch.hand_over.count(time.monotonic() - max(began, delivery.since))
         return delivery, arrays
 
     def expect(self, job_id: int, keys: Iterable[StepKey]) -> None:
@@ -264,17 +269,21 @@ class ProducerPool:
         self._post(partial(self._thread.exchange.move_to, job_id, key))
 
     def stats(self) -> PoolStats:
-        """Where the time of batches went so far, by producer."""
-        done = self._hand_over
-        return self._call(
-            lambda _: PoolStats(
-                self._thread.exchange.producer_stats,
-                done.num_delivered,
-                done.seconds,
-                time.thread_time(),
-                dict(self._thread.exchange.refusals.counts),
-            )
-        )
+        """Where the time of batches went so far, by producer; and what the last ten seconds show.
+
+        ``str()`` of it is that verdict in words; `PoolStats.report` has it as numbers.
+        """
+        watch, exchange = self._thread.watch, self._thread.exchange
+        return self._call(lambda _: watch.with_report(exchange, embedded=self.embedded))()
+
+    def counters(self) -> PoolStats:
+        """The same without the verdict."""
+        return self._call(lambda _: self._thread.watch.look(self._thread.exchange))
+
+    @property
+    def tally(self) -> Tally:
+        """What all sequences together have given to Keras: each tells it."""
+        return self._thread.watch.tally
 
     def close(self) -> None:
         """Say goodbye to all producers, end embedded ones, and give everything back. May be repeated."""

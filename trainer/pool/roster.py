@@ -40,7 +40,7 @@ class Connection:
     @property
     def stats(self) -> ProducerStats:
         """What it has done so far."""
-        return self.count.shown(self.hello.name, self.hello.pid)
+        return self.count.shown(self.hello.name, self.hello.pid, self.hello.host)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from feedline.common.stages import Stages
+from feedline.trainer.verdict.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,8 @@ class ProducerStats:
     ----------
     name : str
         As in log lines.
-    pid : int
-        Its process, on its own host.
+    pid, host : int, str
+        Its process, on its own host; and that.
     num_batches : int
         Batches that came from it and were wanted.
     stages : Stages
@@ -25,6 +26,10 @@ class ProducerStats:
     transfer_s : float
         Seconds from ticket to answer in which it did neither build nor queue: on the way, and until
         somebody woke up.
+    num_framed, frame_bytes : int
+        Of its batches, those that came over the socket and not in shared memory; and their bytes.
+    is_able : bool
+        Whether it gets tickets: its reads have not failed too often.
     """
 
     name: str
@@ -32,6 +37,33 @@ class ProducerStats:
     num_batches: int = 0
     stages: Stages = field(default_factory=Stages)
     transfer_s: float = 0.0
+    host: str = ""
+    num_framed: int = 0
+    frame_bytes: int = 0
+    is_able: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryStats:
+    """What a sequence has handed to Keras since it was made.
+
+    Attributes
+    ----------
+    num_batches, num_samples : int
+        Delivered, peeks and repetitions included.
+    wait_s : float
+        Seconds that ``__getitem__`` waited for them.
+    trainer_wait_s : float
+        Seconds of these in which the trainer itself had nothing to do: TensorFlow reads ahead of it.
+    num_uncertain : int
+        Batches for which that is not known, and the whole wait was counted.
+    """
+
+    num_batches: int = 0
+    num_samples: int = 0
+    wait_s: float = 0.0
+    trainer_wait_s: float = 0.0
+    num_uncertain: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +79,16 @@ class PoolStats:
     hand_over_s : float
         Seconds from the pool's thread having a batch, and somebody waiting for it, to its arrays being
         in the waiting thread's hands; added up.
-    thread_cpu_s : float
-        CPU seconds of the pool's thread.
+    thread_cpu_s, trainer_cpu_s : float
+        CPU seconds of the pool's thread, and of the whole process.
+    at_s : float
+        When this was so, in seconds of `time.perf_counter`.
+    taken : DeliveryStats
+        What its sequences, all together, have handed to Keras.
+    memory_budget : int
+        Bytes that all batches in hand may take.
+    report : Report or None
+        What the last seconds show; ``str()`` of it says so in words.
     refused : mapping of str to int
         Messages that were refused since the pool was made, by the rule that they broke: see
         `feedline.trainer.pool.verification.Breach`. Empty while only honest producers came.
@@ -58,24 +98,15 @@ class PoolStats:
     num_delivered: int
     hand_over_s: float
     thread_cpu_s: float
+    trainer_cpu_s: float = 0.0
+    at_s: float = 0.0
+    taken: DeliveryStats = field(default_factory=DeliveryStats)
+    memory_budget: int = 0
+    report: Report | None = field(default=None, compare=False)
     refused: Mapping[str, int] = field(default_factory=dict)
 
-
-@dataclass(frozen=True, slots=True)
-class DeliveryStats:
-    """What a sequence has handed to Keras since it was made.
-
-    Attributes
-    ----------
-    num_batches, num_samples : int
-        Delivered, peeks and repetitions included.
-    wait_s : float
-        Seconds that ``__getitem__`` waited for them.
-    """
-
-    num_batches: int = 0
-    num_samples: int = 0
-    wait_s: float = 0.0
+    def __str__(self) -> str:
+        return repr(self) if self.report is None else str(self.report)
 
 
 @dataclass(slots=True)
@@ -85,13 +116,18 @@ class ProducerCount:
     num_batches: int = 0
     stages: Stages = field(default_factory=Stages)
     transfer_s: float = 0.0
+    num_framed: int = 0
+    frame_bytes: int = 0
 
-    def batch(self, stages: Stages, answer_s: float) -> None:
+    def batch(self, stages: Stages, answer_s: float, frame_bytes: int = 0) -> None:
         """One batch more that was wanted, `answer_s` seconds after its ticket was sent."""
         self.num_batches += 1
+        self.num_framed += frame_bytes > 0
+        self.frame_bytes += frame_bytes
         self.stages += stages
         self.transfer_s += max(0.0, answer_s - (stages.build_us + stages.queued_us) / 1e6)
 
-    def shown(self, name: str, pid: int) -> ProducerStats:
+    def shown(self, name: str, pid: int, host: str = "") -> ProducerStats:
         """The counts as they are now."""
-        return ProducerStats(name, pid, self.num_batches, self.stages, self.transfer_s)
+        counted = self.num_batches, self.stages, self.transfer_s, host, self.num_framed, self.frame_bytes
+        return ProducerStats(name, pid, *counted)

@@ -17,7 +17,7 @@ from typing import Any
 
 from feedline.common.errors import RemoteProtocolError
 from feedline.common.memory.arena import NONCE_BYTES, arena_name
-from feedline.common.stages import Stage
+from feedline.common.stages import NUM_TIMES
 from feedline.common.wire.checksums import checksum
 from feedline.common.wire.names import one_line, printable
 from feedline.common.wire.protocol import (
@@ -281,8 +281,8 @@ class Verifier:
     def _check_batch(self, producer_id: bytes, batch: Batch, lease: Lease) -> None:
         for number in (batch.build_us, len(batch.stages_us), *batch.stages_us):
             _check_range("a time in microseconds", number, MAX_US)
-        if len(batch.stages_us) > len(Stage):
-            raise BreachError(Breach.NUMBERS, f"a batch has {len(Stage)} times, got {len(batch.stages_us)}")
+        if len(batch.stages_us) > NUM_TIMES:
+            raise BreachError(Breach.NUMBERS, f"a batch has {NUM_TIMES} times, got {len(batch.stages_us)}")
         source = self.jobs.get(lease.slot.job_id)
         if source is None:
             # Its job was closed meanwhile: nobody looks into it.

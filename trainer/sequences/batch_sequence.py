@@ -26,6 +26,7 @@ from feedline.trainer.plan.drawings import Rows
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.preview.preview import preview
+from feedline.trainer.sequences.chances import chances
 from feedline.trainer.sequences.exports import as_tf_dataset, as_torch_dataset
 from feedline.trainer.sequences.failures import FailuresCsv, Kin, frame_of
 from feedline.trainer.sequences.fingerprint import Fields, fields_of
@@ -227,7 +228,7 @@ class BatchSequence(ResumableSequence):
             # Sequences that are made of this one write to the same.
             failures_csv = self._arguments["failures_csv"] = FailuresCsv(failures_csv)
         source = partial(options.source, max_slots=service.max_queue_size, failures=failures_csv)
-        super().__init__(service, source, first_epoch)
+        super().__init__(service, source, first_epoch, partial(chances, options))
         self._kin = Kin(self._source.bad)
 
     @property

@@ -206,9 +206,14 @@ class SequenceOptions:
             self.dtype,
             tuple(ArraySpec(name, a.shape[1:], a.dtype.name) for name, a in self.arrays.items()),
             CacheSpec.of(self.cache, self.cache_bytes, len(self.dataset)),
-            self._companions(),
+            self.companions,
             self._boxes(),
         )
+
+    @cached_property
+    def companions(self) -> tuple[Companion, ...]:
+        """Further images of each sample."""
+        return self._companions()
 
     def _companions(self) -> tuple[Companion, ...]:
         own = {role: getattr(self, argument) for role, argument in ARGUMENTS.items()}

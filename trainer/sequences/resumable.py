@@ -16,6 +16,7 @@ from feedline.trainer.sequences.fingerprint import Fields
 from feedline.trainer.sequences.served import ServedSequence
 from feedline.trainer.sequences.service import Service
 from feedline.trainer.sequences.state import SequenceState
+from feedline.trainer.verdict.remedies import NOTHING, Possible
 
 
 class ResumableSequence(ServedSequence):
@@ -26,9 +27,13 @@ class ResumableSequence(ServedSequence):
     """
 
     def __init__(
-        self, service: Service, source_of: Callable[[ProducerPool], JobSource], first_epoch: int = 0
+        self,
+        service: Service,
+        source_of: Callable[[ProducerPool], JobSource],
+        first_epoch: int = 0,
+        chances: Callable[[ProducerPool], Possible] = lambda _: NOTHING,
     ) -> None:
-        super().__init__(service, source_of, first_epoch)
+        super().__init__(service, source_of, first_epoch, chances)
         self._committed = StepKey(first_epoch, 0)
 
     def state_dict(self) -> dict[str, Any]:

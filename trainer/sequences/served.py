@@ -8,9 +8,10 @@ import threading
 import time
 import weakref
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, NoReturn, Self, SupportsIndex
 
@@ -19,17 +20,26 @@ import numpy.typing as npt
 
 from feedline.common.arguments import whole
 from feedline.common.errors import ClosedError, FeedlineError
+from feedline.common.job.images import Job
 from feedline.common.job.sizes import SizesJob
 from feedline.common.signatures import suggests
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.job_source import JobSource
 from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.pool.stats import DeliveryStats
+from feedline.trainer.pool.watch import Tally
 from feedline.trainer.sequences.callers import generators_asking
 from feedline.trainer.sequences.index_binding import IndexBinding
+from feedline.trainer.sequences.passes import Passes, Subject
 from feedline.trainer.sequences.service import Service
+from feedline.trainer.sequences.waits import Wait, WaitMeter
+from feedline.trainer.verdict.remedies import NOTHING, Possible
+from feedline.trainer.verdict.report import Report
 
 logger = logging.getLogger(__name__)
+
+begun_here = threading.local()
+"""Of each thread, as `sequence`: a weak reference to the sequence of which Keras has begun an epoch last."""
 
 
 class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
@@ -43,6 +53,8 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         Given the pool, makes the job to serve. Called once; may wait for other jobs of the pool.
     first_epoch : int
         That of the first sweep.
+    chances : callable
+        Given the pool, finds out what could be changed to have the sequence faster.
 
     Notes
     -----
@@ -50,13 +62,17 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     """
 
     def __init__(
-        self, service: Service, source_of: Callable[[ProducerPool], JobSource], first_epoch: int = 0
+        self,
+        service: Service,
+        source_of: Callable[[ProducerPool], JobSource],
+        first_epoch: int = 0,
+        chances: Callable[[ProducerPool], Possible] = lambda _: NOTHING,
     ) -> None:
         # Keras' own workers would ask for batches from forked processes, in an order of their own.
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=service.max_queue_size)
         self._lock = threading.Lock()
         self._timeout_s = service.timeout_s
-        self._stats = DeliveryStats()
+        self._tally, self._waits = Tally(), WaitMeter()
         self._failure: FeedlineError | None = None
         self._warned: set[str] = set()
         self._service = service
@@ -70,6 +86,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
                 shows_sizes=isinstance(self._source.job, SizesJob),
                 first_epoch=first_epoch,
             )
+            self._passes = Passes(self._for_passes(chances), self._pool, self._tally)
             self._open_job(first_epoch)
         except BaseException:
             self._leave()
@@ -115,18 +132,23 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             self._failure = error
             raise
         wait_s = time.perf_counter() - began
-        self._count(num_samples, wait_s)
+        self._count(num_samples, wait_s, self._wait(callers, began))
+        self._passes.delivers(key.epoch)
         return batch
 
     def on_epoch_begin(self) -> None:
         """Begin an epoch: for Keras, and for loops by hand."""
         with self._lock:
             self._binding.epoch_begins()
+            self._waits.forget()
+        self._passes.begins()
+        begun_here.sequence = weakref.ref(self)
 
     def on_epoch_end(self) -> None:
         """End a pass by hand, however many batches it took; Keras calls it, too."""
         with self._lock:
             peeked = self._binding.epoch_ends()
+        self._passes.ends()
         if peeked and self._pool.is_open:
             with suppress(FeedlineError):
                 self._pool.expect(self._job_id, peeked)
@@ -166,7 +188,20 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     @property
     def stats(self) -> DeliveryStats:
         """What was delivered so far, and how long it was waited for."""
-        return self._stats
+        return self._tally.stats
+
+    def report(self) -> Report | None:
+        """Who waits for whom, why, and what would help; ``print`` shows it in words.
+
+        About the epoch under way, or the one before as long as that has few batches; validation is left out.
+        None of a closed sequence that had no epoch.
+        """
+        return self._passes.report()
+
+    def step_begins(self, num_done: int) -> None:
+        """Tell that so many more steps have ended and the trainer takes its next batch; see `FeedMonitor`."""
+        with self._lock:
+            self._waits.step_begins(num_done, time.perf_counter())
 
     @property
     def failure(self) -> FeedlineError | None:
@@ -292,15 +327,22 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             self._warned.add(text)
             logger.warning(text)
 
-    def _count(self, num_samples: int, wait_s: float) -> None:
+    def _wait(self, callers: list[Hashable], asked_at: float) -> Wait:
+        """How long the trainer waited for the batch that has just come."""
+        now, trains = time.perf_counter(), self._passes.keras_thread
+        if trains is None or trains == threading.get_ident():
+            return Wait(now - asked_at, is_certain=True)
         with self._lock:
-            old = self._stats
-            self._stats = replace(
-                old,
-                num_batches=old.num_batches + 1,
-                num_samples=old.num_samples + num_samples,
-                wait_s=old.wait_s + wait_s,
-            )
+            return self._waits.fetched(next(iter(callers), None), asked_at, now)
+
+    def _count(self, num_samples: int, wait_s: float, wait: Wait) -> None:
+        for tally in (self._tally, self._pool.tally):
+            tally.count(num_samples, wait_s, wait.seconds, is_certain=wait.is_certain)
+
+    def _for_passes(self, chances: Callable[[ProducerPool], Possible]) -> Subject:
+        job = self._source.job
+        has_cache = isinstance(job, Job) and job.cache is not None
+        return Subject(self._source.name, len(self), job.slot_bytes, has_cache, partial(chances, self._pool))
 
 
 def _end(pool: ProducerPool, job_id: int, close: Callable[[], None]) -> None:

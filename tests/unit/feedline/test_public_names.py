@@ -26,7 +26,7 @@ PUBLIC = {
         "from_keras_layers",
         "log_to_stderr",
     },
-    "feedline.callbacks": {"ResumeTraining", "SetEpoch"},
+    "feedline.callbacks": {"FeedMonitor", "ResumeTraining", "SetEpoch"},
     "feedline.legacy": {
         "DataGenerator",
         "evaluate_generator",

@@ -67,7 +67,7 @@ class Feedline(Contender):
 
     def details(self) -> dict[str, Any]:
         """Where the time went, and what the producers weigh."""
-        stats = asdict(self._pool.stats())
+        stats = asdict(self._pool.counters())
         stats["memory_mb"] = [memory_mb(producer["pid"]) for producer in stats["producers"]]
         return stats
 

@@ -1,0 +1,78 @@
+"""From the counters at two moments to what happened between them."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import replace
+
+import pytest
+
+from feedline.common.processes.children import usable_cores
+from feedline.common.stages import Stages
+from feedline.trainer.pool.spans import span_between, taken_between
+from feedline.trainer.pool.stats import DeliveryStats, PoolStats, ProducerStats
+from feedline.trainer.pool.watch import Tally
+from feedline.trainer.verdict.snapshot import Certainty
+
+HERE = platform.node()
+OLD = ProducerStats("old", 1, 10, Stages(decode_us=4_000_000), 0.5, HERE, 3, 3000)
+BEFORE = PoolStats((OLD,), 10, 0.1, 0.2, 1.0, 100.0, DeliveryStats(10, 320, 2.0, 1.0, 0), 1 << 30)
+
+
+def after(*producers: ProducerStats, seconds: float = 10.0) -> PoolStats:
+    return PoolStats(
+        producers, 30, 0.3, 0.5, 3.0, 100.0 + seconds, DeliveryStats(30, 960, 6.0, 4.0, 0), 1 << 30
+    )
+
+
+def test_what_was_counted_before_is_left_out() -> None:
+    more = replace(OLD, num_batches=30, stages=Stages(decode_us=9_000_000), transfer_s=0.75, num_framed=4)
+    now = after(more)
+    span = span_between(BEFORE, now, taken_between(BEFORE.taken, now.taken), embedded=True)
+    assert (span.num_batches, span.num_samples, span.wait_s) == (20, 640, 3.0)
+    assert (span.hand_over_s, span.thread_cpu_s, span.trainer_cpu_s) == pytest.approx((0.2, 0.3, 2.0))
+    (one,) = span.producers
+    assert (one.present_s, one.num_batches, one.busy_share) == (10.0, 20, 0.5)
+    assert (one.transfer_s, one.num_framed, one.frame_bytes) == (0.25, 1, 0)
+
+
+def test_who_joined_meanwhile_was_there_as_long_as_it_knows_of() -> None:
+    new = ProducerStats("new", 2, 5, Stages(idle_us=1_000_000, decode_us=3_000_000), 0.1, HERE)
+    span = span_between(BEFORE, after(OLD, new), DeliveryStats(), embedded=True)
+    assert [one.present_s for one in span.producers] == [10.0, 4.0]
+    assert span.producers[1].num_batches == 5
+
+
+def test_a_producer_that_comes_back_as_another_process_begins_anew() -> None:
+    again = ProducerStats("old", 2, 5, Stages(decode_us=1_000_000), 0.1, HERE)
+    (one,) = span_between(BEFORE, after(again), DeliveryStats(), embedded=True).producers
+    assert one.num_batches == 5
+
+
+def test_cores_are_shared_only_by_those_that_run_here() -> None:
+    assert span_between(BEFORE, after(OLD), DeliveryStats(), embedded=True).cores == usable_cores()
+    elsewhere = replace(OLD, host="elsewhere")
+    assert span_between(BEFORE, after(OLD, elsewhere), DeliveryStats(), embedded=False).cores is None
+
+
+def test_who_gets_no_tickets_is_not_able() -> None:
+    barred = replace(OLD, is_able=False)
+    assert span_between(BEFORE, after(OLD, barred), DeliveryStats(), embedded=True).num_able == 1
+
+
+@pytest.mark.parametrize(("uncertain", "certainty"), [(2, Certainty.EXACT), (3, Certainty.AT_MOST)])
+def test_a_wait_is_uncertain_if_that_of_many_batches_is(uncertain: int, certainty: Certainty) -> None:
+    taken = DeliveryStats(20, 640, 3.0, 3.0, uncertain)
+    assert span_between(BEFORE, after(OLD), taken, embedded=True).certainty is certainty
+
+
+def test_a_wait_that_began_before_is_no_longer_than_the_span() -> None:
+    taken = DeliveryStats(1, 32, 60.0, 60.0)
+    assert span_between(BEFORE, after(OLD, seconds=2.0), taken, embedded=True).wait_s == 2.0
+
+
+def test_a_tally_adds_up_what_it_is_told() -> None:
+    tally = Tally()
+    tally.count(8, 0.5, 0.25, is_certain=True)
+    tally.count(4, 0.5, 0.5, is_certain=False)
+    assert tally.stats == DeliveryStats(2, 12, 1.0, 0.75, 1)

@@ -1,0 +1,99 @@
+"""From the counters at two moments to what happened between them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+
+from feedline.common.processes.children import usable_cores
+from feedline.trainer.pool.stats import DeliveryStats, PoolStats, ProducerStats
+from feedline.trainer.verdict.snapshot import CacheState, Certainty, ProducerSpan, Snapshot
+
+FEW_UNCERTAIN = 0.1
+"""A share of batches of which it is not known how long the trainer waited, which changes little."""
+
+
+def span_between(
+    before: PoolStats,
+    after: PoolStats,
+    taken: DeliveryStats,
+    *,
+    embedded: bool,
+    slot_bytes: int = 0,
+    cache: CacheState = CacheState.NONE,
+) -> Snapshot:
+    """What a pool did between two moments, and what one of its sequences, or all, took meanwhile.
+
+    Parameters
+    ----------
+    before, after : PoolStats
+        In this order; `after` a moment later.
+    taken : DeliveryStats
+        In between.
+    embedded : bool
+        Whether the pool starts its producers itself.
+    slot_bytes, cache
+        See `Snapshot`.
+    """
+    producers = tuple(_producers(before, after))
+    seconds = max(after.at_s - before.at_s, 1e-6)
+    uncertain = taken.num_uncertain > FEW_UNCERTAIN * taken.num_batches
+    return Snapshot(
+        seconds,
+        taken.num_batches,
+        taken.num_samples,
+        min(taken.trainer_wait_s, seconds),
+        Certainty.AT_MOST if uncertain else Certainty.EXACT,
+        after.hand_over_s - before.hand_over_s,
+        max(0.0, after.thread_cpu_s - before.thread_cpu_s),
+        max(0.0, after.trainer_cpu_s - before.trainer_cpu_s),
+        producers,
+        sum(one.is_able for one in after.producers),
+        _shared_cores(after.producers),
+        embedded,
+        slot_bytes,
+        after.memory_budget,
+        cache,
+    )
+
+
+def taken_between(before: DeliveryStats, after: DeliveryStats) -> DeliveryStats:
+    """What was taken between two moments."""
+    return DeliveryStats(
+        after.num_batches - before.num_batches,
+        after.num_samples - before.num_samples,
+        after.wait_s - before.wait_s,
+        after.trainer_wait_s - before.trainer_wait_s,
+        after.num_uncertain - before.num_uncertain,
+    )
+
+
+def _producers(before: PoolStats, after: PoolStats) -> Iterator[ProducerSpan]:
+    seconds = after.at_s - before.at_s
+    known = {(one.host, one.pid, one.name): one for one in before.producers}
+    for one in after.producers:
+        old = known.get((one.host, one.pid, one.name))
+        yield _span(one, old, seconds)
+
+
+def _span(one: ProducerStats, old: ProducerStats | None, seconds: float) -> ProducerSpan:
+    """Of a producer that joined meanwhile, it is known how long it built, and had nothing to do."""
+    if old is None or old.num_batches > one.num_batches:
+        present_s = min(seconds, (one.stages.idle_us + one.stages.build_us) / 1e6)
+        counts = one.num_batches, one.stages, one.transfer_s, one.num_framed, one.frame_bytes
+    else:
+        present_s = seconds
+        counts = (
+            one.num_batches - old.num_batches,
+            one.stages - old.stages,
+            one.transfer_s - old.transfer_s,
+            one.num_framed - old.num_framed,
+            one.frame_bytes - old.frame_bytes,
+        )
+    return ProducerSpan(one.name, one.host, present_s, *counts)
+
+
+def _shared_cores(producers: tuple[ProducerStats, ...]) -> int | None:
+    """The cores that all producers share with the trainer; None if some are elsewhere."""
+    is_here = all(one.host == platform.node() for one in producers)
+    return usable_cores() if is_here else None
