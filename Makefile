@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 # what only make test-all runs
 MORE := all_backends or all_kinds or all_seeds or all_transports or examples or exhaustive or wheel
 
-.PHONY: help venv demo bench test test-all fuzz lint format e2e constraints clean
+.PHONY: help venv demo bench test test-all fuzz soak lint format e2e constraints clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -59,6 +59,12 @@ e2e: .venv/.stamp ## the compose stack for real; needs a Docker engine
 	@docker version >/dev/null 2>&1 || { \
 	  echo "make e2e needs a Docker engine: start one, or let ENGINE_UP name a script that does" >&2; exit 2; }
 	$(BIN)/pytest -m e2e tests/e2e
+
+MINUTES ?= 30
+SEED ?= 1
+
+soak: .venv/.stamp ## train-like load under random troubles, for MINUTES; says what was lost, and what grew
+	$(BIN)/python tests/soak/soak.py --minutes $(MINUTES) --seed $(SEED)
 
 constraints: ## write constraints*.txt anew, from the newest versions in a fresh venv
 	@set -e; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \

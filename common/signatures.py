@@ -1,4 +1,4 @@
-"""Keyword arguments that a call does not have are answered with those that may have been meant."""
+"""What every public call is checked for: arguments that it does not have, and switches that are none."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import ParamSpec, TypeVar
 
+from feedline.common.arguments import yes_or_no
 from feedline.common.errors import ArgumentNameError
 
 P = ParamSpec("P")
@@ -15,11 +16,15 @@ T = TypeVar("T")
 
 _NO_HINTS: Mapping[str, str] = {}
 
+IGNORED = "use_multiprocessing"
+"""Accepted from old scripts in whatever form, as nothing is made of it."""
+
 
 def suggests(**hints: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Decorate a public call: an unknown keyword argument is refused with the nearest that there is.
 
-    The signature stays as it is, for people, editors and `inspect`.
+    What is declared as a ``bool`` must be one: ``recursive="no"`` would count as True. The signature stays as
+    it is, for people, editors and `inspect`.
 
     Parameters
     ----------
@@ -31,11 +36,15 @@ def suggests(**hints: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
         parameters = inspect.signature(call).parameters.values()
         names = [one.name for one in parameters if one.kind in {one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY}]
         takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters)
+        switches = {one.name for one in parameters if one.annotation in {bool, "bool"}} - {IGNORED}
         owner = call.__qualname__.removesuffix(".__init__")
 
         @functools.wraps(call)
         def checked(*args: P.args, **kwargs: P.kwargs) -> T:
             refuse_unknown(owner, () if takes_any else kwargs, names, hints)
+            given = {**dict(zip(names, args, strict=False)), **kwargs}
+            for name in switches & given.keys():
+                yes_or_no(name, given[name])
             return call(*args, **kwargs)
 
         return checked

@@ -80,13 +80,6 @@ def above_zero(label: str, value: Any) -> float:
     return known
 
 
-def switch(label: str, value: Any) -> bool:
-    """Read True or False; ConfigurationError if it is neither."""
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"{label} must be True or False, got {value!r}")
-    return value
-
-
 def value_range(label: str, value: Any) -> Pair:
     """Read the lowest and the highest value of a pixel; ConfigurationError if they are no range."""
     ends = pair(label, value)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, TypeAlias
 
-from feedline.common.arguments import Pair, pair
+from feedline.common.arguments import Pair, pair, yes_or_no
 from feedline.common.declarations.base import (
     Check,
     Draws,
@@ -23,7 +23,6 @@ from feedline.common.declarations.base import (
     declaration,
     fill_from_keras,
     one_name_of,
-    switch,
 )
 from feedline.common.errors import ConfigurationError
 from feedline.common.sample.image import Fit, Interpolation, Size
@@ -121,8 +120,8 @@ class Resizing(Transform):
         "interpolation": one_name_of(
             Interpolation, Interpolation.NEAREST, Interpolation.BILINEAR, Interpolation.AREA
         ),
-        "crop_to_aspect_ratio": switch,
-        "pad_to_aspect_ratio": switch,
+        "crop_to_aspect_ratio": yes_or_no,
+        "pad_to_aspect_ratio": yes_or_no,
         "fill_mode": one_name_of(FillMode, FillMode.CONSTANT),
     }
 

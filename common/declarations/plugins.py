@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from feedline.common.arguments import dtype_name, pixels
-from feedline.common.declarations.base import Check, Transform, declaration, switch
+from feedline.common.arguments import dtype_name, pixels, yes_or_no
+from feedline.common.declarations.base import Check, Transform, declaration
 from feedline.common.errors import ConfigurationError
 from feedline.common.user_code import Arguments, check_reference
 
@@ -105,7 +105,7 @@ class Foreign(Transform):
         "pipeline": _albumentations,
         "image_size": _size,
         "dtype": _floats,
-        "moves_pixels": switch,
+        "moves_pixels": yes_or_no,
     }
 
     def __post_init__(self) -> None:

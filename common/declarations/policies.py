@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from feedline.common.arguments import Pair, whole
+from feedline.common.arguments import Pair, whole, yes_or_no
 from feedline.common.declarations.base import (
     Check,
     Draws,
@@ -21,7 +21,6 @@ from feedline.common.declarations.base import (
     bounds_from_zero,
     declaration,
     factor_from,
-    switch,
 )
 from feedline.common.declarations.color import (
     RandomBrightness,
@@ -158,7 +157,7 @@ class AugMix(Compound):
         "chain_depth": _at_least_one,
         "factor": factor_from(0.0),
         "alpha": above_zero,
-        "all_ops": switch,
+        "all_ops": yes_or_no,
     }
 
     @property

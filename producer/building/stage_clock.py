@@ -2,12 +2,64 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
+from dataclasses import dataclass, field
+from types import FrameType
 
 from feedline.common.stages import Stage, Stages
 
 VERBS = {Stage.READ: "reading", Stage.DECODE: "decoding", Stage.TRANSFORM: "transforming"}
 """What is done in a stage, for whoever waits for it."""
+
+OURS = "feedline."
+"""What the names of our own modules begin with."""
+
+
+@dataclass(frozen=True, slots=True)
+class InWork:
+    """Something that began, and may never end.
+
+    Attributes
+    ----------
+    name : str
+        The file, or what else there is to wait for.
+    since : float
+        When it began, in seconds of `time.monotonic`.
+    thread : int
+        Which thread is at it.
+    """
+
+    stage: Stage
+    name: str
+    since: float = field(default_factory=time.monotonic)
+    thread: int = field(default_factory=threading.get_ident)
+
+    def __str__(self) -> str:
+        text = f"{VERBS[self.stage]} {self.name} for {time.monotonic() - self.since:.0f} s"
+        # Only what transforms and Sequences do is done by code of users.
+        foreign = foreign_code(self.thread) if self.stage is Stage.TRANSFORM else ""
+        return f"{text}, in {foreign}" if foreign else text
+
+
+def foreign_code(thread: int) -> str:
+    """Which function that is not Feedline's a thread is in, and at which line; empty if it is in none.
+
+    Of several that call each other that one which Feedline called: a function of the user's, rather than what
+    he uses. The thread goes on meanwhile.
+    """
+    frame: FrameType | None = sys._current_frames().get(thread)  # noqa: SLF001 - documented for such uses
+    called = None
+    while frame is not None and not _module_of(frame).startswith(OURS):
+        called, frame = frame, frame.f_back
+    if called is None or frame is None:
+        return ""
+    return f"{_module_of(called)}:{called.f_code.co_qualname}, line {called.f_lineno}"
+
+
+def _module_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
 
 
 class StageClock:
@@ -19,8 +71,8 @@ class StageClock:
     def __init__(self) -> None:
         self._ns = [0] * len(Stage)
         self._last_ns = time.perf_counter_ns()
+        self._doing: InWork | None = None
         self._cpu_ns = time.process_time_ns()
-        self._doing: tuple[Stage, str, float] | None = None
 
     def lap(self, stage: Stage) -> None:
         """All time since the last look at the clock went into `stage`."""
@@ -30,15 +82,15 @@ class StageClock:
 
     def begin(self, stage: Stage, name: str) -> None:
         """Something begins that may never end; `name` is the file, or what else there is to wait for."""
-        self._doing = stage, name, time.monotonic()
+        self._doing = InWork(stage, name)
 
     @property
     def doing(self) -> str:
-        """What began last, and how long ago; empty if nothing is in work. From any thread."""
-        if self._doing is None:
-            return ""
-        stage, name, since = self._doing
-        return f"{VERBS[stage]} {name} for {time.monotonic() - since:.0f} s"
+        """What began last, how long ago, and in which function of a user it is; empty if nothing is in work.
+
+        From any thread.
+        """
+        return "" if self._doing is None else str(self._doing)
 
     def rest(self) -> None:
         """Nothing is in work."""

@@ -46,7 +46,7 @@ MANY_RECORDS = 1000
 """So many new records are sorted into the index, fewer are added one by one."""
 
 UNPROVED, SOUND, SPOILT = 0, 1, 2
-"""Of a slot: written before the last boot and not compared with its check sum yet, or compared."""
+"""Of a slot: there when the file was opened and not compared with its check sum yet, or compared."""
 
 
 SIZE = np.dtype([("height", "<u4"), ("width", "<u4")])
@@ -121,6 +121,9 @@ class SampleCache:
         self._stamps = array("q", [0]) * spec.num_rows
         with self._file.lock():
             self._take_in_new()
+        if self._is_lasting:
+            # Whatever became of the file meanwhile, nobody trains on it.
+            self._states = bytearray([UNPROVED] * len(self))
         logger.info(f"{self._file.path} holds {len(self):,} of at most {self._file.num_slots:,} samples")
 
     def __len__(self) -> int:

@@ -67,7 +67,7 @@ class DataRoots:
         try:
             return open_found(self._look(path))
         except (OSError, ValueError) as error:
-            raise self._refusal(path, error) from error
+            raise self._refusal(path, error) from _cause(error)
 
     def open_at_once(self, path: str) -> int | None:
         """As `open`, but None if anything is wrong: without a search for what may have been meant."""
@@ -87,7 +87,7 @@ class DataRoots:
         try:
             found = self._look(path)
         except (OSError, ValueError) as error:
-            raise self._refusal(path, error) from error
+            raise self._refusal(path, error) from _cause(error)
         try:
             return os.fsdecode(os.readlink(b"/proc/self/fd/%d" % found))  # noqa: PTH115 - names are bytes
         finally:
@@ -156,3 +156,8 @@ def _is_below(name: bytes) -> bool:
     """Whether a name goes down from where it starts, and never up."""
     is_plain = b".." not in name or b".." not in name.split(b"/")
     return is_plain and not name.startswith(b"/") and name.strip(b"./") != b""
+
+
+def _cause(error: OSError | ValueError) -> OSError | ValueError | None:
+    """What is worth telling of why a file cannot be opened: that it is not there says all."""
+    return None if isinstance(error, OSError) and error.errno in _NOT_THERE else error

@@ -84,14 +84,11 @@ class KnownJob:
         Offered to the trainer, or about to be.
     shared : bool
         The trainer has mapped it.
-    num_slots : int
-        No ticket names one from here on.
     checksums : bool
         Batches that go as frames are to have their sums.
     """
 
     job: AnyJob | str
-    num_slots: int
     builder: Any = None
     arena: Arena | None = None
     shared: bool = False
@@ -300,8 +297,8 @@ class TrainerSession:
     def _open_job(self, message: OpenJob) -> Sequence[Action]:
         job_id = number_of_job(message, len(self.jobs.keys() - {message.job.get("job_id")}))
         usable = _usable(message.job, self.memory_bytes)
-        known = self.jobs[job_id] = KnownJob(usable, message.num_slots, checksums=self.checksums)
-        return [] if isinstance(known.job, str) else [MakeArena(known, known.num_slots)]
+        known = self.jobs[job_id] = KnownJob(usable, checksums=self.checksums)
+        return [] if isinstance(known.job, str) else [MakeArena(known, message.num_slots)]
 
     def _forget(self, job_id: int, slots: Sequence[int]) -> None:
         """Memory of slots was given back."""
@@ -330,7 +327,7 @@ class TrainerSession:
         if known is None:
             return Say(JobUnknown(ticket.job_id, ticket.lease_id))
         job = known.job
-        fault = job if isinstance(job, str) else fault_of(ticket, job, known.num_slots)
+        fault = job if isinstance(job, str) else fault_of(ticket, job, self.memory_bytes)
         if fault:
             files = printable(", ".join(ticket.samples[0].paths))[:MAX_LINE_CHARS] if ticket.samples else ""
             text = fault if isinstance(job, str) else f"the ticket does not fit its job: {fault}"

@@ -77,12 +77,14 @@ def check_ticket(ticket: Ticket, leases: Iterable[int], num_tasks: int) -> None:
         raise RemoteProtocolError("a ticket's epoch, step and lease are numbers of 62 bits")
 
 
-def fault_of(ticket: Ticket, job: AnyJob, num_slots: int) -> str:
-    """In what a ticket does not fit its job; empty if it does."""
-    if ticket.slot >= num_slots:
-        return f"slot {ticket.slot} of a job with {num_slots} slots"
-    if not all(sample.paths for sample in ticket.samples):
-        return "a sample without a file"
+def fault_of(ticket: Ticket, job: AnyJob, limit_bytes: int) -> str:
+    """In what a ticket does not fit its job, or this machine; empty if it does.
+
+    Slots that a consumer keeps are replaced by others, so there may be more than the job began with; for
+    those that lie in no shared memory there is some of the producer's own.
+    """
+    if ticket.slot >= MAX_SLOTS or ticket.slot * job.slot_bytes >= limit_bytes:
+        return f"slot {ticket.slot}, of {job.slot_bytes:,} bytes each, in {limit_bytes:,} bytes of memory"
     match job:
         case Job():
             return _fault_of_images(ticket, job)
@@ -97,6 +99,11 @@ def _fault_of_images(ticket: Ticket, job: Job) -> str:
     most = job.batch_size * job.num_sources
     if not 1 <= num_samples <= most or num_samples % job.num_sources:
         return f"{num_samples} samples for a job of {job.batch_size} times {job.num_sources} at most"
+    has_files = [bool(sample.paths) for sample in ticket.samples]
+    if any(
+        len(set(has_files[at : at + job.num_sources])) > 1 for at in range(0, num_samples, job.num_sources)
+    ):
+        return "a sample without a file among others that it is mixed with"
     parts = job.parted(ticket.targets)
     expected = len(job.targets) + len(parts.boxes) + sum(map(len, parts.regions.values()))
     if expected != len(ticket.targets) or len(parts.boxes) != (0 if job.boxes is None else 2):
@@ -114,6 +121,8 @@ def _fault_of_call(ticket: Ticket, job: AnyJob) -> str:
     """A batch of somebody's Sequence is named by one sample, whose row is its index."""
     if len(ticket.samples) != 1 or ticket.targets:
         return f"{len(ticket.samples)} samples and {len(ticket.targets)} buffers for one batch of a Sequence"
+    if not ticket.samples[0].paths:
+        return "a batch without a name"
     row = ticket.samples[0].row
     if isinstance(job, SequenceJob) and row >= job.num_steps:
         return f"batch {row} of a Sequence of {job.num_steps}"

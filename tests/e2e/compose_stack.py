@@ -106,6 +106,11 @@ def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+def limit_memory(container: str, limit: str) -> None:
+    """Give a container so much memory, such as ``40m``, and no swap; the kernel kills what needs more."""
+    _run(["docker", "update", "--memory", limit, "--memory-swap", limit, container])
+
+
 def wait_for(what: str, probe: Callable[[], T], timeout_s: float = 120) -> T:
     """Ask until the answer is true, and return it."""
     deadline = time.monotonic() + timeout_s

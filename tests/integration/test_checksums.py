@@ -68,6 +68,7 @@ def test_a_batch_with_other_bytes_than_were_built_is_built_again(
     assert "are not those that were built: their checksum is wrong" in caplog.text
 
 
+@pytest.mark.exhaustive
 def test_without_checksums_nobody_would_know(images: Path) -> None:
     """Else the test before would show nothing: the byte that it changes is one of a pixel."""
     with pytest.raises(AssertionError, match="an image has pixels of different rows"):

@@ -99,7 +99,9 @@ def test_strangers_take_neither_memory_nor_descriptors_and_every_epoch_is_whole(
         take_epoch(trainer, 0)
         fds, memory = me.num_fds(), me.memory_info().rss
         with producers_elsewhere(str(Path(__file__).with_name("strangers.py")), manner, pool.endpoint):
-            wait_for("what strangers do", lambda: is_felt(pool))
+            if manner != "large":
+                # On who sends more than any batch has ZeroMQ hangs up by itself, before it makes room.
+                wait_for("what strangers do", lambda: is_felt(pool))
             for epoch in range(1, 30):
                 take_epoch(trainer, epoch)
                 assert me.num_fds() < fds + MAX_STRANGERS + 50

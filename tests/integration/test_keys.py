@@ -89,7 +89,9 @@ def all_of(notes: list[bytearray]) -> bytes:
 # --- on the wire --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("secret", [True, False], ids=["with keys", "without"])
+@pytest.mark.parametrize(
+    "secret", [True, pytest.param(False, marks=pytest.mark.exhaustive)], ids=["with keys", "without"]
+)
 def test_nothing_of_a_job_can_be_read_on_the_wire(images: Path, keys: Path, secret: bool) -> None:
     chosen = ["--keys", str(keys)] if secret else []
     with (
@@ -194,6 +196,7 @@ def test_whose_key_is_taken_off_the_list_hears_no_more_and_others_do_its_work(
         wait_for("tickets", lambda: "ticket" in peer.listen())
         (keys / "trainer/producers/hostile.key").unlink()
         wait_for_producers(pool, 0)
+        wait_for("its connection to be cut", lambda: not peer.socket.poll(0, zmq.POLLOUT))
         peer.listen()
         num_heard = len(peer.heard)
         with producers_elsewhere(*words(pool.endpoint, images, "--keys", str(keys), "--name", "listed")):
@@ -215,7 +218,7 @@ def let_anybody_in(trainer: zmq.Socket[bytes], keys: TrainerKeys) -> None:
     trainer.curve_publickey, trainer.curve_secretkey = keys.own.public, keys.own.secret
 
 
-@pytest.mark.parametrize("wrong", ["other keys", "no keys"])
+@pytest.mark.parametrize("wrong", ["other keys", pytest.param("no keys", marks=pytest.mark.exhaustive)])
 def test_a_producer_does_not_answer_a_wrong_trainer_and_says_so(images: Path, keys: Path, wrong: str) -> None:
     make_keys(keys / "elsewhere")
     with zmq.Context() as context, context.socket(zmq.ROUTER) as trainer:
@@ -229,6 +232,7 @@ def test_a_producer_does_not_answer_a_wrong_trainer_and_says_so(images: Path, ke
             assert max(map(len, tap.to_trainer)) < HANDSHAKE_BYTES
 
 
+@pytest.mark.exhaustive
 def test_the_wrong_trainer_of_the_test_before_serves_whoever_takes_it_for_the_right_one(
     images: Path, keys: Path
 ) -> None:
@@ -245,6 +249,7 @@ def test_the_wrong_trainer_of_the_test_before_serves_whoever_takes_it_for_the_ri
 # --- while it runs ------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_a_key_that_is_added_lets_in_whoever_waits_and_one_that_is_removed_shuts_out(
     images: Path, keys: Path
 ) -> None:
@@ -268,6 +273,7 @@ def test_a_key_that_is_added_lets_in_whoever_waits_and_one_that_is_removed_shuts
                 assert_epoch(trainer, 2)
 
 
+@pytest.mark.exhaustive
 def test_a_producer_that_is_given_the_right_key_of_the_trainer_needs_no_restart(
     images: Path, keys: Path
 ) -> None:
@@ -287,6 +293,7 @@ def test_a_producer_that_is_given_the_right_key_of_the_trainer_needs_no_restart(
 # --- what is said -------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_a_producer_without_keys_is_told_that_it_needs_them(
     images: Path, keys: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -299,6 +306,7 @@ def test_a_producer_without_keys_is_told_that_it_needs_them(
         wait_for("the trainer's sentence", lambda: "it has no keys: start it with --keys DIR" in caplog.text)
 
 
+@pytest.mark.exhaustive
 def test_a_trainer_without_keys_says_that_producers_have_some(
     images: Path, keys: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -309,6 +317,7 @@ def test_a_trainer_without_keys_says_that_producers_have_some(
         wait_for("a sentence", lambda: "it has keys, and this pool has none" in caplog.text)
 
 
+@pytest.mark.exhaustive
 def test_the_environment_names_keys_of_both_sides_and_of_sequences_without_a_pool(
     images: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,7 +337,8 @@ def test_the_environment_names_keys_of_both_sides_and_of_sequences_without_a_poo
         wait_for_producers(pool, 1)
 
 
-def test_a_thousand_strangers_are_a_line_a_second(
+@pytest.mark.exhaustive
+def test_hundreds_of_strangers_are_a_line_a_second(
     images: Path, keys: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (

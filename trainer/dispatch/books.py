@@ -42,6 +42,12 @@ UNASKED_AHEAD = 2
 FIRST_NOTE_S = 5.0
 """A wait is logged when it has lasted so long."""
 
+RETRY_S = 2.0
+"""While another producer is waited for, those that failed to read a file try again so often."""
+
+BARRED_S = 10.0
+"""A producer all of whose reads failed is given one ticket so often: its folder may be back."""
+
 FAILED_AHEAD = 2
 """Failed batches that nobody asked for yet: where all fail, prefetch would go on for ever."""
 
@@ -70,6 +76,8 @@ class Lease:
         It expired because the producer took too long.
     num_unlisted : int
         Heartbeats of the producer that did not list it, in a row.
+    took_s : float
+        What the producer was at it, once it was answered.
     lineup : Lineup or None
         The samples that were ordered, once the ticket was made.
     """
@@ -81,6 +89,7 @@ class Lease:
     void: bool = False
     overdue: bool = False
     num_unlisted: int = 0
+    took_s: float = 0.0
     lineup: Lineup | None = None
 
 
@@ -102,8 +111,16 @@ class Peer:
         It has built a batch, so some files are where it looks for them.
     doing : str
         What it is at, by its last heartbeat; empty if it has nothing to do.
+    answered_at : float
+        When it last answered, and could begin with the next of its leases.
+    paces : dict of int to float
+        What it takes for a batch, in seconds, by job; lately more than long ago.
+    guessed : set of int
+        The jobs of which its pace is a guess: it did not come to the end of a batch.
     barred : bool
-        Gets no more tickets because its reads failed too often.
+        Gets no tickets because its reads failed too often.
+    retry_at : float or None
+        When a barred producer gets one ticket all the same.
     """
 
     producer_id: bytes
@@ -115,7 +132,11 @@ class Peer:
     num_unread: int = 0
     has_read: bool = False
     barred: bool = False
+    retry_at: float | None = None
     doing: str = ""
+    answered_at: float = 0.0
+    paces: dict[int, float] = field(default_factory=dict)
+    guessed: set[int] = field(default_factory=set)
 
     @property
     def named(self) -> str:
@@ -138,16 +159,19 @@ class Demand:
         When the wait began, and when it must end, on the pool's clock.
     next_note_at : float
         When to log that it is still going on.
+    retry_at : float
+        When producers that could not read its files are to try again.
     """
 
     since: float
     until: float
     next_note_at: float
+    retry_at: float
 
     @classmethod
     def begun(cls, now: float, timeout_s: float) -> Demand:
         """One that begins now."""
-        return cls(now, now + timeout_s, now + FIRST_NOTE_S)
+        return cls(now, now + timeout_s, now + FIRST_NOTE_S, now + RETRY_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +220,8 @@ class Work:
         The lease that works on a LEASED step; the slot of a READY one.
     answer_s : deque of float
         Recent times from lease to answer, or what was known of them before; empty if nothing is.
+    pace_s : float
+        What fast producers take for one of its batches; 0 if nothing is known.
     prefetches : bool
         Whether more is built than somebody waits for.
     asked : bool
@@ -222,6 +248,7 @@ class Work:
     leased: dict[StepKey, Lease] = field(default_factory=dict)
     ready: dict[StepKey, SlotId] = field(default_factory=dict)
     answer_s: deque[float] = field(default_factory=lambda: deque(maxlen=65))
+    pace_s: float = 0.0
     prefetches: bool = True
     asked: bool = False
     asked_at: float = 0.0

@@ -10,7 +10,8 @@ that follow from it. What it promises, for any order of events:
 
 How it chooses: steps somebody waits for come first, in the order asked; then, of the jobs that may
 prefetch, the one with the least in hand. A producer has at most `TICKETS_AHEAD` tickets beside
-those that somebody waits for: enough never to idle, and little to lose when it dies.
+those that somebody waits for: enough never to idle, and little to lose when it dies. What somebody waits for
+does not stay with a slow producer (`feedline.trainer.dispatch.stragglers`).
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ from feedline.trainer.dispatch.instructions import Instruction, Keep, SendCloseJ
 from feedline.trainer.dispatch.judging import Judging
 from feedline.trainer.dispatch.leases import Leases
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
+from feedline.trainer.dispatch.paces import forget_job
 from feedline.trainer.dispatch.shares import Shares
 from feedline.trainer.dispatch.slots import Owner, SlotEvent, SlotId, SlotTable
+from feedline.trainer.dispatch.stragglers import Stragglers
 from feedline.trainer.dispatch.turns import Turns
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.plan.lineups import Lineup
@@ -58,6 +61,7 @@ class Dispatcher:
         self._leases = Leases(self._books, self._answers)
         self._judging = Judging(self._books, self._answers, self._leases)
         self._feeder = Feeder(self._books, self._leases)
+        self._stragglers = Stragglers(self._books, self._leases)
         self._shares = Shares(self._books)
         self._turns = Turns(self._books, self._leases, self._shares)
         self._numbers = count()
@@ -84,6 +88,8 @@ class Dispatcher:
         self._leases.put_down_all(work)
         for jobs in (self._books.works, self._books.resting, self._books.waiting):
             jobs.pop(job_id, None)
+        for peer in self._books.peers.values():
+            forget_job(peer, job_id)
         told = [producer_id for producer_id in self._books.peers if producer_id in work.told]
         self._books.out += [SendCloseJob(producer_id, job_id) for producer_id in told]
         self._shares.divide()
@@ -143,7 +149,7 @@ class Dispatcher:
 
     def batch_came(self, producer_id: bytes, lease_id: int, now: float) -> list[Instruction]:
         """A batch was built. The first answer for a step counts, whichever lease it is for."""
-        peer, lease = self._leases.answered(producer_id, lease_id)
+        peer, lease = self._leases.answered(producer_id, lease_id, now)
         if peer is None or lease is None:
             return []
         peer.num_unread, peer.has_read = 0, True
@@ -154,6 +160,7 @@ class Dispatcher:
         answer_s = now - lease.leased_at
         work.answer_s.append(answer_s)
         self._leases.end(work, lease)
+        self._stragglers.learn(peer, work, lease)
         self._books.slots.apply(lease.slot, SlotEvent.FILL)
         work.ledger.apply(lease.key, StepEvent.ANSWER)
         work.ready[lease.key] = lease.slot
@@ -169,7 +176,7 @@ class Dispatcher:
         self, producer_id: bytes, lease_id: int, failure: Failure, now: float
     ) -> list[Instruction]:
         """A batch cannot be built. A failed read is tried elsewhere; anything else counts at once."""
-        peer, lease = self._leases.answered(producer_id, lease_id)
+        peer, lease = self._leases.answered(producer_id, lease_id, now)
         if peer is None or lease is None:
             return []
         self._books.slots.apply(lease.slot, SlotEvent.FREE)
@@ -186,7 +193,7 @@ class Dispatcher:
 
     def lease_cancelled(self, producer_id: bytes, lease_id: int, now: float) -> list[Instruction]:
         """A producer does not hold the lease any more."""
-        peer, lease = self._leases.answered(producer_id, lease_id)
+        peer, lease = self._leases.answered(producer_id, lease_id, now)
         if peer is None or lease is None:
             return []
         self._books.slots.apply(lease.slot, SlotEvent.FREE)
@@ -296,7 +303,7 @@ class Dispatcher:
             for key, demand in list(work.demands.items()):
                 self._answers.review(work, key, demand, now)
         self._turns.review(now)
-        if self._shares.leave_some_idle:
+        if self._leases.let_try_again(now) or self._shares.leave_some_idle:
             self._shares.divide()
         return self._feed(now)
 
@@ -353,6 +360,7 @@ class Dispatcher:
             for key in list(work.demands):
                 self._answers.fail_if_unreadable(work, key, now)
         self._feeder.feed(now, only)
+        self._stragglers.relieve(now)
         return self._books.take_out()
 
     def _remove(self, peer: Peer, last_words: str, *, by_itself: bool = False) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from feedline.trainer.dispatch.books import TICKETS_AHEAD, Books, Peer, Work
 from feedline.trainer.dispatch.leases import Leases
 from feedline.trainer.dispatch.ledger import StepState
+from feedline.trainer.dispatch.paces import is_slow, num_ahead
 from feedline.trainer.dispatch.slots import SlotId
 from feedline.trainer.plan.epochs import StepKey
 
@@ -55,7 +56,7 @@ class Feeder:
             return False
         choice = self._demanded_choice(peer)
         if choice is None and len(peer.leases) < min(depth, TICKETS_AHEAD):
-            choice = self._prefetch_choice(peer)
+            choice = self._prefetch_choice(peer, now)
         if choice is None:
             return False
         work, key, slot = choice
@@ -67,31 +68,26 @@ class Feeder:
         for work in self._books.works.values():
             for key in work.demands:
                 if work.ledger.state(key) is StepState.PLANNED and self._books.may_read(peer, work, key):
-                    slot = self._free_slot(peer, work) or self._take_back(peer, work)
+                    slot = self._leases.slot_for_demand(peer, work)
                     if slot is not None:
                         return work, key, slot
         return None
 
-    def _prefetch_choice(self, peer: Peer) -> tuple[Work, StepKey, SlotId] | None:
+    def _prefetch_choice(self, peer: Peer, now: float) -> tuple[Work, StepKey, SlotId] | None:
         """The next step of the job that has least in hand and a free slot."""
         for work in sorted(self._books.works.values(), key=lambda work: work.ledger.num_ahead):
-            slot = self._free_slot(peer, work) if work.wants_more else None
+            slot = self._leases.free_slot(peer, work) if work.wants_more else None
             if slot is not None:
-                key = work.ledger.next_planned()
+                key = self._next_planned(peer, work, now)
                 if self._books.may_read(peer, work, key):
                     return work, key, slot
         return None
 
-    def _free_slot(self, peer: Peer, work: Work) -> SlotId | None:
-        return self._books.slots.free_slot((peer.producer_id, work.job_id))
-
-    def _take_back(self, peer: Peer, work: Work) -> SlotId | None:
-        """Give up the ready batch of this producer that is farthest from delivery."""
-        for key in sorted(work.ready, reverse=True):
-            if work.ready[key].producer_id == peer.producer_id:
-                self._leases.drop_ready(work, key)
-                return self._free_slot(peer, work)
-        return None
+    def _next_planned(self, peer: Peer, work: Work, now: float) -> StepKey:
+        """The next step in plan order; of a slow producer, that which is next when it has built it."""
+        if not is_slow(peer, work):
+            return work.ledger.next_planned()
+        return work.ledger.planned_ahead(num_ahead(peer, work, self._books.peers.values(), now))
 
     def _drop_spare(self) -> None:
         """Give up ready batches whose owners can spare their slots, until nobody starves.

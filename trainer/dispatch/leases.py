@@ -6,9 +6,19 @@ import logging
 
 from feedline.common.wire.protocol import Failure
 from feedline.trainer.dispatch.answers import Answers
-from feedline.trainer.dispatch.books import MAX_LOST, OVERDUE_AFTER_S, Books, Lease, Peer, Work
+from feedline.trainer.dispatch.books import (
+    BARRED_S,
+    MAX_LOST,
+    OVERDUE_AFTER_S,
+    RETRY_S,
+    Books,
+    Lease,
+    Peer,
+    Work,
+)
 from feedline.trainer.dispatch.instructions import Discard, SendCancel, SendTicket
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
+from feedline.trainer.dispatch.paces import begun_at
 from feedline.trainer.dispatch.slots import SlotEvent, SlotId
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.plan.lineups import Lineup
@@ -52,12 +62,14 @@ class Leases:
         is_suspect = work.ledger.record(key).num_lost > 0
         self._books.out.append(SendTicket(lease.lease_id, key, slot, is_suspect))
 
-    def answered(self, producer_id: bytes, lease_id: int) -> tuple[Peer | None, Lease | None]:
+    def answered(self, producer_id: bytes, lease_id: int, now: float) -> tuple[Peer | None, Lease | None]:
         """Whose lease an answer ends; nothing for an answer to no lease, such as a second one."""
         peer = self._books.peers.get(producer_id)
-        if peer is None:
+        lease = None if peer is None else peer.leases.pop(lease_id, None)
+        if peer is None or lease is None:
             return None, None
-        lease = peer.leases.pop(lease_id, None)
+        lease.took_s = now - begun_at(peer, lease)
+        peer.answered_at = now
         self._books.count_leases(peer)
         return peer, lease
 
@@ -149,6 +161,21 @@ class Leases:
         if work.ledger.state(key) is StepState.LEASED:
             work.ledger.apply(key, StepEvent.LOSE)
 
+    def slot_for_demand(self, peer: Peer, work: Work) -> SlotId | None:
+        """A free slot, or that of the ready batch of this producer that is farthest from delivery."""
+        return self.free_slot(peer, work) or self._take_back(peer, work)
+
+    def free_slot(self, peer: Peer, work: Work) -> SlotId | None:
+        """A free slot of a producer for a job; None if all are in use."""
+        return self._books.slots.free_slot((peer.producer_id, work.job_id))
+
+    def _take_back(self, peer: Peer, work: Work) -> SlotId | None:
+        for key in sorted(work.ready, reverse=True):
+            if work.ready[key].producer_id == peer.producer_id:
+                self.drop_ready(work, key)
+                return self.free_slot(peer, work)
+        return None
+
     def drop_ready(self, work: Work, key: StepKey) -> None:
         """Give up a ready batch and its slot."""
         slot = work.ready.pop(key)
@@ -192,7 +219,28 @@ class Leases:
         if peer.num_unread >= MAX_UNREAD and not peer.barred:
             peer.barred = True
             self._books.note(
-                logging.WARNING,
+                logging.WARNING if peer.num_unread == MAX_UNREAD else logging.INFO,
                 f"producer {peer.name} gets no more tickets: {peer.num_unread} reads running failed,"
-                f" the last of {failure.path}: {failure.text}. Check its --data-root",
+                f" the last of {failure.path}: {failure.text}. Check its --data-root;"
+                f" it may try again every {BARRED_S:g} s",
             )
+
+    def let_try_again(self, now: float) -> bool:
+        """Files may be back that were not there; returns whether a barred producer may show it."""
+        for work in self._books.works.values():
+            for key, demand in work.demands.items():
+                if now >= demand.retry_at:
+                    demand.retry_at = now + RETRY_S
+                    work.ledger.record(key).unread_by.clear()
+        return sum(self._let_one_try_again(peer, now) for peer in self._books.peers.values()) > 0
+
+    @staticmethod
+    def _let_one_try_again(peer: Peer, now: float) -> bool:
+        if not peer.barred:
+            return False
+        if peer.retry_at is None:
+            peer.retry_at = now + BARRED_S
+        if now < peer.retry_at:
+            return False
+        peer.barred, peer.retry_at = False, None
+        return True

@@ -178,6 +178,16 @@ class Ledger:
             self._frontier = self._after(self._frontier)
         return self._frontier
 
+    def planned_ahead(self, num: int) -> StepKey:
+        """The PLANNED step that comes when `num` others that are PLANNED were taken."""
+        key = self.next_planned()
+        while num > 0:
+            key = self._after(key)
+            num -= self.state(key) is StepState.PLANNED
+        while self.state(key) is not StepState.PLANNED:
+            key = self._after(key)
+        return key
+
     def retire_before(self, epoch: int, keep: set[StepKey]) -> None:
         """Forget the records of all epochs before `epoch` but those in `keep`."""
         for key in keep:

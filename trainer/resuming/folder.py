@@ -100,7 +100,7 @@ class TrainingFolder:
         """
         # A ZIP file has a checksum of each member, and none of which there are.
         head = {"version": VERSION, "names": sorted(kept.arrays)}
-        plain = json.dumps({**head, **kept.plain}).encode()
+        plain = json.dumps({**head, **kept.plain}, default=_plain_number).encode()
         unfinished = self.path / UNFINISHED.format(os.getpid())
         try:
             with unfinished.open("wb") as file:
@@ -177,6 +177,13 @@ def _kept_in(arrays: Arrays) -> Kept:
     if sorted(arrays) != names:
         raise ValueError(f"{len(names)} arrays were written, {len(arrays)} are there")
     return Kept(plain, arrays)
+
+
+def _plain_number(value: Any) -> Any:
+    """Callbacks may remember NumPy's numbers, which JSON does not know."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r:.80} cannot be kept: state_dict() of a callback returns plain values")
 
 
 def _write_arrays(file: IO[bytes], arrays: Arrays) -> None:

@@ -90,4 +90,8 @@ def _set_state(callback: Any, state: dict[str, Any]) -> None:
 
 
 def _is_arrays(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, np.ndarray) for one in value)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(one, np.ndarray | np.generic) for one in value)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -17,9 +18,12 @@ class Pace:
     ----------
     save_every : int, timedelta or "epoch"
         Batches, time, or after each epoch of Keras.
+    clock : callable
+        Seconds that only go forward.
     """
 
-    def __init__(self, save_every: Any) -> None:
+    def __init__(self, save_every: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._num_batches: float = float("inf")
         self._seconds: float = float("inf")
         self._each_epoch = save_every == "epoch"
@@ -40,7 +44,7 @@ class Pace:
 
     def saved(self) -> None:
         """It was saved, or there is nothing new yet."""
-        self._num_since, self._since = 0, time.monotonic()
+        self._num_since, self._since = 0, self._clock()
 
     def trained(self, num_batches: int) -> None:
         """Count batches."""
@@ -49,7 +53,7 @@ class Pace:
     @property
     def is_due(self) -> bool:
         """Whether it is time, between two batches."""
-        return self._num_since >= self._num_batches or time.monotonic() - self._since >= self._seconds
+        return self._num_since >= self._num_batches or self._clock() - self._since >= self._seconds
 
     @property
     def is_due_at_end(self) -> bool:

@@ -94,7 +94,9 @@ def test_an_argument_that_there_is_not_is_answered_with_the_one_that_was_meant(
 
 
 def test_a_name_like_none_is_answered_with_all_there_are() -> None:
-    with pytest.raises(ArgumentNameError, match=r"no argument 'zzz'; it has endpoint, workers, insecure, "):
+    with pytest.raises(
+        ArgumentNameError, match=r"no argument 'zzz'; it has endpoint, workers, keys, insecure, "
+    ):
         ProducerPool(zzz=1)  # type: ignore[call-arg]
 
 

@@ -43,7 +43,7 @@ class CocoRequest:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        if self.boxes not in (True, False, OF_SEGMENTATION):
+        if not isinstance(self.boxes, bool) and self.boxes != OF_SEGMENTATION:
             raise ConfigurationError(f'boxes must be True, False or "segmentation", got {self.boxes!r}')
 
     @property

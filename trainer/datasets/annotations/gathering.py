@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from feedline.common.errors import ConfigurationError, DatasetError
+from feedline.common.arguments import yes_or_no
+from feedline.common.errors import DatasetError
 from feedline.common.notices import warn
 from feedline.common.sample.image import Size
 from feedline.common.sample.regions import Region, joined
@@ -53,10 +54,9 @@ class Wanted:
     masks: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what is neither yes nor no."""
+        """Bring switches into one form."""
         for name in ("boxes", "masks"):
-            if not isinstance(getattr(self, name), bool):
-                raise ConfigurationError(f"{name} must be True or False, got {getattr(self, name)!r}")
+            object.__setattr__(self, name, yes_or_no(name, getattr(self, name)))
 
 
 class Gathering:

@@ -145,15 +145,16 @@ def test_a_damaged_file_is_begun_anew_while_those_who_read_the_old_one_go_on(
         assert held(reader, sources) == [0, 1]
 
 
-def test_pixels_of_an_earlier_boot_are_compared_with_their_check_sum(
-    folder: Path, sources: list[Path], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("num_boots", [0, 1])
+def test_pixels_that_were_there_before_are_compared_with_their_check_sum(
+    folder: Path, sources: list[Path], monkeypatch: pytest.MonkeyPatch, num_boots: int
 ) -> None:
     cache = cache_in(folder)
     keep(cache, sources, 0, 1)
     with only_file_in(folder).open("r+b") as stream:  # what a loss of power may do
         stream.seek(SLOTS_START)
         stream.write(bytes(4096))
-    boot = store._boot_number() ^ 1
+    boot = store._boot_number() ^ num_boots
     monkeypatch.setattr(store, "_boot_number", lambda: boot)
     later = cache_in(folder)
     assert held(later, sources) == [1]

@@ -43,13 +43,15 @@ from feedline.producer.serving.session import (
     TrainerSession,
     TurnAway,
 )
-from feedline.producer.serving.verification import MAX_JOBS, MAX_TASKS
+from feedline.producer.serving.verification import MAX_JOBS, MAX_SLOTS, MAX_TASKS
+from feedline.transforms import Mosaic
 
 HELLO = Hello(VERSION, "unit", "here", 1, {"numpy": "2"})
 POOL = b"p" * 16
 LABELS = ArraySpec("y", (2,), "float32")
 JOB = Job(7, 0, 2, ImageSpec(4, 4), (), "uint8", (LABELS,))
 BOXED = replace(JOB, job_id=8, targets=(), boxes=BoxSpec(3, 1.0))
+MIXED = replace(JOB, job_id=10, targets=(), transforms=(Mosaic(),))
 SUBJECT = Subject("module:Name", Arguments.of("kwargs", {}), 0)
 SEQUENCE = SequenceJob(9, SUBJECT, 5, 100, "00")
 SAMPLES = (Sample(("a.png",), 0), Sample(("b.png",), 1))
@@ -73,11 +75,11 @@ def hear(session: TrainerSession, *messages: Message) -> list[Action]:
 
 @pytest.fixture
 def session() -> TrainerSession:
-    """Welcomed, and told of three jobs."""
+    """Welcomed, and told of four jobs."""
     session = TrainerSession(HELLO)
     session.tick(100.0)
-    told = [OpenJob(job_to_wire(job), 4) for job in (JOB, BOXED, SEQUENCE)]
-    assert [type(action) for action in hear(session, Welcome(), *told)] == [MakeArena] * 3
+    told = [OpenJob(job_to_wire(job), 4) for job in (JOB, BOXED, SEQUENCE, MIXED)]
+    assert [type(action) for action in hear(session, Welcome(), *told)] == [MakeArena] * 4
     return session
 
 
@@ -87,13 +89,19 @@ def test_a_ticket_that_fits_its_job_is_built(session: TrainerSession, job: AnyJo
     assert isinstance(action, Build)
 
 
+def test_the_place_of_a_bad_sample_may_be_left_blank(session: TrainerSession) -> None:
+    (action,) = hear(session, ticket(samples=(SAMPLES[0], Sample((), 1))))
+    assert isinstance(action, Build)
+
+
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        (ticket(slot=4), "slot 4 of a job with 4"),
+        (ticket(slot=MAX_SLOTS), f"slot {MAX_SLOTS}, of"),
         (ticket(samples=(), targets=(b"",)), "0 samples"),
         (ticket(samples=SAMPLES * 2), "4 samples"),
-        (ticket(samples=(SAMPLES[0], Sample((), 1))), "without a file"),
+        (ticket(MIXED, samples=(*SAMPLES, *SAMPLES[:1], Sample((), 1))), "a sample without a file among"),
+        (ticket(SEQUENCE, samples=(Sample((), 1),)), "a batch without a name"),
         (ticket(targets=()), "0 buffers"),
         (ticket(targets=(TARGETS, TARGETS)), "2 buffers"),
         (ticket(targets=(TARGETS[:1],)), "8 bytes of 'y' instead of 16"),

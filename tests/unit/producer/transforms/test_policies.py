@@ -250,7 +250,7 @@ def test_images_that_an_operation_cannot_take_are_refused_by_name() -> None:
         (lambda: AugMix(alpha=0), "alpha of AugMix must be above 0.*0"),
         (lambda: AugMix(num_chains=0), "num_chains of AugMix.*0"),
         (lambda: AugMix(chain_depth=1.5), "chain_depth of AugMix.*1.5"),
-        (lambda: AugMix(all_ops=1), "all_ops of AugMix must be True or False.*1"),
+        (lambda: AugMix(all_ops=1), "all_ops must be True or False.*1"),
     ],
 )
 def test_what_cannot_work_is_refused(make: Callable[[], Any], quoted: str) -> None:

@@ -137,7 +137,7 @@ def test_boxes_go_where_those_of_keras_go(size: tuple[int, int], keeping: dict[s
 def test_what_cannot_work_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"exclude each other"):
         Resizing(3, 4, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True)
-    with pytest.raises(ConfigurationError, match=r"pad_to_aspect_ratio of Resizing must be True or False.*1"):
+    with pytest.raises(ConfigurationError, match=r"pad_to_aspect_ratio must be True or False.*1"):
         Resizing(3, 4, pad_to_aspect_ratio=1)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=r"interpolation of Resizing.*'bicubic'"):
         Resizing(3, 4, "bicubic")

@@ -31,6 +31,8 @@ class Desk:
         Tickets not answered yet, by lease_id.
     held : list of Deliver
         Batches in consumers' hands.
+    unable : set of str
+        Producers that fail to read whatever they are given while time passes.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Desk:
         self.said: list[Instruction] = []
         self.open: dict[int, SendTicket] = {}
         self.held: list[Deliver] = []
+        self.unable: set[str] = set()
         self.open_job(1, num_steps=num_steps)
         for name in names:
             self.join(name)
@@ -177,3 +180,5 @@ class Desk:
             for name in alive:
                 self.beat(name)
             self.hear(self.dispatcher.tick(self.now))
+            for ticket in [ticket for name in self.unable for ticket in self.tickets(name)]:
+                self.fail(ticket)

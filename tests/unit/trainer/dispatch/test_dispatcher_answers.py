@@ -10,7 +10,7 @@ from dispatcher_desk import ADVICE, Desk
 from feedline.common.wire.protocol import FailureKind
 from feedline.errors import BatchError, StarvedError
 from feedline.trainer.dispatch.answers import Grace
-from feedline.trainer.dispatch.books import MAX_LOST
+from feedline.trainer.dispatch.books import BARRED_S, MAX_LOST, RETRY_S
 from feedline.trainer.dispatch.instructions import Discard, Keep, Note, Reject, SendTicket
 from feedline.trainer.dispatch.leases import MAX_UNREAD
 from feedline.trainer.plan.epochs import StepKey
@@ -191,6 +191,7 @@ def test_what_nobody_can_read_waits_for_another_producer(has_read: bool, grace_s
             desk.build(desk.ticket(1))
         desk.ask(0)
         desk.fail(desk.ticket(0))
+        desk.unable.add("p")
         desk.wait(grace_s - 1, "p")
         assert desk.errors == []
         if comes:
@@ -207,6 +208,7 @@ def test_while_another_producer_is_waited_for_the_log_says_why_and_for_what() ->
     desk = Desk("p", grace=GRACE)
     desk.ask(0)
     desk.fail(desk.ticket(0))
+    desk.unable.add("p")
     desk.wait(6, "p")
     (note,) = [note for note in desk.notes if note.startswith("waiting")]
     for part in (
@@ -223,6 +225,7 @@ def test_the_wait_for_another_producer_ends_with_the_patience_of_who_waits() -> 
     desk = Desk("p", grace=GRACE)
     desk.ask(0, timeout_s=20)
     desk.fail(desk.ticket(0))
+    desk.unable.add("p")
     desk.wait(21, "p")
     (error,) = desk.errors
     assert "waiting 20 s" in error
@@ -282,11 +285,37 @@ def test_twenty_failed_reads_running_bar_a_producer_and_name_it() -> None:
     assert desk.delivered == [(0, number) for number in range(100)]
     (note,) = barred(desk)
     assert note.startswith("producer bad gets no more tickets: 20 reads running failed, the last of ")
-    assert note.endswith("a.png: is bad. Check its --data-root")
+    assert note.endswith("a.png: is bad. Check its --data-root; it may try again every 10 s")
     desk.clear()
     desk.ask(*range(900, 910))
     desk.build_all()
     assert {ticket.slot.producer_id for ticket in desk.of(SendTicket)} == {b"good"}
+
+
+def test_a_barred_producer_whose_folder_is_back_is_one_as_any_other() -> None:
+    desk = Desk("p", num_steps=1000, grace=Grace(100, 100))
+    desk.ask(0)
+    desk.unable.add("p")
+    desk.ask(*range(1, MAX_UNREAD))
+    while not barred(desk):
+        desk.wait(1, "p")
+    desk.unable.clear()
+    desk.wait(BARRED_S + 1, "p")
+    for _ in range(5):
+        desk.build_all()
+        desk.release()
+        desk.wait(1, "p")
+    assert len(desk.delivered) == MAX_UNREAD
+
+
+def test_while_another_producer_is_waited_for_those_that_are_there_try_again() -> None:
+    desk = Desk("p", grace=GRACE)
+    desk.ask(0)
+    desk.fail(desk.ticket(0))
+    assert all(ticket.key != (0, 0) for ticket in desk.tickets())
+    desk.wait(RETRY_S + 1, "p")
+    desk.build(desk.ticket(0))
+    assert desk.delivered == [(0, 0)]
 
 
 def test_the_slots_of_a_barred_producer_go_to_the_others() -> None:

@@ -21,7 +21,7 @@ def through_a_file(plain: dict[str, Any]) -> dict[str, Any]:
 def test_keras_callbacks_know_again_what_they_knew() -> None:
     stopping = keras.callbacks.EarlyStopping(patience=3)
     stopping.wait, stopping.best, stopping.best_epoch = 2, 0.1 + 0.2, 4
-    stopping.best_weights = [np.arange(3.0), np.ones((2, 2), np.float32)]
+    stopping.best_weights = [np.arange(3.0), np.ones((2, 2), np.float32), np.int32(7)]
     history = keras.callbacks.History()
     history.epoch, history.history = [0, 1], {"loss": [1 / 3, float("nan")]}
     plain, arrays = remembered([history, keras.callbacks.LambdaCallback(), stopping])

@@ -32,8 +32,14 @@ def test_after_each_epoch_and_never_before() -> None:
 
 
 def test_after_a_time() -> None:
-    assert Pace(timedelta(microseconds=1)).is_due
-    assert not Pace(timedelta(days=1)).is_due_at_end
+    now = 100.0
+    pace = Pace(timedelta(minutes=1), clock=lambda: now)
+    now = 159.0
+    assert not pace.is_due_at_end
+    now = 160.0
+    assert pace.is_due
+    pace.saved()
+    assert not pace.is_due
 
 
 @pytest.mark.parametrize("save_every", [0, -1, 1.5, True, None, "step", timedelta(0), timedelta(seconds=-1)])
