@@ -106,9 +106,21 @@ def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def limit_memory(container: str, limit: str) -> None:
-    """Give a container so much memory, such as ``40m``, and no swap; the kernel kills what needs more."""
+def starve(container: str, victims: Iterable[int], limit: str = "256m") -> None:
+    """Use up all memory that a container may have: the kernel kills the `victims`, and then who uses it up.
+
+    Parameters
+    ----------
+    container : str
+        Its name; it has no more than `limit` from now on, and no swap.
+    victims : iterable of int
+        Processes in it, as the host numbers them.
+    """
     _run(["docker", "update", "--memory", limit, "--memory-swap", limit, container])
+    for pid in victims:
+        Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
+    hog = "import time; taken = b'x' * (1 << 30); time.sleep(60)"
+    subprocess.run(["docker", "exec", container, "python", "-c", hog], check=False, capture_output=True)
 
 
 def wait_for(what: str, probe: Callable[[], T], timeout_s: float = 120) -> T:

@@ -18,7 +18,7 @@ LEARNING_RATE = 0.2
 LARGEST_STEP = 4.0
 """... but what takes more than so many times the usual counts as if it had not: a pause is no pace."""
 
-SHORTEST_S = 0.01
+SHORTEST_S = 0.03
 """Shorter times are not told apart."""
 
 MOST_AHEAD = 1000
