@@ -103,7 +103,7 @@ class Access:
         return cls(Address.parse(monitor), environment.get(TOKEN_VARIABLE, ""))
 
     def may_change(self, authorization: str) -> bool:
-        """Whether a request with this header may scale. No page of another site can send it: it is no cookie."""
+        """Whether a request with this header may scale. No other site's page can send it: it is no cookie."""
         given = authorization.removeprefix(_BEARER) if authorization.startswith(_BEARER) else ""
         # A str beyond ASCII would raise.
         return bool(self.token) and hmac.compare_digest(given.encode(), self.token.encode())

@@ -18,16 +18,16 @@ from feedline.trainer.monitor.reply import Reply
 class Source(Protocol):
     """Answers requests. Each may take a moment, and is called outside the server's loop."""
 
-    def view(self, since_s: float, authorization: str) -> Reply:
+    def view(self, since_s: float, authorization: str, /) -> Reply:
         """The view, as JSON; of the history, what came after a moment."""
 
-    def picture(self, job_id: int, authorization: str) -> Reply:
+    def picture(self, job_id: int, authorization: str, /) -> Reply:
         """Some images of a job's last batch, as PNG."""
 
-    def metrics(self, authorization: str) -> Reply:
+    def metrics(self, authorization: str, /) -> Reply:
         """What Prometheus scrapes."""
 
-    def scale(self, body: bytes, authorization: str) -> Reply:
+    def scale(self, body: bytes, authorization: str, /) -> Reply:
         """Have another number of producers; the body is JSON, ``{"producers": 4}``."""
 
     def review(self) -> None:
@@ -50,23 +50,24 @@ class PoolSource:
     def __init__(self, recorder: Recorder, glimpses: Glimpses, resize: Callable[[int], None] | None) -> None:
         self._recorder, self._glimpses, self._resize = recorder, glimpses, resize
 
-    def view(self, since_s: float, authorization: str) -> Reply:  # noqa: ARG002 - the server has looked at it
+    def view(self, since_s: float, _authorization: str, /) -> Reply:
         """See `Source`."""
         return Reply.json(self._recorder.view(since_s, can_scale=self._resize is not None))
 
-    def picture(self, job_id: int, authorization: str) -> Reply:  # noqa: ARG002 - as above
+    def picture(self, job_id: int, _authorization: str, /) -> Reply:
         """See `Source`."""
         glimpse = self._glimpses.take(job_id)
         if glimpse is None:
-            return Reply.error(404, f"no picture of job {job_id} yet: the next batch will be one")
+            # The next batch will be one.
+            return Reply(204, "image/png", b"")
         return Reply(200, "image/png", png_of(glimpse))
 
-    def metrics(self, authorization: str) -> Reply:  # noqa: ARG002 - as above
+    def metrics(self, _authorization: str, /) -> Reply:
         """See `Source`."""
         body, content_type = exposition(self._recorder.view(float("inf")))
         return Reply(200, content_type, body)
 
-    def scale(self, body: bytes, authorization: str) -> Reply:  # noqa: ARG002 - as above
+    def scale(self, body: bytes, _authorization: str, /) -> Reply:
         """See `Source`."""
         if self._resize is None:
             return Reply.error(409, "producers of this pool are started elsewhere, and scaled there")

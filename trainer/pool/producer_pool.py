@@ -80,7 +80,7 @@ class ProducerPool:
         Add up the bytes of batches that come over TCP where they are built, and again here. A batch with
         another sum is built anew.
     monitor : str, optional
-        ``HOST:PORT`` where a page shows what the pool does, beside its metrics; port 0 takes a free one. Needs
+        ``HOST:PORT`` where a page shows what the pool does, and its metrics; port 0 takes a free one. Needs
         the extra ``monitor``. Beyond this machine ``FEEDLINE_MONITOR_TOKEN`` has to be set.
 
     Attributes
