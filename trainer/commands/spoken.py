@@ -6,6 +6,7 @@ import ast
 import difflib
 from typing import Any
 
+from feedline.common.declarations import DECLARATIONS
 from feedline.common.declarations.base import Transform
 from feedline.common.errors import ConfigurationError
 
@@ -63,11 +64,8 @@ def _called(declaration: Any, args: list[Any], values: dict[str, Any]) -> Any:
 
 
 def _class_named(name: str) -> Any:
-    from feedline import transforms
-
-    names = [one for one in dir(transforms) if one[0].isupper()]
-    if name not in names:
-        close = difflib.get_close_matches(name, names, n=1)
+    if name not in DECLARATIONS:
+        close = difflib.get_close_matches(name, DECLARATIONS, n=1)
         meant = f": did you mean {close[0]}?" if close else "; docs/transforms.md has all of them"
         raise ConfigurationError(f"there is no transform {name!r}{meant}")
-    return getattr(transforms, name)
+    return DECLARATIONS[name]
