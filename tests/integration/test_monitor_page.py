@@ -138,7 +138,7 @@ def test_the_page_lives_and_shows_a_killed_producer_within_three_seconds(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_fifty_producers_can_be_read_in_light_and_dark(browser: Browser, scheme: str) -> None:
     with a_crowd() as url:
-        browser.look_like(scheme, 1200, 1500)
+        browser.look_like(scheme, 1200, 2000)
         browser.open(url)
         rows = "document.querySelectorAll('#producers tbody tr').length"
         wait_for("fifty producers", lambda: browser.run(f"return {rows}") == 50)
