@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -251,3 +252,26 @@ def test_prometheus_scrapes_a_training_and_answers_its_throughput(tmp_path: Path
         wait_for("a throughput", lambda: answers("rate(feedline_images_total[5s])") > 0)
         assert answers("feedline_producers") == 1
         wait_for("what is wanted", lambda: answers("feedline_producers_wanted") >= 1)
+
+
+@pytest.mark.exhaustive
+def test_in_a_terminal_keys_sort_and_end() -> None:
+    with ProducerPool(workers=1, monitor="127.0.0.1:0") as pool:
+        wait_for_producers(pool, 1)
+        ours, theirs = pty.openpty()
+        words = [sys.executable, "-m", "feedline", "monitor", "--connect", str(pool.monitor)]
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+        process = subprocess.Popen(words, stdin=theirs, stdout=theirs, env=environment)
+        os.close(theirs)
+        with os.fdopen(ours, "r+b", buffering=0) as terminal:
+            seen = b""
+            while b"sort by" not in seen:
+                seen += terminal.read(65536)
+            terminal.write(b"i")
+            while b"the slowest first" not in seen:
+                seen += terminal.read(65536)
+            terminal.write(b"q")
+            with suppress(OSError):
+                while terminal.read(65536):
+                    pass
+            assert process.wait() == 0
