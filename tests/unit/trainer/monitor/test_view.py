@@ -56,10 +56,12 @@ def test_a_job_says_when_its_epoch_ends_by_how_fast_it_got_on() -> None:
 
 def test_a_job_that_went_back_to_an_earlier_step_has_no_pace_until_it_goes_on() -> None:
     standing = facts(0.0).jobs[0].standing
-    places = [(0, 10), (0, 30), (0, 0)]
+    places = [(0, 10), (0, 30), (0, 0), (0, 5)]
     told = [facts(at + 1.0, jobs=(JobFacts(standing, *place),)) for at, place in enumerate(places)]
-    (job,) = view_of(told[-1], history_of(*told))["jobs"]
-    assert job["eta_s"] is None
+    (back,) = view_of(told[-2], history_of(*told[:-1]))["jobs"]
+    (on,) = view_of(told[-1], history_of(*told))["jobs"]
+    assert back["eta_s"] is None
+    assert on["steps_per_s"] == 5.0
 
 
 def test_a_producer_has_its_rate_of_the_last_seconds_and_what_is_wrong_with_it() -> None:
