@@ -156,6 +156,13 @@ def test_sequences_share_the_page_of_their_producers(tmp_path: Path) -> None:
             BatchSequence(data, image_size=SIZE, pool=first.pool, monitor="127.0.0.1:0")
 
 
+def test_without_the_extra_it_is_said_which_one_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "feedline.trainer.monitor.server", raising=False)
+    with pytest.raises(ConfigurationError, match=r"uvicorn is missing: pip install 'feedline\[monitor\]'"):
+        ProducerPool("tcp://127.0.0.1:*", monitor="127.0.0.1:0")
+
+
 def test_all_that_is_served_is_less_than_300_kb() -> None:
     assert sum((PAGE / name).stat().st_size for name, _ in FILES.values()) < 300_000
 
