@@ -13,6 +13,7 @@ _REMEDIES = {
     "matplotlib": _DEMO,
     "skimage": _DEMO,
     "sklearn": "pip install 'feedline[splits]', or 'feedline[trainer,demo]' for the demo",
+    **dict.fromkeys(("prometheus_client", "rich", "starlette", "uvicorn"), "pip install 'feedline[monitor]'"),
     "iterstrat": "pip install 'feedline[splits]'",
 }
 

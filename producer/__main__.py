@@ -126,7 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a supervisor, or with ``--unsupervised`` one producer; returns the exit status."""
     command = parser()
     settings = command.parse_args(arguments)
-    configure_logging(settings.log_format)
+    if settings.unsupervised:
+        settings.name = settings.name or f"{platform.node()}/{os.getpid()}"
+    configure_logging(settings.log_format, settings.name if settings.unsupervised else "")
     from feedline.common.errors import FeedlineError
     from feedline.common.keys.files import ProducerKeys
     from feedline.common.wire.endpoints import check_connect
@@ -188,7 +190,7 @@ def _produce(settings: argparse.Namespace) -> int:
             endpoints=tuple(settings.connect),
             data_roots=tuple(settings.data_root),
             max_file_bytes=settings.max_file_bytes,
-            name=settings.name or f"{platform.node()}/{os.getpid()}",
+            name=settings.name,
             keys=settings.keys,
             exit_with_trainer=settings.exit_with_trainer,
             tells_waits=settings.tells_waits,
@@ -236,29 +238,43 @@ def _count_or_none(text: str) -> int:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, for log collectors."""
+    """One JSON object a line, for log collectors.
+
+    Parameters
+    ----------
+    producer : str
+        Name of the one that logs; empty for whoever starts them.
+    """
+
+    def __init__(self, producer: str = "") -> None:
+        super().__init__()
+        self._producer = {"producer": producer} if producer else {}
 
     def format(self, record: logging.LogRecord) -> str:
-        """Time, level, logger, process and text, and the traceback if there is one."""
+        """Time, level, logger, process and text; where there is one, producer, batch and traceback."""
+        from feedline.producer.serving.whereabouts import whereabouts
+
         entry = {
             "time": self.formatTime(record),
             "level": record.levelname,
             "logger": record.name,
             "pid": record.process,
             "text": record.getMessage(),
+            **self._producer,
+            **whereabouts(),
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return json.dumps(entry)
 
 
-def configure_logging(log_format: str) -> None:
+def configure_logging(log_format: str, producer: str = "") -> None:
     """Log to stderr, from ``FEEDLINE_LOG`` on, or INFO."""
     # What importing feedline has set up for scripts that configure nothing.
     logging.getLogger("feedline").handlers.clear()
     handler = logging.StreamHandler()
     text = logging.Formatter("%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s")
-    handler.setFormatter(JsonFormatter() if log_format == "json" else text)
+    handler.setFormatter(JsonFormatter(producer) if log_format == "json" else text)
     logging.basicConfig(level=os.environ.get("FEEDLINE_LOG", "info").upper() or "INFO", handlers=[handler])
 
 

@@ -29,6 +29,7 @@ from feedline.producer.building.builders import TicketBuilder, Workshop
 from feedline.producer.building.trial import try_out
 from feedline.producer.serving.notices import Notices
 from feedline.producer.serving.session import Task
+from feedline.producer.serving.whereabouts import at
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +113,8 @@ class Builder:
         while (task := self._desk.next_task()) is not None and not self._desk.stopping:
             self._clock.lap(Stage.IDLE)
             self._clock.add(Stage.QUEUED, time.monotonic() - task.came_at)
-            self._desk.answers.append((task, self._answer(task)))
+            with at(task.ticket):
+                self._desk.answers.append((task, self._answer(task)))
             self._clock.rest()
             self._desk.waker.wake()
             # While there is nothing to do, a job that was closed must not be kept, nor its cache.

@@ -81,6 +81,8 @@ def test_all_files_are_in_the_sdist_and_in_the_wheel_under_one_name(sdist: Path,
     rooms = ("common", "producer", "trainer")
     ours = {f"feedline/{file.relative_to(ROOT)}" for room in rooms for file in (ROOT / room).rglob("*.py")}
     ours |= {f"feedline/{file.name}" for file in (ROOT / "feedline").glob("*.py")} | {"feedline/py.typed"}
+    page = (ROOT / "trainer" / "monitor" / "page").rglob("*")
+    ours |= {f"feedline/{file.relative_to(ROOT)}" for file in page if file.is_file()}
     with zipfile.ZipFile(wheel) as archive:
         inside = set(archive.namelist())
     assert {name for name in inside if ".dist-info/" not in name} == ours

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from feedline.common.errors import FeedlineError, InterruptedWaitError
 from feedline.common.extras import what_is_missing
-from feedline.trainer.commands import bench, check, demo, doctor, keygen, preview
+from feedline.trainer.commands import bench, check, demo, doctor, keygen, monitor, preview
 
 
 class Command(Protocol):
@@ -32,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "demo": demo,
     "doctor": doctor,
     "keygen": keygen,
+    "monitor": monitor,
     "preview": preview,
 }
 
@@ -44,6 +45,7 @@ examples:
   feedline check photos              decode every image, and say which cannot be used
   feedline bench                     what it does in a second, and what others do
   feedline doctor photos             what this machine and your images are good for
+  feedline monitor                   watch a training that was started with monitor=
   feedline keygen keys               keys for a trainer and producers on other machines
   feedline-producer --help           start producers elsewhere
 """

@@ -32,6 +32,7 @@ from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.paces import forget_job
 from feedline.trainer.dispatch.shares import Shares
 from feedline.trainer.dispatch.slots import Owner, SlotEvent, SlotId, SlotTable
+from feedline.trainer.dispatch.standings import Standings, standings_of
 from feedline.trainer.dispatch.stragglers import Stragglers
 from feedline.trainer.dispatch.turns import Turns
 from feedline.trainer.plan.epochs import StepKey
@@ -343,6 +344,11 @@ class Dispatcher:
     def awake(self) -> Iterable[int]:
         """The jobs that have slots."""
         return self._books.works.keys()
+
+    @property
+    def standings(self) -> Standings:
+        """Where everybody stands now."""
+        return standings_of(self._books)
 
     def has_slots(self, owner: Owner) -> bool:
         """Whether there is still a slot of a producer for a job."""

@@ -98,7 +98,7 @@ class Ledger:
     """
 
     def __init__(self, num_steps: int) -> None:
-        self._num_steps = num_steps
+        self.num_steps = num_steps
         self._records: dict[StepKey, StepRecord] = {}
         self._frontier = StepKey(0, 0)
         self._returned: list[StepKey] = []
@@ -211,6 +211,6 @@ class Ledger:
         self._frontier = first
 
     def _after(self, key: StepKey) -> StepKey:
-        if key.step + 1 < self._num_steps:
+        if key.step + 1 < self.num_steps:
             return StepKey(key.epoch, key.step + 1)
         return StepKey(key.epoch + 1, 0)

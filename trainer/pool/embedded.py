@@ -174,6 +174,11 @@ class EmbeddedProducers:
             self._terminate(child)
         self._fill(now)
 
+    @property
+    def num_wanted(self) -> int:
+        """How many are to run."""
+        return self._num_wanted
+
     def has(self, pid: int) -> bool:
         """Whether a process is one of these."""
         return any(child.process.pid == pid for child in self.children)

@@ -36,6 +36,8 @@ from feedline.common.wire.protocol import (
 )
 from feedline.trainer.dispatch.books import Opening
 from feedline.trainer.dispatch.dispatcher import Dispatcher
+from feedline.trainer.dispatch.standings import Standings
+from feedline.trainer.monitor.facts import EventKind
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.handover.arenas import Arenas
 from feedline.trainer.pool.handover.delivery import Delivery, Releases
@@ -117,6 +119,8 @@ class Exchange:
         Where consumers find batches without asking.
     refusals : Refusals
         Who was sent away.
+    chronicle : Chronicle
+        What has happened to producers and batches.
     doom : FeedlineError or None
         Why no batch will ever come again, until something is done about it.
     """
@@ -144,7 +148,7 @@ class Exchange:
         self._jobs, self._waiters = self._performer.jobs, self._performer.waiters
         self._may_join = may_join
         self._verifier = Verifier(dispatcher, self._jobs, arenas.has_whole, checksums)
-        self.refusals = Refusals()
+        self.refusals, self.chronicle = Refusals(), self._performer.chronicle
         self.shelves = self._performer.shelves
         self._act = self._performer.perform
         self._beat_at, self._ticked_at = 0.0, -TICK_S
@@ -164,6 +168,16 @@ class Exchange:
             replace(connection.stats, is_able=producer_id in able)
             for producer_id, connection in self._roster.connections.items()
         )
+
+    @property
+    def standings(self) -> Standings:
+        """Where everybody stands."""
+        return self._dispatcher.standings
+
+    @property
+    def producer_ids(self) -> tuple[bytes, ...]:
+        """Of those that are there, in the order of `producer_stats`."""
+        return tuple(self._roster.connections)
 
     @property
     def num_producers(self) -> int:
@@ -304,8 +318,10 @@ class Exchange:
             self._arenas.drop_producer(producer_id)
             # It costs time when others have to begin anew with what it had in hand.
             level = logging.INFO if by_itself else logging.WARNING
+            text = f"producer {connection.hello.name} left: {last_words.splitlines()[0]}"
+            self.chronicle.add(now, EventKind.LEFT if by_itself else EventKind.DIED, text)
             if self.refusals.may_tell(now):
-                logger.log(level, f"producer {connection.hello.name} left: {last_words.splitlines()[0]}")
+                logger.log(level, text)
             self._act(self._dispatcher.producer_left(producer_id, last_words, now, by_itself=by_itself), now)
 
     def shut_out(self, keys: set[str], now: float) -> list[bytes]:
@@ -396,7 +412,9 @@ class Exchange:
         if self._may_join is not None and not self._may_join(hello.pid):
             raise BreachError(Breach.IDENTITY, f"process {hello.pid} is none that this pool has started")
         answer = self._roster.greet(ids, hello, routing_id, key)
-        logger.info(f"producer {hello.name} joined (process {hello.pid} on {hello.host})")
+        text = f"producer {hello.name} joined (process {hello.pid} on {hello.host})"
+        self.chronicle.add(now, EventKind.JOINED, text)
+        logger.info(text)
         self._roster.warn_of_mixture(hello)
         self._post.answer(routing_id, answer.session, Welcome(self._checksums))
         self._on_welcome(hello.pid)
@@ -412,6 +430,7 @@ class Exchange:
                 attached = message.job_id in self._jobs and self._arenas.attach(producer_id, message)
                 self._post.tell(producer_id, ArenaAnswer(message.job_id, message.nonce, attached))
             case Failure():
+                connection.count.failed(message)
                 self._act(self._dispatcher.batch_failed(producer_id, message.lease_id, message, now), now)
             case Cancelled(lease_id):
                 self._act(self._dispatcher.lease_cancelled(producer_id, lease_id, now), now)

@@ -29,6 +29,9 @@ from feedline.common.wire.protocol import MAX_HEADER_BYTES, Buffer, new_id
 from feedline.trainer.dispatch.answers import NO_GRACE, Grace
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.dispatch.slots import MIN_SLOTS
+from feedline.trainer.monitor.facts import EventKind
+from feedline.trainer.monitor.glimpses import Glimpses
+from feedline.trainer.monitor.recorder import Recorder
 from feedline.trainer.pool.door import Door
 from feedline.trainer.pool.doorkeeper import REVIEW_S
 from feedline.trainer.pool.embedded import EmbeddedProducers, PrivateFolder
@@ -37,6 +40,7 @@ from feedline.trainer.pool.handover.arenas import Arenas
 from feedline.trainer.pool.handover.delivery import Releases
 from feedline.trainer.pool.roster import Roster
 from feedline.trainer.pool.settings import PoolSettings
+from feedline.trainer.pool.telling import facts_of
 from feedline.trainer.pool.verification import Breach
 from feedline.trainer.pool.watch import PoolWatch
 
@@ -87,6 +91,12 @@ class PoolThread(threading.Thread):
         Whether producers are told when it ends, and those that end with their trainer do.
     watch : PoolWatch
         The counters of the last seconds.
+    recorder : Recorder or None
+        Told each second what there is to be shown, where anything is.
+    glimpses : Glimpses
+        Offered each batch that is taken.
+    at_end : callable
+        Called when the thread ends.
     """
 
     def __init__(self, settings: PoolSettings) -> None:
@@ -100,7 +110,9 @@ class PoolThread(threading.Thread):
         self._stopping, self._watch_at = False, 0.0
         self._error: FeedlineError | None = None
         self.waker, self._clock = Waker(), AwakeClock()
-        self.watch = PoolWatch()
+        self.watch, self.glimpses = PoolWatch(), Glimpses()
+        self.recorder: Recorder | None = None
+        self.at_end: Callable[[], None] = _do_nothing
         with ExitStack() as opened:
             self._open(settings, opened)
             # From here on it is `_shut` that gives everything back.
@@ -174,6 +186,10 @@ class PoolThread(threading.Thread):
     def resize(self, workers: int, now: float) -> None:
         """Have so many embedded producers."""
         self.exchange.doom = None
+        before = self._producers.num_wanted
+        if before not in {0, workers}:
+            text = f"{workers} embedded producers are wanted instead of {before}"
+            self.exchange.chronicle.add(now, EventKind.SCALED, text)
         self._producers.resize(workers, now)
 
     def stop(self) -> None:
@@ -230,7 +246,9 @@ class PoolThread(threading.Thread):
             self._watch_producers(now)
         # Last, so that nobody is judged by what has come but was not read yet.
         self.exchange.tick(self._clock(), heard_all=now - self._drained_at < UNJUDGED_S)
-        self.watch.tick(self.exchange, now)
+        if self.watch.tick(self.exchange, now) and self.recorder is not None:
+            num_asked = None if self._folder is None else self._producers.num_wanted
+            self.recorder.tell(facts_of(self.exchange, self.watch, now, num_asked))
 
     def _wait(self) -> set[Any]:
         """Wait until something happens; returns the sockets and descriptors that have something to say."""
@@ -323,6 +341,7 @@ class PoolThread(threading.Thread):
         if self._folder is not None:
             self._folder.remove()
         self.waker.close()
+        self.at_end()
         atexit.unregister(self.close_at_exit)
 
     def start(self) -> None:
@@ -356,6 +375,10 @@ def largest_message(budget_bytes: int) -> int:
     A job needs room for two batches at least, and ZeroMQ makes room for a frame before it has come.
     """
     return min(max(budget_bytes // MIN_SLOTS, MAX_HEADER_BYTES), MAX_MESSAGE_BYTES)
+
+
+def _do_nothing() -> None:
+    """Nobody is to be told."""
 
 
 def _foreign_threads() -> set[int]:

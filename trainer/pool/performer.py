@@ -32,6 +32,7 @@ from feedline.trainer.dispatch.instructions import (
     SendTicket,
 )
 from feedline.trainer.dispatch.slots import SlotId
+from feedline.trainer.monitor.facts import Chronicle, EventKind
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.plan.lineups import Lineup
 from feedline.trainer.pool.handover.arenas import Arenas
@@ -64,6 +65,8 @@ class Performer:
         Who gets what is delivered.
     shelves : Shelves
         Where what is delivered waits for somebody.
+    chronicle : Chronicle
+        Told what the log has as a warning.
     """
 
     dispatcher: Dispatcher
@@ -73,6 +76,7 @@ class Performer:
     jobs: dict[int, JobSource] = field(default_factory=dict)
     waiters: Waiters = field(default_factory=Waiters)
     shelves: Shelves = field(default_factory=Shelves)
+    chronicle: Chronicle = field(default_factory=Chronicle)
     _kept: dict[SlotId, tuple[Payload, Lineup]] = field(default_factory=dict)
 
     def wait(self, job_id: int, key: StepKey, waiter: Waiter, now: float) -> None:
@@ -107,13 +111,19 @@ class Performer:
                 case Reject(job_id, key, error):
                     self.waiters.refuse(job_id, key, error)
                 case Note(level, text):
-                    logger.log(level, text)
+                    self._note(level, text, now)
                 case SendTicket():
                     self._send_ticket(instruction, now)
                 case RestJob() | ForgetJob() | Report():
                     self._see_to(instruction)
                 case _:
                     self._write(instruction)
+
+    def _note(self, level: int, text: str, now: float) -> None:
+        """Log a line; what costs time is an event, too."""
+        logger.log(level, text)
+        if level >= logging.WARNING:
+            self.chronicle.add(now, EventKind.NOTE, text)
 
     def _see_to(self, instruction: RestJob | ForgetJob | Report) -> None:
         """Do what concerns a job as a whole."""

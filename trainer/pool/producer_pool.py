@@ -31,6 +31,7 @@ from feedline.common.errors import (
 )
 from feedline.common.processes.children import usable_cores
 from feedline.common.signatures import suggests
+from feedline.trainer.monitor.access import Access, Address
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.handover.delivery import Delivery
 from feedline.trainer.pool.hub import PoolThread
@@ -78,6 +79,9 @@ class ProducerPool:
     checksums : bool
         Add up the bytes of batches that come over TCP where they are built, and again here. A batch with
         another sum is built anew.
+    monitor : str, optional
+        ``HOST:PORT`` where a page shows what the pool does, and its metrics; port 0 takes a free one. Needs
+        the extra ``monitor``. Beyond this machine ``FEEDLINE_MONITOR_TOKEN`` has to be set.
 
     Attributes
     ----------
@@ -120,11 +124,14 @@ class ProducerPool:
         strict_versions: bool = False,
         transport: str = "auto",
         checksums: bool = True,
+        monitor: str | None = None,
     ) -> None:
         check_source(endpoint, workers)
+        access = None if monitor is None else Access.of(monitor, os.environ)
         self.embedded = endpoint is None
         self._job_ids = itertools.count(1)
         self._pid = os.getpid()
+        self._monitor_address: Address | None = None
         settings = PoolSettings(
             endpoint, memory_budget, insecure, strict_versions, transport, keys, checksums
         )
@@ -134,6 +141,8 @@ class ProducerPool:
         self._end.atexit = False
         try:
             self._begin(workers)
+            if access is not None:
+                self._monitor(access)
         except BaseException:
             self.close()
             raise
@@ -145,6 +154,31 @@ class ProducerPool:
         WATCH.subscribe(id(self._thread), self._thread.interrupt)
         if self.embedded:
             self.resize(workers or usable_cores())
+
+    def _monitor(self, access: Access) -> None:
+        # What it is made of takes a moment to load, and may be missing.
+        from feedline.trainer.pool.monitoring import monitored  # noqa: PLC0415
+
+        self._monitor_address = monitored(self._thread, access, embedded=self.embedded)
+
+    def open_monitor(self, monitor: str) -> None:
+        """Serve the page as `monitor=` does, if it is not served there yet.
+
+        Raises
+        ------
+        ConfigurationError
+            It is served somewhere else, or cannot be served there.
+        """
+        access, now = Access.of(monitor, os.environ), self._monitor_address
+        if now is None:
+            self._monitor(access)
+        elif access.address.host != now.host or access.address.port not in {0, now.port}:
+            raise ConfigurationError(f"monitor={monitor!r}: this pool is shown at {str(now)!r} already")
+
+    @property
+    def monitor(self) -> str | None:
+        """Where its page is, as HOST:PORT, with the port that was taken; None without `monitor=`."""
+        return None if self._monitor_address is None else str(self._monitor_address)
 
     @property
     def endpoint(self) -> str:
@@ -206,6 +240,7 @@ class ProducerPool:
         """End it. Waits for its batches raise `ClosedError`; arrays already delivered stay good."""
         if self.is_open:
             error = ClosedError("the sequence was closed")
+            self._thread.glimpses.forget(job_id)
             self._post(partial(self._thread.exchange.close_job, job_id, error))
 
     def fetch(self, job_id: int, key: StepKey, timeout_s: float, read: Callable[[Arrays], Any] = dict) -> Any:
@@ -254,6 +289,7 @@ class ProducerPool:
                 # Nothing hangs on it: the thread hears of it when something else wakes it.
                 self._thread.post(partial(exchange.taken, job_id, key), wakes=False)
             arrays = delivery.arrays()
+            self._thread.glimpses.offer(job_id, arrays)
         except BaseException:
             delivery.release()
             raise

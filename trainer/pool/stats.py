@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from feedline.common.stages import Stages
+from feedline.common.wire.protocol import Failure
 from feedline.trainer.verdict.report import Report
 
 
@@ -30,6 +31,10 @@ class ProducerStats:
         Of its batches, those that came over the socket and not in shared memory; and their bytes.
     is_able : bool
         Whether it gets tickets: its reads have not failed too often.
+    num_failures : int
+        Batches that it could not build.
+    last_error : str
+        Why not, of the last of them; empty while there was none.
     """
 
     name: str
@@ -41,6 +46,8 @@ class ProducerStats:
     num_framed: int = 0
     frame_bytes: int = 0
     is_able: bool = True
+    num_failures: int = 0
+    last_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,14 @@ class ProducerCount:
     transfer_s: float = 0.0
     num_framed: int = 0
     frame_bytes: int = 0
+    num_failures: int = 0
+    last_error: str = ""
+
+    def failed(self, failure: Failure) -> None:
+        """One batch more that it could not build."""
+        self.num_failures += 1
+        reason = next(iter(failure.text.splitlines()), "")
+        self.last_error = f"{failure.path}: {reason}" if failure.path else reason
 
     def batch(self, stages: Stages, answer_s: float, frame_bytes: int = 0) -> None:
         """One batch more that was wanted, `answer_s` seconds after its ticket was sent."""
@@ -130,4 +145,4 @@ class ProducerCount:
     def shown(self, name: str, pid: int, host: str = "") -> ProducerStats:
         """The counts as they are now."""
         counted = self.num_batches, self.stages, self.transfer_s, host, self.num_framed, self.frame_bytes
-        return ProducerStats(name, pid, *counted)
+        return ProducerStats(name, pid, *counted, num_failures=self.num_failures, last_error=self.last_error)

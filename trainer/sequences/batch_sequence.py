@@ -156,6 +156,8 @@ class BatchSequence(ResumableSequence):
         If a larger share of the dataset is bad, 0 to 1, the training ends with a `BadSamplesError`.
     failures_csv : path, optional
         A file that `failures` is written to as it grows. What an earlier run has written there stays.
+    monitor : str, optional
+        As of `ProducerPool`: where the page of the shared producers is. Not together with `pool`.
 
     Raises
     ------
@@ -214,11 +216,12 @@ class BatchSequence(ResumableSequence):
         on_error: str = "raise",
         max_bad_share: float = 0.01,
         failures_csv: str | os.PathLike[str] | FailuresCsv | None = None,
+        monitor: str | None = None,
     ) -> None:
         self._arguments = {name: value for name, value in locals().items() if name not in _NOT_ARGUMENTS}
         own = {field.name: self._arguments[field.name] for field in fields(SequenceOptions)}
         options = self._options = SequenceOptions(**own)
-        service = Service(pool, workers, memory_budget, max_queue_size, timeout_s)
+        service = Service(pool, workers, memory_budget, max_queue_size, timeout_s, monitor)
         if use_multiprocessing:
             logger.info("use_multiprocessing is ignored: Feedline's producers are processes anyway")
         self.dataset = dataset

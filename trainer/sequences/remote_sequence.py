@@ -53,7 +53,7 @@ class RemoteSequence(ResumableSequence):
         Of the order and of the global generators.
     batch_bytes : int, optional
         What the largest batch takes; by default, what the largest of the first, middle and last ones takes.
-    workers, pool, max_queue_size, memory_budget, timeout_s, use_multiprocessing
+    workers, pool, max_queue_size, memory_budget, timeout_s, use_multiprocessing, monitor
         See `BatchSequence`.
 
     Raises
@@ -95,9 +95,10 @@ class RemoteSequence(ResumableSequence):
         memory_budget: int | None = None,
         timeout_s: float = 600,
         use_multiprocessing: bool | None = None,
+        monitor: str | None = None,
     ) -> None:
         subject = Subject(reference, Arguments.of(f"kwargs of {reference!r}", kwargs or {}), seed)
-        service = Service(pool, workers, memory_budget, max_queue_size, timeout_s)
+        service = Service(pool, workers, memory_budget, max_queue_size, timeout_s, monitor)
         if batch_bytes is not None:
             batch_bytes = whole("batch_bytes", batch_bytes, at_least=1, unit=" of bytes")
         if use_multiprocessing:

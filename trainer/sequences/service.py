@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from feedline.common.arguments import number, whole
 from feedline.common.errors import ConfigurationError
 from feedline.common.processes.children import usable_cores
 from feedline.trainer.dispatch.slots import MAX_SLOTS, MIN_SLOTS
+from feedline.trainer.monitor.access import Access
 from feedline.trainer.pool.producer_pool import MEMORY_BUDGET_BYTES, ProducerPool
 from feedline.trainer.pool.settings import MAX_WORKERS
 from feedline.trainer.pool.shared import SHARED, Request
@@ -28,6 +30,8 @@ class Service:
         Batches that one producer may have in hand.
     timeout_s : float
         Longest wait for one batch.
+    monitor : str or None
+        Where the page of the shared producers is.
     """
 
     pool: ProducerPool | None
@@ -35,6 +39,7 @@ class Service:
     memory_budget: int | None
     max_queue_size: int
     timeout_s: float
+    monitor: str | None = None
 
     def __post_init__(self) -> None:
         """Bring every value into one form; refuse what cannot work, and what does not go together."""
@@ -58,6 +63,17 @@ class Service:
                     f"pool= brings its own producers and budget: leave out {name}={value}"
                 )
 
+        if self.monitor is not None:
+            self._check_monitor()
+
+    def _check_monitor(self) -> None:
+        """Refuse an address that cannot be, and two answers to where the page is."""
+        Access.of(self.monitor, os.environ)
+        if self.pool is not None:
+            raise ConfigurationError(
+                f"pool= has a page of its own: say ProducerPool(..., monitor={self.monitor!r}) instead"
+            )
+
     def join(self) -> tuple[ProducerPool, Callable[[], None]]:
         """The pool to use, and how to leave it."""
         if self.pool is not None:
@@ -67,4 +83,10 @@ class Service:
             MEMORY_BUDGET_BYTES if self.memory_budget is None else self.memory_budget,
         )
         ticket, shared = SHARED.acquire(request)
+        if self.monitor is not None:
+            try:
+                shared.open_monitor(self.monitor)
+            except BaseException:
+                SHARED.release(ticket)
+                raise
         return shared, lambda: SHARED.release(ticket)

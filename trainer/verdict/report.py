@@ -99,7 +99,7 @@ def _numbers(verdict: Verdict) -> Iterator[str]:
         at_most = "at most " if verdict.headspace is None else ""
         yield f"images/s forecast by number of producers: {at_most}{', '.join(around)}; {_headspace(verdict)}"
     if snapshot.num_built:
-        yield _stages(snapshot)
+        yield "ms a batch: " + ", ".join(f"{name} {ms:.2f}" for name, ms in step_ms(snapshot).items())
     for one in snapshot.producers[:MOST_PRODUCERS]:
         yield f"{one.name} on {one.host}: {one.num_batches} batches, busy {100 * one.busy_share:.0f} %"
     if len(snapshot.producers) > MOST_PRODUCERS:
@@ -114,9 +114,10 @@ def _headspace(verdict: Verdict) -> str:
     return f"without any waiting: {verdict.headspace:,.0f}"
 
 
-def _stages(snapshot: Snapshot) -> str:
-    stages, num = snapshot.stages, snapshot.num_built
-    parts = {
+def step_ms(snapshot: Snapshot) -> dict[str, float]:
+    """Where the time of a batch goes, in milliseconds, in the order in which it does."""
+    stages, num = snapshot.stages, max(1, snapshot.num_built)
+    return {
         "read": stages.read_us / 1e3 / num,
         "decode": stages.decode_us / 1e3 / num,
         "transform": stages.transform_us / 1e3 / num,
@@ -124,4 +125,3 @@ def _stages(snapshot: Snapshot) -> str:
         "hand-over": 1e3 * snapshot.hand_over_s / max(1, snapshot.num_batches),
         "step": 1e3 * snapshot.step_s,
     }
-    return "ms a batch: " + ", ".join(f"{name} {ms:.2f}" for name, ms in parts.items())

@@ -44,6 +44,14 @@ class Shelf:
         """Whether the consumer has taken several steps one after the other."""
         return self._streak >= MIN_STREAK
 
+    @property
+    def next_key(self) -> StepKey:
+        """The step that follows the one that was taken last."""
+        return self._next or StepKey(0, 0)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
     def put(self, key: StepKey, delivery: Delivery) -> None:
         """Lay a batch down."""
         self._batches[key] = delivery

@@ -1,0 +1,70 @@
+"""Watch a training: its verdict, jobs and producers, here or as a page.
+
+The training was started with monitor="HOST:PORT", in ProducerPool or BatchSequence. Its token, if it has one,
+is taken from FEEDLINE_MONITOR_TOKEN.
+
+For example:
+  feedline monitor                                     the one of this machine, at 127.0.0.1:8265
+  feedline monitor --connect node7:8265
+  feedline monitor --connect trainer:8265 --web        its page, at http://127.0.0.1:8266
+  feedline monitor --connect 127.0.0.1:8265 | cat      once, as text
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from feedline.trainer.monitor.access import Address
+
+DEFAULT = "127.0.0.1:8265"
+DEFAULT_PAGE = "127.0.0.1:8266"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--connect", metavar="HOST:PORT", default=DEFAULT, help=f"(default: {DEFAULT})")
+    parser.add_argument(
+        "--web",
+        metavar="HOST:PORT",
+        nargs="?",
+        const=DEFAULT_PAGE,
+        help=f"serve its page there, instead of drawing it here (default: {DEFAULT_PAGE})",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show it until Ctrl-C; returns the exit status.
+
+    Raises
+    ------
+    FeedlineError
+        Nobody answers there, or the page cannot be served.
+    """
+    from feedline.trainer.monitor.access import TOKEN_VARIABLE, Address
+
+    address = Address.parse(args.connect, "--connect")
+    if args.web is not None:
+        return _serve(address, args.web)
+    from feedline.trainer.monitor.elsewhere import view_at
+    from feedline.trainer.monitor.terminal import show
+
+    show(partial(view_at, address, os.environ.get(TOKEN_VARIABLE, "")))
+    return 0
+
+
+def _serve(address: Address, web: str) -> int:
+    from feedline.trainer.monitor.access import Access
+    from feedline.trainer.monitor.elsewhere import TrainingSource
+    from feedline.trainer.monitor.server import MonitorServer
+
+    server = MonitorServer(TrainingSource(address), Access.of(web, os.environ))
+    print(f"the page of {address} is at http://{server.address}, until Ctrl-C", flush=True)
+    try:
+        server.wait()
+    finally:
+        server.close()
+    return 0

@@ -1,0 +1,98 @@
+"""A training in another process, asked over HTTP what its monitor shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+from urllib.parse import quote
+
+from feedline.common.errors import FeedlineError
+from feedline.trainer.monitor.access import TOKEN_VARIABLE, Address
+from feedline.trainer.monitor.reply import Reply
+
+TIMEOUT_S = 5.0
+"""A training that does not answer for so long is at something else, or on another machine."""
+
+
+class TrainingSource:
+    """Hands requests on; see `Source`.
+
+    Parameters
+    ----------
+    address : Address
+        Of the training's monitor.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def view(self, since_s: float, authorization: str, /) -> Reply:
+        """See `Source`."""
+        return self._ask("GET", f"/api/view?since={quote(str(since_s))}", authorization)
+
+    def picture(self, job_id: int, authorization: str, /) -> Reply:
+        """See `Source`."""
+        return self._ask("GET", f"/api/pictures/{job_id}.png", authorization)
+
+    def metrics(self, authorization: str, /) -> Reply:
+        """See `Source`."""
+        return self._ask("GET", "/metrics", authorization)
+
+    def scale(self, body: bytes, authorization: str, /) -> Reply:
+        """See `Source`."""
+        return self._ask("POST", "/api/scale", authorization, body)
+
+    def review(self) -> None:
+        """See `Source`: the training does that itself."""
+
+    def _ask(self, method: str, path: str, authorization: str, body: bytes | None = None) -> Reply:
+        headers = {"Authorization": authorization} if authorization else {}
+        try:
+            return _ask(self._address, method, path, headers, body)
+        except FeedlineError as error:
+            return Reply.error(502, str(error))
+
+
+def view_at(address: Address, token: str = "", since_s: float = float("inf")) -> dict[str, Any]:
+    """The view of the training whose monitor is there; by default without its history.
+
+    Raises
+    ------
+    FeedlineError
+        Nobody answers there, or nobody who has one, or the token is needed: says what to do.
+    """
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    reply = _ask(address, "GET", f"/api/view?since={quote(str(since_s))}", headers)
+    try:
+        answer = json.loads(reply.body)
+        if reply.status == 200 and "verdict" in answer:
+            found: dict[str, Any] = answer
+            return found
+    except (ValueError, TypeError) as error:
+        raise FeedlineError(f"what listens at {address} is no monitor of Feedline") from error
+    if reply.status == 401:
+        raise FeedlineError(f"the monitor at {address} wants its token: set {TOKEN_VARIABLE} here as there")
+    raise FeedlineError(f"the monitor at {address} answers: {answer}")
+
+
+def _ask(
+    address: Address, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
+) -> Reply:
+    connection = HTTPConnection(address.host, address.port, timeout=TIMEOUT_S)
+    try:
+        connection.request(method, path, body, dict(headers))
+        answer = connection.getresponse()
+        return Reply(answer.status, answer.headers.get("Content-Type", ""), answer.read())
+    except ConnectionRefusedError as error:
+        raise FeedlineError(
+            f"nobody listens at {address}: is the training running, and was its pool or sequence made with"
+            f' monitor="{address}"?'
+        ) from error
+    except TimeoutError as error:
+        raise FeedlineError(f"{address} did not answer for {TIMEOUT_S:g} s") from error
+    except (OSError, HTTPException) as error:
+        raise FeedlineError(f"{address} cannot be asked: {error}") from error
+    finally:
+        connection.close()
