@@ -166,6 +166,11 @@ class Exchange:
         )
 
     @property
+    def is_asked(self) -> bool:
+        """Whether somebody waits for a batch."""
+        return bool(self._waiters.steps())
+
+    @property
     def num_producers(self) -> int:
         """How many are there. From any thread."""
         return len(self._roster.connections)

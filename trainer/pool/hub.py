@@ -37,8 +37,11 @@ from feedline.trainer.pool.handover.arenas import Arenas
 from feedline.trainer.pool.handover.delivery import Releases
 from feedline.trainer.pool.roster import Roster
 from feedline.trainer.pool.settings import PoolSettings
+from feedline.trainer.pool.sizer import Sizer
+from feedline.trainer.pool.stats import PoolStats
 from feedline.trainer.pool.verification import Breach
 from feedline.trainer.pool.watch import PoolWatch
+from feedline.trainer.verdict.sizing import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +103,7 @@ class PoolThread(threading.Thread):
         self._stopping, self._watch_at = False, 0.0
         self._error: FeedlineError | None = None
         self.waker, self._clock = Waker(), AwakeClock()
-        self.watch = PoolWatch()
+        self.watch, self._sizer = PoolWatch(), Sizer()
         with ExitStack() as opened:
             self._open(settings, opened)
             # From here on it is `_shut` that gives everything back.
@@ -171,10 +174,10 @@ class PoolThread(threading.Thread):
         with suppress(FeedlineError):
             self.post(self.exchange.interrupt)
 
-    def resize(self, workers: int, now: float) -> None:
-        """Have so many embedded producers."""
+    def resize(self, workers: Workers, now: float) -> None:
+        """Have so many embedded producers; where that is a range, the sizer says how many."""
         self.exchange.doom = None
-        self._producers.resize(workers, now)
+        self._producers.resize(self._sizer.adopt(workers, self._producers.num_wanted), now)
 
     def stop(self) -> None:
         """Begin to end. From any thread; never waits, because the garbage collector calls it, too."""
@@ -230,7 +233,15 @@ class PoolThread(threading.Thread):
             self._watch_producers(now)
         # Last, so that nobody is judged by what has come but was not read yet.
         self.exchange.tick(self._clock(), heard_all=now - self._drained_at < UNJUDGED_S)
-        self.watch.tick(self.exchange, now)
+        noted = self.watch.tick(self.exchange, now)
+        if noted is not None:
+            self._size(noted, now)
+
+    def _size(self, noted: PoolStats, now: float) -> None:
+        """Have more or fewer producers if what they did asks for that."""
+        num = self._sizer.look(noted, self._producers.num_wanted, now, is_asked=self.exchange.is_asked)
+        if num is not None:
+            self._producers.resize(num, now)
 
     def _wait(self) -> set[Any]:
         """Wait until something happens; returns the sockets and descriptors that have something to say."""

@@ -62,11 +62,13 @@ class PoolWatch:
         self._noted: deque[PoolStats] = deque(maxlen=WINDOW_S + 1)
         self._look_at = 0.0
 
-    def tick(self, exchange: Exchange, now: float) -> None:
-        """Time passed. In the pool's thread."""
-        if now >= self._look_at:
-            self._look_at = now + LOOK_EVERY_S
-            self._noted.append(self.look(exchange))
+    def tick(self, exchange: Exchange, now: float) -> PoolStats | None:
+        """Time passed; returns the counters if they were noted. In the pool's thread."""
+        if now < self._look_at:
+            return None
+        self._look_at = now + LOOK_EVERY_S
+        self._noted.append(self.look(exchange))
+        return self._noted[-1]
 
     def look(self, exchange: Exchange) -> PoolStats:
         """The counters as they are now. In the pool's thread, whose CPU time is among them."""
