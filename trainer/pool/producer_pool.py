@@ -166,11 +166,7 @@ class ProducerPool:
         """Have so many embedded producers from now on, ``"auto"`` or (min, max) included."""
         if not self.embedded:
             raise ConfigurationError(f"producers of {self.endpoint} are started elsewhere, not by the pool")
-        self.set_workers(workers_of(workers))
-
-    def set_workers(self, workers: Workers) -> None:
-        """`resize` to what was read already."""
-        self._call(partial(self._thread.resize, workers))
+        self._call(partial(self._thread.resize, workers_of(workers)))
 
     def shrink(self, workers: Workers, memory_budget: int) -> None:
         """`resize` and `set_memory_budget` without waiting for it: for finalizers."""

@@ -15,8 +15,8 @@ from feedline.trainer.verdict.sizing import Workers
 
 Folder = str | os.PathLike[str]
 
-WorkersArgument = int | str | Sequence[int] | None
-"""A number, ``"auto"``, (min, max), or None for the usable cores."""
+WorkersArgument = int | str | Sequence[int] | Workers | None
+"""A number, ``"auto"``, (min, max), what was made of one of these, or None for the usable cores."""
 
 TRANSPORTS = ("auto", "frames")
 """How batches come: in shared memory where there is any, or always over the socket."""
@@ -95,6 +95,8 @@ class PoolSettings:
 
 def workers_of(value: WorkersArgument) -> Workers:
     """Read how many embedded producers there may be; ConfigurationError if it says no such thing."""
+    if isinstance(value, Workers):
+        return value
     if value is None:
         return _exactly(usable_cores())
     if isinstance(value, str) and value == AUTO:

@@ -93,7 +93,7 @@ class SharedPool:
             self._pool = _pool_of(workers, budget)
         else:
             if self._pool.embedded:
-                self._pool.set_workers(workers)
+                self._pool.resize(workers)
             self._pool.set_memory_budget(budget)
         return self._pool
 
@@ -108,7 +108,7 @@ class SharedPool:
 def _pool_of(workers: Workers, budget: int) -> ProducerPool:
     endpoint = os.environ.get(ENDPOINT)
     if not endpoint:
-        return ProducerPool(workers=(workers.least, workers.most), memory_budget=budget)
+        return ProducerPool(workers=workers, memory_budget=budget)
     logger.info(f"{ENDPOINT} is set: batches come from the producers that connect to {endpoint}")
     return ProducerPool(endpoint, insecure=os.environ.get(INSECURE) == "1", memory_budget=budget)
 
