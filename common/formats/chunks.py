@@ -34,6 +34,9 @@ def chunks(data: Data) -> Iterator[tuple[bytes, int, int]]:
         if start + length > len(data):
             return
         yield name, start, start + length
+        if is_png and name == b"IEND":
+            # What comes after the end may be megabytes of padding, to be walked through eight by eight.
+            return
         # PNG adds a checksum, WebP fills up to an even length.
         position = start + length + (4 if is_png else length % 2)
 

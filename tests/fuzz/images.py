@@ -115,6 +115,11 @@ class Decoding:
         self._process.wait()
         self._out.close()
 
+    def close(self) -> None:
+        """End it, for good."""
+        self.stop()
+        self._words.close()
+
     def _last_words(self) -> str:
         self._words.seek(0)
         return (
@@ -169,7 +174,7 @@ def fuzz(seed: int, first: int, last: int, until: float = float("inf")) -> Repor
             report.judge(number, [one.next() for one in both])
     finally:
         for one in both:
-            one.stop()
+            one.close()
     return report
 
 

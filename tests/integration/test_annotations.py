@@ -147,7 +147,7 @@ def depths(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("cache", [None, "memory"])
+@pytest.mark.parametrize("cache", [None, pytest.param("memory", marks=pytest.mark.exhaustive)])
 def test_a_depth_map_keeps_its_16_bits_beside_colours_of_8_and_moves_with_them(
     depths: Path, pool: ProducerPool, cache: str | None
 ) -> None:

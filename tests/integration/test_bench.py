@@ -32,6 +32,7 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.exhaustive
 def test_feedline_and_the_limit_do_the_same_work_and_both_are_in_the_table(photos: Path) -> None:
     out, picture = photos.parent / "out.json", photos.parent / "out.png"
     work = ("--corpus", photos, "--against", "limit", "--batch-size", "8", "--image-size", "32")

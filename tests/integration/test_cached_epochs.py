@@ -97,7 +97,7 @@ def connected(pool: ProducerPool) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [1, pytest.param(3, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("cache", ["memory", "disk"])
 def test_batches_have_the_same_bytes_with_a_cache(cache: str, workers: int, photos: ImageDataset) -> None:
     expected = two_epochs(photos, 1, None)
@@ -152,6 +152,7 @@ def spoil_silently(file: Path) -> None:
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
+@pytest.mark.exhaustive
 def test_a_source_that_changed_between_two_runs_is_decoded_anew(photos: ImageDataset, caches: Path) -> None:
     two_epochs(photos, 2, "disk")
     assert list(caches.glob(f"{CACHE_PREFIX}*"))
@@ -183,6 +184,7 @@ def test_training_and_validation_share_a_cache_and_keep_it_as_long_as_one_of_the
         assert len(set(epoch_of(training))) == len(training)
 
 
+@pytest.mark.exhaustive
 def test_a_cache_in_memory_whose_producers_were_all_killed_is_swept_at_the_next_start(
     photos: ImageDataset, shared_memory: Path
 ) -> None:

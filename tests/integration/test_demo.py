@@ -40,6 +40,7 @@ def demo(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.exhaustive
 def test_a_training_ends_with_a_summary_and_two_pictures(flowers: Path, tmp_path: Path) -> None:
     done = demo("--directory", flowers, "--out", "pictures", *TINY, cwd=tmp_path)
 
@@ -53,6 +54,7 @@ def test_a_training_ends_with_a_summary_and_two_pictures(flowers: Path, tmp_path
         assert_drawn(tmp_path / picture)
 
 
+@pytest.mark.exhaustive
 def test_a_broken_image_ends_it_with_a_sentence_that_names_the_file(flowers: Path, tmp_path: Path) -> None:
     broken = flowers / "red" / "3.jpg"
     broken.write_bytes(broken.read_bytes()[:300])

@@ -47,6 +47,19 @@ def test_files_that_may_not_be_read_are_named(tmp_path: Path, monkeypatch: pytes
     assert "0001.png" in finding.seen
 
 
+def test_keys_are_read_as_their_owner_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = tmp_path / "keys"
+    assert main(["keygen", str(keys)]) == 0
+    assert main(["doctor", "--keys", str(keys)]) == 0
+    assert main(["doctor", "--keys", str(keys / "producer")]) == 0
+    said = capsys.readouterr().out
+    assert f"ok   keys {keys}: a trainer's, who lets in producer" in said
+    assert f"ok   keys {keys}/producer: a producer's" in said
+    (keys / "producer" / "producer.key_secret").chmod(0o644)
+    assert main(["doctor", "--keys", str(keys / "producer")]) == 1
+    assert "lets others at it: chmod 600" in capsys.readouterr().out
+
+
 def test_what_was_sent_is_what_arrived() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         received: list[int] = []

@@ -363,6 +363,7 @@ print([sequence[0][1].tolist() for sequence in sequences])
 """
 
 
+@pytest.mark.exhaustive
 def test_an_interpreter_that_exits_with_sequences_open_says_nothing(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "left_open.py").write_text(LEFT_OPEN)
     with script(str(tmp_path / "left_open.py"), str(folder)) as process:

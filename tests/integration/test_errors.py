@@ -283,7 +283,7 @@ def test_sequences_that_come_after_a_failure_of_the_shared_pool_get_another(
     data = ImageDataset.from_lists(["0000.png"], directory=folder)
     with BatchSequence(data, workers=1) as broken:
         with monkeypatch.context() as patch:
-            patch.setattr(broken.pool._thread.exchange, "tick", lambda _: 1 / 0)
+            patch.setattr(broken.pool._thread.exchange, "tick", lambda *_, **__: 1 / 0)
             with pytest.raises(FeedlineError, match="ZeroDivisionError"):
                 _ = broken[0]
         caplog.clear()  # its traceback keeps the pool
@@ -367,7 +367,7 @@ def test_a_failure_of_the_pool_itself_ends_all_waits_at_once_and_for_good(
     with ProducerPool("tcp://127.0.0.1:*") as pool:
         trainer = BareTrainer(pool, folder, ["0000.png"])
         with monkeypatch.context() as patch:
-            patch.setattr(pool._thread.exchange, "tick", lambda _: 1 / 0)
+            patch.setattr(pool._thread.exchange, "tick", lambda *_, **__: 1 / 0)
             with pytest.raises(FeedlineError, match="the pool's thread failed: ZeroDivisionError"):
                 trainer.fetch(0)
         assert "the pool's thread failed" in caplog.text

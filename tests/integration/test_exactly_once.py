@@ -95,6 +95,7 @@ def test_every_sample_comes_once_per_epoch_although_producers_stop_hang_and_answ
         sequence = stack.enter_context(sequence_of(data, pool))
         epochs = [rows_of_an_epoch(sequence)]
 
+        wait_for_producers(pool, 3)
         assert sorted(pool.producers) == ["answers-twice", "hangs", "sound/0"]
         assert slot_states(pool)[SlotState.QUARANTINED] > 0
         stopped.send_signal(signal.SIGCONT)

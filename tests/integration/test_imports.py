@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -72,8 +73,12 @@ def test_no_file_of_ours_speaks_of_pickle() -> None:
         for file in (ROOT / package).rglob("*.py")
     ]
     assert len(files) > 50
-    # An argument of Keras 1 has it in its name.
-    texts = {file: file.read_text().lower().replace("pickle_safe", "") for file in files}
+    # An argument of Keras 1 has it in its name, and so has NumPy's way not to read any.
+    harmless = ("pickle_safe", "allow_pickle=false")
+    texts = {
+        file: reduce(lambda text, word: text.replace(word, ""), harmless, file.read_text().lower())
+        for file in files
+    }
     assert [file for file, text in texts.items() if "pickle" in text] == []
 
 

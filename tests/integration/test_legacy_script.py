@@ -62,6 +62,7 @@ def test_two_lines_differ() -> None:
     assert len(BEFORE.splitlines()) >= 40
 
 
+@pytest.mark.exhaustive
 def test_the_script_trains_and_predicts_every_id(competition: Path) -> None:
     submission = submission_of(AFTER, competition)
     assert submission.index.tolist() == pd.read_csv(competition / "test.csv")["ID"].tolist()

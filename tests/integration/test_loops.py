@@ -32,7 +32,7 @@ NUM_PRODUCERS = 2
 MAX_QUEUE_SIZE = 3
 PREFETCH = NUM_PRODUCERS * MAX_QUEUE_SIZE
 NUM_PEEKS = 2
-LENGTHS = (1, 2, 6, 20)
+LENGTHS = (1, 2, 6, pytest.param(20, marks=pytest.mark.exhaustive))
 EPOCHS = 4
 
 MakeSequence = Callable[..., BatchSequence]
@@ -297,7 +297,7 @@ def test_a_loop_over_indices_with_a_whole_sweep_in_each_step_is_whole_itself(mak
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")
-@pytest.mark.parametrize("steps_per_epoch", [None, 4])
+@pytest.mark.parametrize("steps_per_epoch", [None, pytest.param(4, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("use", ["predict", "evaluate", "list", "look"])
 def test_a_callback_may_sweep_what_is_trained_on(
     use: str, steps_per_epoch: int | None, make: MakeSequence
@@ -354,7 +354,7 @@ class Wrapper(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no type
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")
-@pytest.mark.parametrize("steps_per_epoch", [None, 4])
+@pytest.mark.parametrize("steps_per_epoch", [None, pytest.param(4, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize(
     "of", [lambda make: make(kind=Halved), lambda make: Wrapper(make())], ids=["derived", "wrapped"]
 )

@@ -8,10 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from images import SIZE, numbered
+from images import SIZE, numbered, write_images
 
 from feedline import BatchSequence, ImageDataset
 from feedline.errors import ConfigurationError
+from feedline.trainer.commands.cli import main
+from feedline.trainer.preview import preview
 from feedline.transforms import RandomBrightness
 
 NUM_ROWS = 10
@@ -78,3 +80,47 @@ def test_what_cannot_be_written_or_shown_is_refused_in_words(sequence: BatchSequ
         sequence.preview(tmp_path / "nowhere/a.png", num_samples=1)
     with pytest.raises(ConfigurationError, match="num_samples must be"):
         sequence.preview(num_samples=0)
+
+
+def test_the_command_draws_classes_tables_and_annotations(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("aster", "rose"):
+        (tmp_path / "flowers" / name).mkdir(parents=True)
+        write_images(tmp_path / "flowers" / name, 2)
+    rows = "".join(f"{name}/000{row}.png,{name},{row}\n" for name in ("aster", "rose") for row in range(2))
+    (tmp_path / "t.csv").write_text(f"file,kind,row\n{rows}")
+    (tmp_path / "boxes.txt").write_text("aster/0000.png 2,3,20,15,0\n")
+    few = ("--num-samples", "2", "--workers", "1", "--image-size", "24", "32")
+    shown = []
+    monkeypatch.setattr(
+        "feedline.trainer.preview.preview._shown",
+        lambda *given, shown_by=preview._shown: shown.append(shown_by(*given)) or shown[-1],
+    )
+    assert main(["preview", "flowers", *few, "--transform", "RandomFlip()", "--out", "a.png"]) == 0
+    table = ["preview", "t.csv", *few, "--column", "file", "--directory", "flowers", "--in-order"]
+    assert main([*table, "--labels", "kind", "--out", "b.png"]) == 0
+    assert main([*table, "--labels", "row", "--out", "c.png"]) == 0
+    assert main(["preview", "boxes.txt", *few, "--directory", "flowers", "--out", "d.png"]) == 0
+    assert all((tmp_path / f"{letter}.png").stat().st_size > 1000 for letter in "abcd")
+    captions = [[sample.caption for sample in samples] for samples in shown]
+    assert {caption.partition("\n")[0] for caption in captions[0]} <= {"aster", "rose"}
+    assert captions[1] == ["aster\naster/0000.png", "aster\naster/0001.png"]
+    assert captions[2] == ["0\naster/0000.png", "1\naster/0001.png"]
+    assert shown[3][0].panels[0].boxes.tolist() == [[2, 3, 20, 15, 0]]
+    assert "a.png: 2 of 4 samples" in capsys.readouterr().out
+
+
+def test_the_command_refuses_what_does_not_go_together(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("filename,a,b\nx.png,1,cat\n")
+    for words, match in (
+        (["--labels", "c"], "there is no column 'c'"),
+        (["--labels", "a", "--labels", "b"], "all must be numbers"),
+        (["--labels", "a", "--masks", "b"], "the one or the other"),
+        (["--transform", "RandomFlp()"], "did you mean RandomFlip"),
+    ):
+        assert main(["preview", str(tmp_path / "t.csv"), *words]) == 1
+        assert match in capsys.readouterr().err

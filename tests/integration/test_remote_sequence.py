@@ -68,6 +68,7 @@ def references() -> dict[str, list[list[str]]]:
     return found
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_every_row_comes_once_per_epoch_in_an_order_of_its_own(name: str) -> None:
     with pool_of(2) as pool, remote(name, pool) as sequence:
@@ -91,6 +92,7 @@ def test_three_producers_make_the_same_bytes_although_one_is_killed(
     assert epochs == references[name]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_a_producer_that_joins_at_epoch_3_makes_the_same_bytes(
     name: str, references: dict[str, list[list[str]]]

@@ -58,7 +58,7 @@ def test_every_batch_of_every_epoch_and_seed_has_other_bytes_so_that_equal_ones_
     assert len({*reference, *other_seed, *unshuffled}) == 6 * NUM_BATCHES
 
 
-@pytest.mark.parametrize("num_producers", [3, 8])
+@pytest.mark.parametrize("num_producers", [3, pytest.param(8, marks=pytest.mark.exhaustive)])
 def test_two_epochs_have_the_same_bytes_with_more_producers(
     num_producers: int, reference: list[str], photos: ImageDataset
 ) -> None:
@@ -107,7 +107,9 @@ def from_the_end(sequence: BatchSequence) -> list[Any]:
     return [sequence[index] for index in range(-len(sequence), 0)]
 
 
-@pytest.mark.parametrize("sweep", [list, one_by_one, from_the_end])
+@pytest.mark.parametrize(
+    "sweep", [list, from_the_end, pytest.param(one_by_one, marks=pytest.mark.exhaustive)]
+)
 def test_two_epochs_have_the_same_bytes_however_they_are_asked_for(
     sweep: Callable[[BatchSequence], list[Any]], reference: list[str], photos: ImageDataset
 ) -> None:

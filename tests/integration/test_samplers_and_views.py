@@ -70,7 +70,7 @@ def rows_of_an_epoch(sequence: BatchSequence) -> list[int]:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda sampler: type(sampler).__name__)
-@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("shuffle", [True, pytest.param(False, marks=pytest.mark.exhaustive)])
 def test_every_epoch_delivers_exactly_what_the_sampler_draws_for_it(
     sampler: Any, shuffle: bool, data: ImageDataset, pool: ProducerPool
 ) -> None:

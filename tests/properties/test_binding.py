@@ -26,7 +26,9 @@ SEEDS = range(200)
 LENGTHS = [1, 2, 6, 20]
 
 every_backend = pytest.mark.parametrize("backend", list(Backend), ids=lambda backend: backend.name)
-every_length = pytest.mark.parametrize("length", LENGTHS)
+every_length = pytest.mark.parametrize(
+    "length", [*LENGTHS[:-1], pytest.param(LENGTHS[-1], marks=pytest.mark.exhaustive)]
+)
 Story = Callable[[Keras, Sequence, int], object]
 
 

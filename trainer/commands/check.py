@@ -16,11 +16,12 @@ import argparse
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from feedline.common.errors import ConfigurationError, DatasetError
+from feedline.common.errors import ConfigurationError
+from feedline.trainer.commands.sources import add_source_arguments, dataset_of
 
 if TYPE_CHECKING:
     from feedline.trainer.datasets.dataset import ImageDataset
@@ -29,7 +30,6 @@ SIZE = (32, 32)
 """Files are decoded whole whatever they are resized to."""
 
 BATCH_SIZE = 32
-FORMATS = ("folder", "csv", "coco", "voc", "yolo", "yolo3")
 BAD = 1
 
 
@@ -54,14 +54,7 @@ class Bad(NamedTuple):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("datasets", metavar="DATASET", nargs="+", type=Path, help="what to check")
-    parser.add_argument("--format", choices=FORMATS, help="of the datasets (default: what they look like)")
-    parser.add_argument("--directory", metavar="DIR", type=Path, help="what file names are relative to")
-    parser.add_argument(
-        "--column",
-        metavar="NAME",
-        action="append",
-        help="of a CSV file: the column of file names (default: filename); may be repeated",
-    )
+    add_source_arguments(parser)
     parser.add_argument(
         "--color-mode",
         metavar="MODE",
@@ -107,95 +100,6 @@ def _told_once() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def dataset_of(path: Path, args: argparse.Namespace) -> ImageDataset:
-    """Read one of the datasets; what its tables say of files is not believed.
-
-    Raises
-    ------
-    DatasetError, ConfigurationError
-        If that cannot be done.
-    """
-    from feedline.trainer.datasets.dataset import ImageDataset
-
-    if not path.exists():
-        raise DatasetError(f"there is no file or folder {str(path)!r}")
-    lenient: dict[str, Any] = {"validate_filenames": False, "on_bad_row": "drop"}
-    match args.format or format_of(path):
-        case "csv":
-            return _of_csv(path, args)
-        case "coco":
-            return ImageDataset.from_coco(path, args.directory, **lenient)
-        case "voc":
-            return ImageDataset.from_voc(path, None, class_names=_voc_classes(path), **lenient)
-        case "yolo":
-            return ImageDataset.from_yolo_txt(path / "images", on_bad_row="drop")
-        case "yolo3":
-            return ImageDataset.from_yolo3_annotations(path, args.directory, **lenient)
-        case _:
-            return _of_folder(path)
-
-
-def format_of(path: Path) -> str:
-    """What a dataset looks like.
-
-    Raises
-    ------
-    ConfigurationError
-        It looks like nothing that is known.
-    """
-    if path.is_dir():
-        if (path / "Annotations").is_dir():
-            return "voc"
-        return "yolo" if (path / "images").is_dir() and (path / "labels").is_dir() else "folder"
-    by_suffix = {".csv": "csv", ".json": "coco", ".txt": "yolo3"}
-    if path.suffix.lower() not in by_suffix:
-        raise ConfigurationError(
-            f"{str(path)!r} is neither a folder nor a .csv, .json or .txt file: say with --format what it is"
-        )
-    return by_suffix[path.suffix.lower()]
-
-
-def _of_folder(path: Path) -> ImageDataset:
-    from feedline.trainer.datasets.dataset import ImageDataset
-    from feedline.trainer.datasets.listing.walk import IMAGE_SUFFIXES, OTHER_SUFFIXES, Walk
-
-    names = Walk(str(path), follow_links=True, suffixes=(*IMAGE_SUFFIXES, *OTHER_SUFFIXES)).images_under("")
-    if not names:
-        raise DatasetError(f"there is no image in the folder {str(path)!r}")
-    return ImageDataset.from_lists(sorted(names), directory=path)
-
-
-def _of_csv(path: Path, args: argparse.Namespace) -> ImageDataset:
-    import pandas as pd
-
-    from feedline.trainer.datasets.dataset import ImageDataset
-
-    try:
-        frame = pd.read_csv(path, dtype=object)
-    except (OSError, ValueError) as error:  # what pandas raises of tables is a ValueError
-        raise DatasetError(f"cannot read {str(path)!r}: {error}") from error
-    return ImageDataset.from_dataframe(
-        frame,
-        args.directory,
-        x_col=args.column or "filename",
-        class_mode=None,
-        validate_filenames=False,
-        on_bad_row="drop",
-    )
-
-
-def _voc_classes(path: Path) -> list[str]:
-    """All names that objects have: it is images that are checked here."""
-    from feedline.trainer.datasets.annotations.xml_files import XmlFile
-
-    names: set[str] = set()
-    for file in (path / "Annotations").glob("*.xml"):
-        with suppress(DatasetError):
-            objects = XmlFile(file, "the annotation").root.iterfind("object/name")
-            names |= {name.text.strip() for name in objects if name.text}
-    return sorted(names - {""}) or ["none"]
 
 
 def _dropped(data: ImageDataset) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from feedline.common.errors import FeedlineError, InterruptedWaitError
 from feedline.common.extras import what_is_missing
-from feedline.trainer.commands import bench, check, demo, doctor, keygen
+from feedline.trainer.commands import bench, check, demo, doctor, keygen, preview
 
 
 class Command(Protocol):
@@ -32,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "demo": demo,
     "doctor": doctor,
     "keygen": keygen,
+    "preview": preview,
 }
 
 DESCRIPTION = "Feedline keeps a Keras trainer fed with image batches from producer processes."
@@ -39,6 +40,7 @@ EXAMPLES = """\
 examples:
   feedline demo                      train on real photographs, with two producers
   feedline demo --directory flowers  train on your own folder of class folders
+  feedline preview photos            a picture of samples, on disk and as a model gets them
   feedline check photos              decode every image, and say which cannot be used
   feedline bench                     what it does in a second, and what others do
   feedline doctor photos             what this machine and your images are good for

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="(default: 32)")
     parser.add_argument("--workers", metavar="N", type=int, help="producers to try (default: usable cores)")
     parser.add_argument("--seconds", metavar="S", type=float, default=5.0, help="to try them (default: 5)")
+    parser.add_argument("--keys", metavar="DIR", type=Path, help="look at the keys there, too")
     parser.add_argument("--listen", metavar="HOST:PORT", help="take in what --rate-to sends, until Ctrl-C")
     parser.add_argument("--rate-to", metavar="HOST:PORT", help="measure the network to a --listen")
 
@@ -59,10 +60,13 @@ def run(args: argparse.Namespace) -> int:
 def _looked_at(args: argparse.Namespace) -> Iterator[Finding]:
     from feedline.trainer.doctor.data import images_in, look_at_folder
     from feedline.trainer.doctor.findings import Severity
+    from feedline.trainer.doctor.keys import look_at_keys
     from feedline.trainer.doctor.machine import look_at_machine
     from feedline.trainer.doctor.rate import address, network, send
 
     yield from look_at_machine()
+    if args.keys is not None:
+        yield look_at_keys(args.keys)
     if args.rate_to is not None:
         sample_bytes = CHANNELS * args.image_size**2
         rate = send(*address(args.rate_to))

@@ -61,6 +61,7 @@ class Refusals:
     _strangers: OrderedDict[bytes, Stranger] = field(default_factory=OrderedDict)
     _left_out: Counter[str] = field(default_factory=Counter)
     _lines: Counter[str] = field(default_factory=Counter)
+    _told: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _told_at: float = float("-inf")
     _lines_left: float = 0.0
     _lined_at: float = float("-inf")
@@ -69,7 +70,7 @@ class Refusals:
         """Something was refused: count it, and say so unless somebody was just told of."""
         self.counts[str(breach)] += 1
         line = f"refused {who}: {one_line(text, MAX_LINE_CHARS)} [{breach}]"
-        if now - self._told_at >= PAUSE_S:
+        if not self._lines and now - self._told_at >= PAUSE_S:
             self._tell(line, now)
             return
         self._left_out[str(breach)] += 1
@@ -78,7 +79,7 @@ class Refusals:
 
     def review(self, now: float) -> None:
         """Time passed: say what was left out, if nothing else came that would have."""
-        if self._left_out and now - self._told_at >= PAUSE_S:
+        if (self._left_out or self._lines) and now - self._told_at >= PAUSE_S:
             # Whoever comes once is not to be lost among those who come all the time.
             self._tell(min(self._lines, key=self._lines.__getitem__, default="refused more"), now)
 
@@ -117,6 +118,10 @@ class Refusals:
     def _tell(self, line: str, now: float) -> None:
         others = ", ".join(f"{num} {breach}" for breach, num in self._left_out.most_common())
         logger.warning(f"{line} (not logged before: {others})" if others else line)
-        self._left_out.clear()
-        self._lines.clear()
         self._told_at = now
+        self._told[line] = None
+        if len(self._told) > MAX_KEPT:
+            self._told.popitem(last=False)
+        self._left_out.clear()
+        # The others have been counted now; those that nobody has read yet have their turn later.
+        self._lines = Counter({one: num for one, num in self._lines.items() if one not in self._told})

@@ -66,6 +66,7 @@ def test_other_than_six_probabilities_are_refused() -> None:
         loss(np.zeros((2, 1)), np.zeros((2, 1)))
 
 
+@pytest.mark.exhaustive
 # NumPy 2 deprecates how Keras asks variables for their values when it saves them.
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 def test_a_model_that_was_compiled_with_it_is_trained_saved_and_loaded(tmp_path: Path) -> None:

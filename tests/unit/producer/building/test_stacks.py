@@ -81,6 +81,7 @@ def test_each_slice_of_a_stack_is_what_it_is_alone(
     assert x.shape[-1] == 3 * image.channels
 
 
+@pytest.mark.exhaustive
 def test_slices_in_a_cache_are_kept_once_and_make_the_same_batches(folder: Path) -> None:
     image = replace(ONE, slices=3)
     cache = CacheSpec(CacheKind.DISK, 1 << 24, 3 * len(STACKS))

@@ -12,8 +12,8 @@ import pytest
 
 from feedline import ImageDataset
 from feedline.errors import ConfigurationError, DatasetError
-from feedline.trainer.commands.check import dataset_of, format_of
 from feedline.trainer.commands.cli import main, make_parser
+from feedline.trainer.commands.sources import dataset_of, format_of
 
 
 def read(path: Path, *options: str) -> ImageDataset:
