@@ -224,13 +224,13 @@ def _simulate(args: argparse.Namespace) -> int:
 
 def _size(args: argparse.Namespace) -> int:
     """Compare ``workers="auto"`` with fixed numbers; that has loads of its own."""
+    if args.corpus or args.make:
+        raise ConfigurationError("--workers auto has loads of its own: leave out --corpus and --make")
     from feedline.trainer.bench.machine import machine
     from feedline.trainer.console.quiet import quiet_import
 
     with quiet_import():
         from feedline.trainer.bench.sizing import FULL, HEADINGS, QUICK, compare, to_json
-    if args.corpus or args.make:
-        raise ConfigurationError("--workers auto has loads of its own: leave out --corpus and --make")
     sized = compare(QUICK if args.quick else FULL, _say)
     _print_table("workers='auto' beside fixed numbers of producers", [HEADINGS, *(one.row for one in sized)])
     if args.json is not None:
