@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import cv2
@@ -68,9 +69,9 @@ class Scale:
     fixed : tuple of int
         Numbers of producers.
     warm_s, measure_s : float
-        Seconds of a run before it is measured, and then.
+        Seconds of a run before it is measured, and of each of three measurements, of which the median counts.
     settle_s : float
-        ... before it is, of one that has to find its number.
+        ... before it is, of one that has to find its number; and as many after each decision, up to 30 s.
     """
 
     fixed: tuple[int, ...]
@@ -79,8 +80,11 @@ class Scale:
     settle_s: float
 
 
-FULL = Scale((1, 2, 3, 4, 5, 6), 1.0, 3.0, 12.0)
-QUICK = Scale((1, 2, 4), 0.5, 1.0, 8.0)
+FULL = Scale((1, 2, 3, 4, 5, 6), 1.0, 1.5, 10.0)
+QUICK = Scale((1, 2, 4), 0.5, 0.5, 8.0)
+
+MOST_SETTLING = 3
+"""After so many times `settle_s` it is measured, whatever was decided last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,12 @@ def _compared(load: Load, scale: Scale, say: Say) -> Sized:
             fixed[num] = trainer.rate(scale.warm_s, scale.measure_s)
         say(f"{load.name}, {num} producer{'s' * (num != 1)}: {fixed[num]:,.0f} images/s")
     with _decisions() as decisions, _trainer(load, (1, scale.fixed[-1])) as trainer:
-        auto = trainer.rate(scale.settle_s, scale.measure_s)
+        for _ in range(MOST_SETTLING):
+            num_decided = len(decisions)
+            trainer.train(scale.settle_s)
+            if len(decisions) == num_decided:
+                break
+        auto = trainer.rate(scale.warm_s, scale.measure_s)
         num = trainer.pool.num_producers
     for text in decisions:
         say(f"{load.name}, {text}")
@@ -146,19 +155,18 @@ class _Trainer:
         self._step_s, self._batches = load.step_s, _endless(sequence)
 
     def rate(self, warm_s: float, measure_s: float) -> float:
-        """Images per second, after some seconds that do not count."""
-        self._train(warm_s)
-        began = time.perf_counter()
-        num = self._train(measure_s)
-        return BATCH_SIZE * num / (time.perf_counter() - began)
+        """Images per second, after some seconds that do not count: the median of three."""
+        self.train(warm_s)
+        return median(self.train(measure_s) for _ in range(3))
 
-    def _train(self, seconds: float) -> int:
-        num, until = 0, time.perf_counter() + seconds
-        while time.perf_counter() < until:
+    def train(self, seconds: float) -> float:
+        """Train for so long; returns images per second."""
+        num, began = 0, time.perf_counter()
+        while time.perf_counter() < began + seconds:
             next(self._batches)
             time.sleep(self._step_s)
             num += 1
-        return num
+        return BATCH_SIZE * num / (time.perf_counter() - began)
 
 
 def _endless(sequence: BatchSequence) -> Iterator[Any]:
