@@ -9,9 +9,9 @@ BACKENDS := torch==2.13.0 jax jaxlib
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
 # what only make test-all runs
-MORE := all_backends or all_kinds or all_seeds or all_transports or examples or exhaustive or wheel
+MORE := all_backends or all_kinds or all_seeds or all_transports or examples or exhaustive or planted or wheel
 
-.PHONY: help venv demo bench test test-all fuzz soak lint format e2e constraints clean
+.PHONY: help venv demo bench test test-all planted fuzz soak lint format e2e constraints clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -36,8 +36,11 @@ bench: .venv/.stamp ## measure all that the design promises, on this machine, in
 test: .venv/.stamp ## the tests on TensorFlow, under 5 minutes
 	$(PYTEST) -m "not ($(MORE) or e2e)"
 
-test-all: .venv/.stamp-all ## every test that needs no container; installs torch and JAX
-	$(PYTEST) -m "not e2e"
+test-all: .venv/.stamp-all ## every test that needs no container, nor a machine of its own; installs torch and JAX
+	$(PYTEST) -m "not (e2e or planted)"
+
+planted: .venv/.stamp ## bottlenecks that are planted, and what the verdict says: on a machine with nothing else to do
+	$(BIN)/pytest -m planted
 
 lint: .venv/.stamp ## ruff, mypy, import-linter
 	$(BIN)/ruff check

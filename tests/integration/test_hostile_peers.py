@@ -113,7 +113,7 @@ def test_strangers_take_neither_memory_nor_descriptors_and_every_epoch_is_whole(
 
 def is_felt(pool: ProducerPool) -> bool:
     """Whether strangers were refused or hung up on."""
-    return bool(pool.stats().refused) or pool._thread._doorkeeper.num_hung_up > 0
+    return bool(pool.stats().refused) or pool._thread._door.keeper.num_hung_up > 0
 
 
 def take_epoch(trainer: BareTrainer, epoch: int) -> None:

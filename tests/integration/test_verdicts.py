@@ -37,14 +37,14 @@ def test_a_slow_transform_is_named_with_the_producers_that_would_do(tmp_path: Pa
     assert report.verdict.more.images_per_s > 1.2 * report.verdict.snapshot.images_per_s
 
 
-@pytest.mark.exhaustive
+@pytest.mark.planted
 def test_a_slow_disk_is_named(tmp_path: Path) -> None:
     data = pictures(tmp_path, 160, "bmp", SIZE, fill=8 << 20)
     report = verdict_of(Bound.READ, data, workers=1, step_s=0.002)
     assert report.verdict.bound is Bound.READ, report
 
 
-@pytest.mark.exhaustive
+@pytest.mark.planted
 def test_slow_decoding_is_named_with_the_ways_around_it(tmp_path: Path) -> None:
     data = pictures(tmp_path, 80, "jpg", (1200, 1600))
     report = verdict_of(Bound.DECODE, data, workers=1, step_s=0.002)
@@ -52,7 +52,7 @@ def test_slow_decoding_is_named_with_the_ways_around_it(tmp_path: Path) -> None:
     assert "jpeg_scaling=True, or cache='memory'" in report.sentence
 
 
-@pytest.mark.exhaustive
+@pytest.mark.planted
 def test_a_slow_trainer_is_the_limit_itself(tmp_path: Path) -> None:
     report = verdict_of(Bound.TRAINER, pictures(tmp_path, 160, "png", SIZE), workers=2, step_s=0.03)
     assert report.verdict.bound is Bound.TRAINER, report
@@ -60,7 +60,7 @@ def test_a_slow_trainer_is_the_limit_itself(tmp_path: Path) -> None:
     assert report.remedies == ()
 
 
-@pytest.mark.exhaustive
+@pytest.mark.planted
 def test_many_tiny_batches_are_bound_by_being_handed_over(tmp_path: Path) -> None:
     data = pictures(tmp_path, 1000, "png", (8, 8))
     report = verdict_of(Bound.HAND_OVER, data, workers=2, step_s=0.0, batch_size=1, image_size=(8, 8))
@@ -68,7 +68,7 @@ def test_many_tiny_batches_are_bound_by_being_handed_over(tmp_path: Path) -> Non
     assert "batch_size=2 or more instead of 1" in report.sentence
 
 
-@pytest.mark.exhaustive
+@pytest.mark.planted
 def test_a_narrow_network_is_named(tmp_path: Path) -> None:
     data = pictures(tmp_path, 160, "png", (128, 128))
     with (

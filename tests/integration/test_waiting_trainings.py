@@ -63,7 +63,7 @@ def waits(report: Report) -> float:
     return report.verdict.snapshot.wait_share
 
 
-@pytest.mark.exhaustive
+@pytest.mark.planted
 def test_too_few_producers(tmp_path: Path, lines: Lines) -> None:
     data = pictures(tmp_path, 320, "png", SIZE)
     with BatchSequence(
@@ -80,14 +80,14 @@ def test_too_few_producers(tmp_path: Path, lines: Lines) -> None:
     assert waits(after) < waits(before) / 2
 
 
-@pytest.mark.exhaustive
+@pytest.mark.planted
 def test_large_photographs(tmp_path: Path, lines: Lines) -> None:
     data = pictures(tmp_path, 80, "jpg", (2400, 3200))
     waiting, after = _changed(data, Lever.JPEG_SCALING, lines)
     assert waits(after) < waits(waiting) / 2
 
 
-@pytest.mark.exhaustive
+@pytest.mark.planted
 def test_the_same_files_read_and_decoded_in_each_epoch(tmp_path: Path, lines: Lines) -> None:
     data = pictures(tmp_path, 96, "jpg", (1200, 1600))
     waiting, after = _changed(data, Lever.CACHE, lines)
