@@ -103,7 +103,7 @@ def test_a_trainer_that_is_the_limit_has_as_few_as_there_may_be(
         assert pool.num_producers == 1
 
 
-@pytest.mark.exhaustive
+@pytest.mark.planted
 @pytest.mark.parametrize("is_told", [True, False])
 def test_in_fit_two_decisions_are_enough(data: ImageDataset, decisions: Decisions, is_told: bool) -> None:
     """Without `FeedMonitor` TensorFlow does not let on how fast it would be: one more decision."""
@@ -124,7 +124,7 @@ def test_in_fit_two_decisions_are_enough(data: ImageDataset, decisions: Decision
         assert decisions.made[-1][1] in {2, 3, 4}, decisions.texts
 
 
-@pytest.mark.exhaustive
+@pytest.mark.planted
 def test_producers_that_idle_leave_and_those_that_are_missed_come_back(
     data: ImageDataset, decisions: Decisions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
