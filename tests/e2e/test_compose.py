@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from compose_stack import Stack, inspect, kill, starve, logs, processes, stack, wait_for
+from compose_stack import Stack, inspect, kill, logs, processes, stack, starve, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -142,7 +142,7 @@ def test_producers_that_the_kernel_kills_for_want_of_memory_cost_no_sample() -> 
         before = workers(starved)
         starve(starved, before)
         wait_for("another worker", lambda: workers(starved) and not before & workers(starved))
-        assert "SIGKILL" in docker_logs(starved)
+        assert "SIGKILL" in logs(starved)
         train_an_epoch(audit, num_producers=2)
         audit.compose("exec", "-T", "trainer", "touch", "/tmp/finish")
         wait_for("the end", lambda: not audit.running("trainer"))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from feedline.trainer.bench.simulate import Simulation, simulate
+from feedline.trainer.bench.sizing import HEADINGS, LOADS, Scale, compare, to_json
 
 
 def bench(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -56,3 +57,13 @@ def test_eight_simulated_producers_lose_and_double_nothing(transport: str) -> No
     load = simulate(Simulation(num_producers=8, num_steps=300, batch_size=4, transport=transport))
     assert (load.num_lost, load.num_doubled) == (0, 0)
     assert load.tickets_per_s > 0
+
+
+@pytest.mark.exhaustive
+def test_an_automatic_number_is_compared_with_fixed_ones_on_each_load() -> None:
+    said: list[str] = []
+    sized = compare(Scale((1, 2), 0.1, 0.3, 0.1), said.append)
+    assert [one["load"] for one in to_json(sized)] == [load.name for load in LOADS]
+    assert all(one.fixed.keys() == {1, 2} and one.ratio > 0 for one in sized)
+    assert all(len(one.row) == len(HEADINGS) for one in sized)
+    assert len(said) >= 2 * len(LOADS)

@@ -51,7 +51,7 @@ SEQUENCES = [
     ),
     ({"workers": 0}, "workers must be a whole number, at least 1, got 0"),
     ({"workers": -1}, "workers must be a whole number, at least 1, got -1"),
-    ({"workers": 2.5}, "workers must be a whole number, at least 1, got 2.5"),
+    ({"workers": 2.5}, "workers must be a whole number, at least 1, 'auto' or (min, max), got 2.5"),
     ({"memory_budget": 0}, "memory_budget must be a whole number of bytes, at least 1, got 0"),
     ({"memory_budget": "1G"}, "memory_budget must be a whole number of bytes, at least 1, got '1G'"),
     ({"workers": 1, "memory_budget": 1000}, "memory_budget=1,000 bytes has no room for 2 batches"),

@@ -7,6 +7,7 @@ For example:
   feedline bench
   feedline bench --make rsna --image-size 512 --color-mode grayscale --workers 1,2,4 --plot bench.png
   feedline bench --corpus photos/ --against limit,torch --through fit --json out.json
+  feedline bench --workers auto
   feedline bench --simulate-producers 256
   feedline bench --report out.json
 """
@@ -54,7 +55,12 @@ def _add_race(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--against", metavar="NAMES", default=",".join(EVERYBODY), help=f"of {', '.join(EVERYBODY)}"
     )
-    group.add_argument("--workers", metavar="N,N", default="2", help="processes or threads (default: 2)")
+    group.add_argument(
+        "--workers",
+        metavar="N,N",
+        default="2",
+        help="processes or threads (default: 2); auto: how near to the best number workers='auto' comes",
+    )
     group.add_argument("--transport", choices=("auto", "frames"), default="auto")
     group.add_argument("--cache", choices=("memory", "disk"), help="of decoded samples, in Feedline")
     group.add_argument("--jpeg-scaling", action="store_true", help="in Feedline")
@@ -85,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
         return _report(args.report)
     if args.simulate_producers is not None:
         return _simulate(args)
+    if args.workers == "auto":
+        return _size(args)
     document = _race(args) if args.corpus or args.make else _suite(args)
     _print(document)
     if args.json is not None:
@@ -212,6 +220,22 @@ def _simulate(args: argparse.Namespace) -> int:
     if args.json is not None:
         _write(args.json, load.to_json())
     return 1 if load.num_lost or load.num_doubled else 0
+
+
+def _size(args: argparse.Namespace) -> int:
+    """Compare ``workers="auto"`` with fixed numbers; that has loads of its own."""
+    if args.corpus or args.make:
+        raise ConfigurationError("--workers auto has loads of its own: leave out --corpus and --make")
+    from feedline.trainer.bench.machine import machine
+    from feedline.trainer.console.quiet import quiet_import
+
+    with quiet_import():
+        from feedline.trainer.bench.sizing import FULL, HEADINGS, QUICK, compare, to_json
+    sized = compare(QUICK if args.quick else FULL, _say)
+    _print_table("workers='auto' beside fixed numbers of producers", [HEADINGS, *(one.row for one in sized)])
+    if args.json is not None:
+        _write(args.json, {"machine": machine(), "sizing": to_json(sized)})
+    return 0
 
 
 def _print(document: dict[str, Any]) -> None:

@@ -154,11 +154,16 @@ class EmbeddedProducers:
     ----------
     endpoint : str
         The pool's socket.
+
+    Attributes
+    ----------
+    num_wanted : int
+        How many there are to be; 0 once they could not live.
     """
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
-        self._num_wanted = 0
+        self.num_wanted = 0
         self._restarts = Restarts()
         self._start_at = 0.0
         self._num_started = 0
@@ -167,17 +172,12 @@ class EmbeddedProducers:
 
     def resize(self, num: int, now: float) -> None:
         """Want `num` producers from now on: start some, or tell the youngest to leave."""
-        self._num_wanted = num
+        self.num_wanted = num
         # Who asks anew has done something about it; those that are still dying do not count for all of them.
         self._restarts.proved()
         for child in self._wanted[num:]:
             self._terminate(child)
         self._fill(now)
-
-    @property
-    def num_wanted(self) -> int:
-        """How many are to run."""
-        return self._num_wanted
 
     def has(self, pid: int) -> bool:
         """Whether a process is one of these."""
@@ -233,7 +233,7 @@ class EmbeddedProducers:
     def _lacks_one(self) -> bool:
         """Whether one more is wanted, and few enough are on their way."""
         num_starting = sum(not child.welcomed for child in self._wanted)
-        return len(self._wanted) < self._num_wanted and num_starting < self._most
+        return len(self._wanted) < self.num_wanted and num_starting < self._most
 
     def _insist(self, child: Child, waited_s: float) -> None:
         if waited_s > KILL_AFTER_S:
@@ -263,7 +263,7 @@ class EmbeddedProducers:
         """Put the next start off; returns the seconds until then."""
         pause_s = self._restarts.died()
         if pause_s is None:
-            self._num_wanted = 0
+            self.num_wanted = 0
             raise ProducerCrashError(
                 f"embedded producers die as soon as they start, {self._restarts.limit} in a row; {epitaph}"
             )

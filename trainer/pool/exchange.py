@@ -180,6 +180,11 @@ class Exchange:
         return tuple(self._roster.connections)
 
     @property
+    def is_asked(self) -> bool:
+        """Whether somebody waits for a batch."""
+        return bool(self._waiters.steps())
+
+    @property
     def num_producers(self) -> int:
         """How many are there. From any thread."""
         return len(self._roster.connections)

@@ -40,9 +40,12 @@ from feedline.trainer.pool.handover.arenas import Arenas
 from feedline.trainer.pool.handover.delivery import Releases
 from feedline.trainer.pool.roster import Roster
 from feedline.trainer.pool.settings import PoolSettings
+from feedline.trainer.pool.sizer import Sizer
+from feedline.trainer.pool.stats import PoolStats
 from feedline.trainer.pool.telling import facts_of
 from feedline.trainer.pool.verification import Breach
 from feedline.trainer.pool.watch import PoolWatch
+from feedline.trainer.verdict.sizing import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +113,7 @@ class PoolThread(threading.Thread):
         self._stopping, self._watch_at = False, 0.0
         self._error: FeedlineError | None = None
         self.waker, self._clock = Waker(), AwakeClock()
-        self.watch, self.glimpses = PoolWatch(), Glimpses()
+        self.watch, self.glimpses, self._sizer = PoolWatch(), Glimpses(), Sizer()
         self.recorder: Recorder | None = None
         self.at_end: Callable[[], None] = _do_nothing
         with ExitStack() as opened:
@@ -183,14 +186,10 @@ class PoolThread(threading.Thread):
         with suppress(FeedlineError):
             self.post(self.exchange.interrupt)
 
-    def resize(self, workers: int, now: float) -> None:
-        """Have so many embedded producers."""
+    def resize(self, workers: Workers, now: float) -> None:
+        """Have so many embedded producers; where that is a range, the sizer says how many."""
         self.exchange.doom = None
-        before = self._producers.num_wanted
-        if before not in {0, workers}:
-            text = f"{workers} embedded producers are wanted instead of {before}"
-            self.exchange.chronicle.add(now, EventKind.SCALED, text)
-        self._producers.resize(workers, now)
+        self._have(self._sizer.adopt(workers, self._producers.num_wanted), now)
 
     def stop(self) -> None:
         """Begin to end. From any thread; never waits, because the garbage collector calls it, too."""
@@ -246,7 +245,28 @@ class PoolThread(threading.Thread):
             self._watch_producers(now)
         # Last, so that nobody is judged by what has come but was not read yet.
         self.exchange.tick(self._clock(), heard_all=now - self._drained_at < UNJUDGED_S)
-        if self.watch.tick(self.exchange, now) and self.recorder is not None:
+        noted = self.watch.tick(self.exchange, now)
+        if noted is not None:
+            self._size(noted, now)
+            self._record(now)
+
+    def _size(self, noted: PoolStats, now: float) -> None:
+        """Have more or fewer producers if what they did asks for that."""
+        num = self._sizer.look(noted, self._producers.num_wanted, now, is_asked=self.exchange.is_asked)
+        if num is not None:
+            self._have(num, now)
+
+    def _have(self, num: int, now: float) -> None:
+        """Want so many embedded producers from now on."""
+        before = self._producers.num_wanted
+        if before not in {0, num}:
+            text = f"{num} embedded producers are wanted instead of {before}"
+            self.exchange.chronicle.add(now, EventKind.SCALED, text)
+        self._producers.resize(num, now)
+
+    def _record(self, now: float) -> None:
+        """Tell whoever monitors the pool how it stands."""
+        if self.recorder is not None:
             num_asked = None if self._folder is None else self._producers.num_wanted
             self.recorder.tell(facts_of(self.exchange, self.watch, now, num_asked))
 

@@ -9,6 +9,7 @@ from feedline.common.extras import what_is_missing
 from feedline.trainer.monitor.access import Access, Address
 from feedline.trainer.monitor.recorder import Recorder
 from feedline.trainer.pool.hub import PoolThread
+from feedline.trainer.verdict.sizing import Workers
 
 
 def monitored(thread: PoolThread, access: Access, *, embedded: bool) -> Address:
@@ -34,4 +35,4 @@ def monitored(thread: PoolThread, access: Access, *, embedded: bool) -> Address:
 
 
 def _resize(thread: PoolThread, workers: int) -> None:
-    thread.post(partial(thread.resize, workers))
+    thread.post(partial(thread.resize, Workers(workers, workers)))

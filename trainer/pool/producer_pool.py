@@ -29,7 +29,6 @@ from feedline.common.errors import (
     RemoteProtocolError,
     StarvedError,
 )
-from feedline.common.processes.children import usable_cores
 from feedline.common.signatures import suggests
 from feedline.trainer.monitor.access import Access, Address
 from feedline.trainer.plan.epochs import StepKey
@@ -37,10 +36,11 @@ from feedline.trainer.pool.handover.delivery import Delivery
 from feedline.trainer.pool.hub import PoolThread
 from feedline.trainer.pool.interrupts import WATCH
 from feedline.trainer.pool.job_source import JobSource
-from feedline.trainer.pool.settings import MAX_WORKERS, PoolSettings, check_source
+from feedline.trainer.pool.settings import PoolSettings, WorkersArgument, check_source, workers_of
 from feedline.trainer.pool.stats import PoolStats
 from feedline.trainer.pool.waiters import Waiter
 from feedline.trainer.pool.watch import Tally
+from feedline.trainer.verdict.sizing import Workers
 
 MEMORY_BUDGET_BYTES = 1 << 30
 """Default bound on the batches that a pool has in hand."""
@@ -62,8 +62,9 @@ class ProducerPool:
     endpoint : str, optional
         Where producers connect: ``tcp://HOST:PORT`` (port ``*`` takes a free one) or ``ipc://PATH``.
         Without it the pool starts embedded producers of its own, over a private socket.
-    workers : int, optional
-        Number of embedded producers, by default the usable cores. Not together with `endpoint`.
+    workers : int, "auto" or (min, max), optional
+        Number of embedded producers, by default the usable cores. ``"auto"`` finds it while the trainer
+        runs, from 1 to four for each core, and (min, max) between these. Not together with `endpoint`.
     keys : path, optional
         A folder that ``feedline keygen`` made: all traffic is encrypted, and only producers with listed keys
         are served. By default what ``FEEDLINE_KEYS`` names. For ``tcp://`` endpoints; those that other
@@ -117,7 +118,7 @@ class ProducerPool:
         self,
         endpoint: str | None = None,
         *,
-        workers: int | None = None,
+        workers: WorkersArgument = None,
         keys: str | os.PathLike[str] | None = None,
         insecure: bool = False,
         memory_budget: int = MEMORY_BUDGET_BYTES,
@@ -147,13 +148,13 @@ class ProducerPool:
             self.close()
             raise
 
-    def _begin(self, workers: int | None) -> None:
+    def _begin(self, workers: WorkersArgument) -> None:
         """Be found at the interpreter's exit and by Ctrl-C, and have producers."""
         # Not left to `weakref`: what was registered last runs first, so before TensorFlow's own.
         atexit.register(self._thread.close_at_exit)
         WATCH.subscribe(id(self._thread), self._thread.interrupt)
         if self.embedded:
-            self.resize(workers or usable_cores())
+            self.resize(workers)
 
     def _monitor(self, access: Access) -> None:
         # What it is made of takes a moment to load, and may be missing.
@@ -195,14 +196,13 @@ class ProducerPool:
         """How many producers are connected; costs nothing."""
         return self._thread.exchange.num_producers
 
-    def resize(self, workers: int) -> None:
-        """Have so many embedded producers from now on."""
+    def resize(self, workers: WorkersArgument) -> None:
+        """Have so many embedded producers from now on, ``"auto"`` or (min, max) included."""
         if not self.embedded:
             raise ConfigurationError(f"producers of {self.endpoint} are started elsewhere, not by the pool")
-        num = whole("workers", workers, at_least=1, at_most=MAX_WORKERS)
-        self._call(partial(self._thread.resize, num))
+        self._call(partial(self._thread.resize, workers_of(workers)))
 
-    def shrink(self, workers: int, memory_budget: int) -> None:
+    def shrink(self, workers: Workers, memory_budget: int) -> None:
         """`resize` and `set_memory_budget` without waiting for it: for finalizers."""
         self._post(partial(self._thread.resize, workers))
         self._post(partial(self._thread.exchange.set_budget, memory_budget))

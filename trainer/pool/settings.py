@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from feedline.common.arguments import whole, yes_or_no
 from feedline.common.errors import ConfigurationError
 from feedline.common.keys.files import VARIABLE, TrainerKeys
+from feedline.common.processes.children import usable_cores
 from feedline.common.wire.endpoints import check_endpoint, is_tcp
+from feedline.trainer.verdict.sizing import Workers
 
 Folder = str | os.PathLike[str]
+
+WorkersArgument = int | str | Sequence[int] | Workers | None
+"""A number, ``"auto"``, (min, max), what was made of one of these, or None for the usable cores."""
 
 TRANSPORTS = ("auto", "frames")
 """How batches come: in shared memory where there is any, or always over the socket."""
@@ -18,6 +24,9 @@ TRANSPORTS = ("auto", "frames")
 
 MAX_WORKERS = 4096
 """More processes than any one machine has cores."""
+
+AUTO, AUTO_PER_CORE = "auto", 4
+"""``"auto"`` is from 1 to so many for each core: those that wait for files take none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +93,38 @@ class PoolSettings:
         return self.keys
 
 
-def check_source(endpoint: str | None, workers: int | None) -> None:
+def workers_of(value: WorkersArgument) -> Workers:
+    """Read how many embedded producers there may be; ConfigurationError if it says no such thing."""
+    if isinstance(value, Workers):
+        return value
+    if value is None:
+        return _exactly(usable_cores())
+    if isinstance(value, str) and value == AUTO:
+        return Workers(1, min(MAX_WORKERS, AUTO_PER_CORE * usable_cores()))
+    if isinstance(value, tuple | list):
+        return _between(value)
+    if not hasattr(value, "__index__"):
+        raise ConfigurationError(
+            f"workers must be a whole number, at least 1, {AUTO!r} or (min, max), got {value!r}"
+        )
+    return _exactly(whole("workers", value, at_least=1, at_most=MAX_WORKERS))
+
+
+def _exactly(num: int) -> Workers:
+    return Workers(num, num)
+
+
+def _between(pair: Sequence[int]) -> Workers:
+    if len(pair) != 2:
+        raise ConfigurationError(f"workers must be (min, max), two whole numbers, got {pair!r}")
+    least, most = (whole(f"workers={pair!r}: each", one, at_least=1, at_most=MAX_WORKERS) for one in pair)
+    return Workers(least, most)
+
+
+def check_source(endpoint: str | None, workers: WorkersArgument) -> None:
     """Refuse two answers to where producers come from."""
     if endpoint is not None and workers is not None:
         raise ConfigurationError(
             "workers are embedded producers, an endpoint is for producers elsewhere: pass one of them"
         )
-    if workers is not None:
-        whole("workers", workers, at_least=1, at_most=MAX_WORKERS)
+    workers_of(workers)

@@ -1,9 +1,10 @@
 """The pool that all sequences made without ``pool=`` share.
 
 Its producers are embedded: as many as the largest request among the open sequences asks for, fewer when that
-one closes, none after the last. Where the environment names an endpoint, they are those that connect to it,
-and the pool stays until the process ends: so one script trains on a laptop and, as it is, beside producers in
-containers.
+one closes, none after the last. A range of them is two requests, for the least and for the most: beside a
+sequence that asks for 4, one that asks for 1 to 8 makes it 4 to 8. Where the environment names an endpoint,
+they are those that connect to it, and the pool stays until the process ends: so one script trains on a laptop
+and, as it is, beside producers in containers.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 
 from feedline.common.errors import FeedlineError
 from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.verdict.sizing import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -30,13 +32,13 @@ class Request:
 
     Attributes
     ----------
-    workers : int
-        Producer processes, at least 1.
+    workers : Workers
+        Producer processes.
     budget_bytes : int
         Its ``memory_budget``, at least 1.
     """
 
-    workers: int
+    workers: Workers
     budget_bytes: int
 
 
@@ -96,13 +98,14 @@ class SharedPool:
         return self._pool
 
     @property
-    def _largest(self) -> tuple[int, int]:
+    def _largest(self) -> tuple[Workers, int]:
         """The workers and the budget that are enough for every request."""
         requests = self._requests.values()
-        return max(r.workers for r in requests), max(r.budget_bytes for r in requests)
+        least, most = max(r.workers.least for r in requests), max(r.workers.most for r in requests)
+        return Workers(least, most), max(r.budget_bytes for r in requests)
 
 
-def _pool_of(workers: int, budget: int) -> ProducerPool:
+def _pool_of(workers: Workers, budget: int) -> ProducerPool:
     endpoint = os.environ.get(ENDPOINT)
     if not endpoint:
         return ProducerPool(workers=workers, memory_budget=budget)

@@ -62,13 +62,13 @@ class PoolWatch:
         self._noted: deque[PoolStats] = deque(maxlen=WINDOW_S + 1)
         self._look_at = 0.0
 
-    def tick(self, exchange: Exchange, now: float) -> bool:
-        """Time passed; returns whether the counters were noted. In the pool's thread."""
+    def tick(self, exchange: Exchange, now: float) -> PoolStats | None:
+        """Time passed; returns the counters if they were noted. In the pool's thread."""
         if now < self._look_at:
-            return False
+            return None
         self._look_at = now + LOOK_EVERY_S
         self._noted.append(self.look(exchange))
-        return True
+        return self._noted[-1]
 
     def look(self, exchange: Exchange) -> PoolStats:
         """The counters as they are now. In the pool's thread, whose CPU time is among them."""

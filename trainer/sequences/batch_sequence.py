@@ -25,6 +25,7 @@ from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.plan.drawings import Rows
 from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.pool.settings import WorkersArgument
 from feedline.trainer.preview.preview import preview
 from feedline.trainer.sequences.chances import chances
 from feedline.trainer.sequences.exports import as_tf_dataset, as_torch_dataset
@@ -111,9 +112,10 @@ class BatchSequence(ResumableSequence):
         From `feedline.yolo`: deliver what boxes are encoded to in their place.
     drop_remainder : bool
         Leave out a short last batch.
-    workers : int, optional
+    workers : int, "auto" or (min, max), optional
         Embedded producer processes, shared with other sequences of this process; by default the
-        usable cores. Not together with `pool`.
+        usable cores. ``"auto"`` finds their number while the trainer runs, from 1 to four for each core,
+        and (min, max) between these. Not together with `pool`.
     pool : ProducerPool, optional
         Use its producers.
     max_queue_size : int
@@ -195,7 +197,7 @@ class BatchSequence(ResumableSequence):
         min_box_side: float = 1.0,
         targets: YoloTargets | None = None,
         drop_remainder: bool = False,
-        workers: int | None = None,
+        workers: WorkersArgument = None,
         pool: ProducerPool | None = None,
         max_queue_size: int = 10,
         memory_budget: int | None = None,
@@ -369,7 +371,7 @@ class BatchSequence(ResumableSequence):
         return as_torch_dataset(self, channels_first=yes_or_no("channels_first", channels_first))
 
     @suggests()
-    def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
+    def resize(self, workers: WorkersArgument = None, max_queue_size: int | None = None) -> None:
         """See `ServedSequence.resize`; sequences that are made from this one follow."""
         super().resize(workers, max_queue_size)
         self._arguments |= {"workers": self._service.workers, "max_queue_size": self._service.max_queue_size}

@@ -20,6 +20,7 @@ from feedline.trainer.dispatch.slots import MIN_SLOTS
 from feedline.trainer.plan.epochs import EpochPlan, StepKey
 from feedline.trainer.pool.job_source import JobSource
 from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.pool.settings import WorkersArgument
 from feedline.trainer.sequences.fingerprint import Fields, brief, digest
 from feedline.trainer.sequences.resumable import ResumableSequence
 from feedline.trainer.sequences.service import Service
@@ -89,7 +90,7 @@ class RemoteSequence(ResumableSequence):
         shuffle: bool = False,
         seed: int = 0,
         batch_bytes: int | None = None,
-        workers: int | None = None,
+        workers: WorkersArgument = None,
         pool: ProducerPool | None = None,
         max_queue_size: int = 10,
         memory_budget: int | None = None,

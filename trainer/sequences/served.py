@@ -26,6 +26,7 @@ from feedline.common.signatures import suggests
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.job_source import JobSource
 from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.pool.settings import WorkersArgument
 from feedline.trainer.pool.stats import DeliveryStats
 from feedline.trainer.pool.watch import Tally
 from feedline.trainer.sequences.callers import generators_asking
@@ -214,14 +215,14 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         return self._pool
 
     @suggests()
-    def resize(self, workers: int | None = None, max_queue_size: int | None = None) -> None:
+    def resize(self, workers: WorkersArgument = None, max_queue_size: int | None = None) -> None:
         """Be served by so many producers, each with so many batches in hand, from now on.
 
         The epoch goes on where it is, with the same batches. Not while somebody waits for one.
 
         Parameters
         ----------
-        workers : int, optional
+        workers : int, "auto" or (min, max), optional
             As in the constructor; producers beyond it stay as long as another sequence asks for them.
         max_queue_size : int, optional
             As in the constructor. What was prefetched is built again.

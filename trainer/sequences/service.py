@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 from feedline.common.arguments import number, whole
 from feedline.common.errors import ConfigurationError
-from feedline.common.processes.children import usable_cores
 from feedline.trainer.dispatch.slots import MAX_SLOTS, MIN_SLOTS
 from feedline.trainer.monitor.access import Access
 from feedline.trainer.pool.producer_pool import MEMORY_BUDGET_BYTES, ProducerPool
-from feedline.trainer.pool.settings import MAX_WORKERS
+from feedline.trainer.pool.settings import WorkersArgument, workers_of
 from feedline.trainer.pool.shared import SHARED, Request
 
 
@@ -24,8 +23,10 @@ class Service:
     ----------
     pool : ProducerPool or None
         Use its producers; None: those that all sequences of this process share.
-    workers, memory_budget : int or None
-        How many producers to share, by default the usable cores, and the bytes of all batches in hand.
+    workers : int, "auto", (min, max) or None
+        How many producers to share, by default the usable cores.
+    memory_budget : int or None
+        Bytes of all batches in hand.
     max_queue_size : int
         Batches that one producer may have in hand.
     timeout_s : float
@@ -35,7 +36,7 @@ class Service:
     """
 
     pool: ProducerPool | None
-    workers: int | None
+    workers: WorkersArgument
     memory_budget: int | None
     max_queue_size: int
     timeout_s: float
@@ -51,16 +52,15 @@ class Service:
         object.__setattr__(self, "timeout_s", number("timeout_s", self.timeout_s))
         if self.timeout_s <= 0:
             raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {self.timeout_s}")
-        for name, value, unit, most in (
-            ("workers", self.workers, "", MAX_WORKERS),
-            ("memory_budget", self.memory_budget, " of bytes", None),
-        ):
-            if value is None:
-                continue
-            object.__setattr__(self, name, whole(name, value, at_least=1, at_most=most, unit=unit))
-            if self.pool is not None:
+        workers_of(self.workers)
+        if self.memory_budget is not None:
+            budget = whole("memory_budget", self.memory_budget, at_least=1, at_most=None, unit=" of bytes")
+            object.__setattr__(self, "memory_budget", budget)
+        for name in ("workers", "memory_budget"):
+            value = getattr(self, name)
+            if self.pool is not None and value is not None:
                 raise ConfigurationError(
-                    f"pool= brings its own producers and budget: leave out {name}={value}"
+                    f"pool= brings its own producers and budget: leave out {name}={value!r}"
                 )
 
         if self.monitor is not None:
@@ -79,7 +79,7 @@ class Service:
         if self.pool is not None:
             return self.pool, lambda: None
         request = Request(
-            usable_cores() if self.workers is None else self.workers,
+            workers_of(self.workers),
             MEMORY_BUDGET_BYTES if self.memory_budget is None else self.memory_budget,
         )
         ticket, shared = SHARED.acquire(request)

@@ -94,6 +94,11 @@ def test_an_out_folder_that_cannot_be_made_is_said_before_anything_is_trained(
     assert "Choose another --out" in capsys.readouterr().err
 
 
+def test_a_bench_of_automatic_numbers_has_loads_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--workers", "auto", "--make", "rsna"]) == 1
+    assert "--workers auto has loads of its own: leave out --corpus and --make" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", ["--insecure", "--keys=keys"])
 def test_trust_without_an_endpoint_is_refused(
     option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
