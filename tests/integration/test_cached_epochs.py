@@ -105,7 +105,7 @@ def test_batches_have_the_same_bytes_with_a_cache(cache: str, workers: int, phot
     assert two_epochs(photos, workers, cache) == expected, "in the next run"
 
 
-@pytest.mark.parametrize("cache", ["memory", "disk"])
+@pytest.mark.parametrize("cache", ["memory", pytest.param("disk", marks=pytest.mark.exhaustive)])
 def test_batches_have_the_same_bytes_when_only_a_part_of_the_samples_fits(
     cache: str, photos: ImageDataset
 ) -> None:

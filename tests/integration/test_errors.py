@@ -203,6 +203,7 @@ def test_a_file_of_more_bytes_than_the_operator_allows_is_not_read(
             BareTrainer(pool, folder, ["0000.png"], batch_size=1).fetch(0)
 
 
+@pytest.mark.exhaustive
 def test_the_first_batch_waits_for_a_producer_that_has_its_files(
     folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

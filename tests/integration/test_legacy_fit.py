@@ -121,7 +121,12 @@ def test_validation_data_may_be_arrays_or_a_plain_batch_sequence(
 
 
 @pytest.mark.parametrize(
-    ("validation_steps", "num_steps"), [(2, 2), (1.5, 2), (LENGTH, LENGTH), (99, LENGTH)]
+    ("validation_steps", "num_steps"),
+    [
+        (1.5, 2),
+        (99, LENGTH),
+        *(pytest.param(*one, marks=pytest.mark.exhaustive) for one in ((2, 2), (LENGTH, LENGTH))),
+    ],
 )
 def test_validation_steps_takes_the_first_batches_and_none_twice(
     generator: DataGenerator, validation_steps: float, num_steps: int
@@ -136,7 +141,13 @@ def test_validation_steps_takes_the_first_batches_and_none_twice(
     assert rows[NUM_ROWS : len(rows) // 2] == EPOCH[: num_steps * BATCH_SIZE]
 
 
-@pytest.mark.parametrize(("validation_freq", "expected"), [(2, [1, 3]), ({1, 4}, [0, 3]), ((3, 9), [2])])
+@pytest.mark.parametrize(
+    ("validation_freq", "expected"),
+    [
+        (2, [1, 3]),
+        *(pytest.param(*one, marks=pytest.mark.exhaustive) for one in (({1, 4}, [0, 3]), ((3, 9), [2]))),
+    ],
+)
 def test_validation_freq_counts_epochs_from_1(
     generator: DataGenerator, validation_freq: Any, expected: list[int]
 ) -> None:

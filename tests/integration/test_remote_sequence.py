@@ -32,6 +32,10 @@ SEQUENCES: dict[str, tuple[str, dict[str, Any]]] = {
     "with dicts, tuples and noise": ("user_code:Augmenting", {"num_rows": NUM_ROWS}),
 }
 
+FIRST, *OTHERS = SEQUENCES
+FIRST_OF_SEQUENCES = [FIRST, *(pytest.param(name, marks=pytest.mark.exhaustive) for name in OTHERS)]
+"""One is enough for `make test`."""
+
 
 def remote(name: str, pool: ProducerPool | None = None, **options: Any) -> RemoteSequence:
     """A Sequence of the table, or any of user_code's."""
@@ -78,7 +82,13 @@ def test_every_row_comes_once_per_epoch_in_an_order_of_its_own(name: str) -> Non
     assert len({tuple(rows) for rows in epochs}) == NUM_EPOCHS
 
 
-@pytest.mark.parametrize("name", SEQUENCES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *list(SEQUENCES)[:1],
+        *(pytest.param(name, marks=pytest.mark.exhaustive) for name in list(SEQUENCES)[1:]),
+    ],
+)
 def test_three_producers_make_the_same_bytes_although_one_is_killed(
     name: str, references: dict[str, list[list[str]]]
 ) -> None:
@@ -268,6 +278,7 @@ def test_arguments_that_cannot_work_are_refused_before_anything_starts(
         RemoteSequence(**arguments)
 
 
+@pytest.mark.exhaustive
 def test_batches_that_take_long_are_built_once_and_nobody_is_given_up_for_them(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

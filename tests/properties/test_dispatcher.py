@@ -275,7 +275,7 @@ def ask_until_delivered(world: World, healthy: Producer, job_id: int, key: StepK
 
 
 AnyCourse.TestCase.settings = settings(
-    max_examples=150,
+    max_examples=80,
     stateful_step_count=40,
     derandomize=True,
     deadline=None,
