@@ -82,13 +82,7 @@ def test_every_row_comes_once_per_epoch_in_an_order_of_its_own(name: str) -> Non
     assert len({tuple(rows) for rows in epochs}) == NUM_EPOCHS
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *list(SEQUENCES)[:1],
-        *(pytest.param(name, marks=pytest.mark.exhaustive) for name in list(SEQUENCES)[1:]),
-    ],
-)
+@pytest.mark.parametrize("name", FIRST_OF_SEQUENCES)
 def test_three_producers_make_the_same_bytes_although_one_is_killed(
     name: str, references: dict[str, list[list[str]]]
 ) -> None:
