@@ -53,9 +53,9 @@ def data(images: str) -> ImageDataset:
 
 
 def flat_model(units: int = 1) -> keras.Model:
-    """The smallest that trains."""
-    layers = [keras.Input((*SIZE, 3)), keras.layers.Flatten(), keras.layers.Dense(units)]
-    model = keras.Sequential(layers)
+    """The smallest that trains, and has a shape of its own for each number of hidden units."""
+    layers = [keras.layers.Flatten(), keras.layers.Dense(units), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((*SIZE, 3)), *layers])
     model.compile(keras.optimizers.SGD(1e-6), "mse")
     return model
 
