@@ -112,7 +112,7 @@ def test_batches_have_the_same_bytes_when_only_a_part_of_the_samples_fits(
     assert two_epochs(photos, 2, cache, cache_bytes=30 * 48 * 64 * 3) == two_epochs(photos, 1, None)
 
 
-@pytest.mark.parametrize("cache", ["memory", "disk"])
+@pytest.mark.parametrize("cache", ["disk", pytest.param("memory", marks=pytest.mark.exhaustive)])
 def test_batches_have_the_same_bytes_when_producers_are_killed_while_they_fill_and_read_it(
     cache: str, photos: ImageDataset
 ) -> None:

@@ -75,6 +75,7 @@ def test_one_that_is_stopped_for_longer_than_its_lease_answers_too_late_and_spoi
             stopped.send_signal(signal.SIGCONT)
             wait_for_producers(pool, 2)
             take_whole_epochs(sequence, 2)
+        assert sorted(pool.producers) == ["good/0", "none"]
 
 
 def test_one_that_hangs_in_a_function_of_a_user_is_told_with_function_line_and_file(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def fed(tmp_path: Path) -> Iterator[BatchSequence]:
         yield sequence
 
 
+@pytest.mark.exhaustive
 def test_history_progress_bar_and_csv_show_it_each_for_real(
     fed: BatchSequence, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

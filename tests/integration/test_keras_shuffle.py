@@ -94,7 +94,7 @@ def planned(length: int, seed: int, epoch: int) -> list[int]:
 
 
 @pytest.mark.parametrize("seeds", BLOCKS, ids=str)
-@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("length", [2, pytest.param(6, marks=pytest.mark.exhaustive), 20])
 def test_fit_loses_nothing_over_two_hundred_shuffle_seeds_also_after_an_early_stop(
     length: int,
     seeds: range,

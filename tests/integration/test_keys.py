@@ -286,8 +286,10 @@ def test_a_producer_that_is_given_the_right_key_of_the_trainer_needs_no_restart(
         told(*words(pool.endpoint, images, "--keys", str(keys))) as until,
     ):
         until("it is not the trainer of")
+        assert pool.producers == []
         mine.rename(right)
         until("connected to the trainer")
+        assert len(pool.producers) == 1
 
 
 # --- what is said -------------------------------------------------------------------------------
@@ -315,6 +317,7 @@ def test_a_trainer_without_keys_says_that_producers_have_some(
         producers_elsewhere(*words(pool.endpoint, images, "--keys", str(keys))),
     ):
         wait_for("a sentence", lambda: "it has keys, and this pool has none" in caplog.text)
+        assert pool.producers == []
 
 
 @pytest.mark.exhaustive

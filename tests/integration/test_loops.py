@@ -32,7 +32,7 @@ NUM_PRODUCERS = 2
 MAX_QUEUE_SIZE = 3
 PREFETCH = NUM_PRODUCERS * MAX_QUEUE_SIZE
 NUM_PEEKS = 2
-LENGTHS = (1, 2, 6, pytest.param(20, marks=pytest.mark.exhaustive))
+LENGTHS = (1, 2, *(pytest.param(length, marks=pytest.mark.exhaustive) for length in (6, 20)))
 EPOCHS = 4
 
 MakeSequence = Callable[..., BatchSequence]

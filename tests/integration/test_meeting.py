@@ -270,7 +270,9 @@ def test_a_producer_of_another_version_is_refused_in_a_sentence_and_exits_non_ze
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("strict", [True, False], ids=["strict", "not strict"])
+@pytest.mark.parametrize(
+    "strict", [True, pytest.param(False, marks=pytest.mark.exhaustive)], ids=["strict", "not strict"]
+)
 def test_other_libraries_are_refused_only_if_versions_are_strict(
     images: Path, strict: bool, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -75,7 +75,9 @@ NAMES = {"input_names": ["right", "left"], "output_names": ["zeta", "alpha"]}
 
 
 @pytest.mark.parametrize("by_dict", [True, False], ids=["a model of dicts", "a model of lists"])
-@pytest.mark.parametrize("weighted", [True, False], ids=["weighted", ""])
+@pytest.mark.parametrize(
+    "weighted", [True, pytest.param(False, marks=pytest.mark.exhaustive)], ids=["weighted", ""]
+)
 def test_each_array_reaches_the_input_and_the_output_of_its_name(
     by_dict: bool, weighted: bool, frame: pd.DataFrame, folder: Path, pool: ProducerPool
 ) -> None:

@@ -76,7 +76,10 @@ def test_recorded_draws_give_what_the_original_would_have_made(
                 assert np.abs(image - 255.0 * theirs).max() < 0.51
 
 
-@pytest.mark.parametrize("transform", [Letterbox(), YoloAugment(hue=0, saturation=1, value=1)])
+@pytest.mark.parametrize(
+    "transform",
+    [YoloAugment(hue=0, saturation=1, value=1), pytest.param(Letterbox(), marks=pytest.mark.exhaustive)],
+)
 def test_boxes_lie_where_their_objects_do(
     dataset: ImageDataset, pool: ProducerPool, transform: Letterbox | YoloAugment
 ) -> None:
