@@ -90,7 +90,7 @@ def _tried(args: argparse.Namespace, folder: Path, images: list[Path]) -> Findin
 
 
 def _listen(where: str) -> int:
-    from feedline.trainer.doctor.findings import in_bytes
+    from feedline.trainer.console.units import in_bytes
     from feedline.trainer.doctor.rate import address, receive
 
     host, port = address(where)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from feedline.trainer.console.units import in_bytes
 from feedline.trainer.datasets.listing.walk import IMAGE_SUFFIXES, OTHER_SUFFIXES
-from feedline.trainer.doctor.findings import Finding, in_bytes
+from feedline.trainer.doctor.findings import Finding
 
 MOST_FILES = 4096
 """So many files of a folder are looked at."""

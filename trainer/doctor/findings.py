@@ -53,15 +53,6 @@ class Finding:
         return f"{self.severity.value:<5}{self.what}: {self.seen}{advice}"
 
 
-def in_bytes(num_bytes: float) -> str:
-    """A number of bytes in words: powers of 1000, as disks and networks are sold."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if num_bytes < 1000:
-            return f"{num_bytes:.0f} {unit}" if unit == "bytes" else f"{num_bytes:.3g} {unit}"
-        num_bytes /= 1000
-    return f"{num_bytes:.3g} TB"
-
-
 def verdict_of(findings: Iterable[Finding]) -> str:
     """All of them in a sentence."""
     counts = dict.fromkeys(Severity, 0)

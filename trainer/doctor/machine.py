@@ -14,10 +14,9 @@ import cv2
 
 from feedline.common.memory.arena import folders
 from feedline.common.processes.children import usable_cores
-from feedline.trainer.doctor.findings import Finding, in_bytes
-
-USUAL_BUDGET_BYTES = 1 << 30
-"""What all batches in hand may take, unless a sequence says otherwise."""
+from feedline.trainer.console.units import in_bytes
+from feedline.trainer.doctor.findings import Finding
+from feedline.trainer.pool.producer_pool import MEMORY_BUDGET_BYTES
 
 ENOUGH_DESCRIPTORS = 1024
 """A trainer has a handful for each producer and sequence."""
@@ -85,11 +84,11 @@ def shared_memory(free: list[tuple[str, int]]) -> Finding:
         )
     folder, num_bytes = free[0]
     seen = f"{in_bytes(num_bytes)} free in {folder}"
-    if num_bytes < USUAL_BUDGET_BYTES:
+    if num_bytes < MEMORY_BUDGET_BYTES:
         return Finding.note(
             "shared memory",
             seen,
-            f"memory_budget is {in_bytes(USUAL_BUDGET_BYTES)} unless you say less, and what does not fit is"
+            f"memory_budget is {in_bytes(MEMORY_BUDGET_BYTES)} unless you say less, and what does not fit is"
             " copied over sockets: raise it (docker run --shm-size, compose: SLOTS_SIZE), or say a smaller"
             " memory_budget",
         )

@@ -9,7 +9,8 @@ import socket
 import time
 
 from feedline.common.errors import ConfigurationError
-from feedline.trainer.doctor.findings import Finding, in_bytes
+from feedline.trainer.console.units import in_bytes
+from feedline.trainer.doctor.findings import Finding
 
 SEND_S = 2.0
 CHUNK_BYTES = 1 << 20

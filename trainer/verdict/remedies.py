@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from feedline.trainer.console.units import in_bytes
 from feedline.trainer.verdict.snapshot import CacheState
 from feedline.trainer.verdict.verdict import Bound, Verdict
 
@@ -155,14 +156,6 @@ def _cache(verdict: Verdict, possible: Possible) -> Iterator[Remedy]:
     if possible.cache and verdict.snapshot.cache is CacheState.NONE:
         text = f"cache={possible.cache!r} ({in_bytes(possible.cache_bytes)}, fits)"
         yield Remedy(Lever.CACHE, text, possible.cache)
-
-
-def in_bytes(num_bytes: int) -> str:
-    """A number of bytes as it is read: 3.1 GB."""
-    size, units = float(num_bytes), ["bytes", "kB", "MB", "GB", "TB"]
-    while size >= 1000 and len(units) > 1:
-        size, units = size / 1000, units[1:]
-    return f"{size:.0f} {units[0]}" if units[0] == "bytes" or size >= 100 else f"{size:.1f} {units[0]}"
 
 
 _FOR = {

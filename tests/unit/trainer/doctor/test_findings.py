@@ -7,7 +7,7 @@ import resource
 import pytest
 
 from feedline.trainer.doctor import machine
-from feedline.trainer.doctor.findings import Finding, Severity, in_bytes, verdict_of
+from feedline.trainer.doctor.findings import Finding, Severity, verdict_of
 
 
 @pytest.mark.parametrize(
@@ -44,14 +44,6 @@ def test_optional_decoders_that_are_missing_are_named_with_what_they_bring() -> 
     finding = machine.decoders({"pywuffs": True, "pydicom": False})
     assert "opencv, pywuffs" in finding.seen
     assert finding.advice == "compressed DICOM files: pip install 'feedline[dicom]'"
-
-
-@pytest.mark.parametrize(
-    ("num_bytes", "words"),
-    [(0, "0 bytes"), (999, "999 bytes"), (77_200, "77.2 kB"), (25.3e9, "25.3 GB"), (4e15, "4e+03 TB")],
-)
-def test_bytes_are_said_in_three_digits(num_bytes: float, words: str) -> None:
-    assert in_bytes(num_bytes) == words
 
 
 def test_the_verdict_is_the_worst_there_is() -> None:

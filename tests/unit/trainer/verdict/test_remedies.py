@@ -8,7 +8,7 @@ import pytest
 from made_spans import producer, span
 
 from feedline.common.stages import Stages
-from feedline.trainer.verdict.remedies import Lever, Possible, in_bytes
+from feedline.trainer.verdict.remedies import Lever, Possible
 from feedline.trainer.verdict.report import Report
 from feedline.trainer.verdict.snapshot import CacheState, Certainty, Snapshot
 
@@ -111,13 +111,6 @@ def test_of_many_producers_the_first_are_listed_and_the_others_counted() -> None
 
 def test_a_trainer_that_does_nothing_has_no_limit_of_its_own() -> None:
     assert "no limit in the trainer" in str(Report.of(span(wait_s=10.0)))
-
-
-@pytest.mark.parametrize(
-    ("num_bytes", "text"), [(999, "999 bytes"), (3_100_000_000, "3.1 GB"), (328_000, "328 kB")]
-)
-def test_bytes_are_written_as_they_are_read(num_bytes: int, text: str) -> None:
-    assert in_bytes(num_bytes) == text
 
 
 def test_stages_of_two_moments_are_subtracted_field_by_field() -> None:
