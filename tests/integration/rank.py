@@ -1,12 +1,13 @@
 """One of two ranks that train one model: ``python rank.py FRAMEWORK RANK PORT FOLDER REMAINDER``.
 
-Each writes, as JSON, the rows that its training steps saw, epoch by epoch.
+Each writes, as JSON, the rows that its training steps saw, epoch by epoch, and a digest of what it learnt.
 """
 
 # ruff: noqa: PLC0415 - a process needs one framework alone
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -21,6 +22,9 @@ NUM_RANKS, NUM_EPOCHS, BATCH_SIZE, SEED = 2, 3, 4, 3
 Rows = list[list[int]]
 """Of each epoch."""
 
+Trained = tuple[Rows, Any]
+"""And the weights at the end."""
+
 
 def batches(sequence: Any) -> Iterator[tuple[Any, Any]]:
     """One epoch, step by step, as a loop of one's own takes it."""
@@ -29,7 +33,7 @@ def batches(sequence: Any) -> Iterator[tuple[Any, Any]]:
     sequence.on_epoch_end()
 
 
-def with_torch(rank: int, port: int, sequence_of: Callable[[], Any]) -> Rows:
+def with_torch(rank: int, port: int, sequence_of: Callable[[], Any]) -> Trained:
     """DistributedDataParallel around a Keras model: gradients are averaged in each backward pass."""
     os.environ |= {"KERAS_BACKEND": "torch", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     import keras
@@ -49,15 +53,12 @@ def with_torch(rank: int, port: int, sequence_of: Callable[[], Any]) -> Rows:
                 loss.backward()
                 optimizer.step()
                 rows[-1] += y.tolist()
-    mine = torch.as_tensor(keras.ops.convert_to_numpy(model.layers[-1].kernel))
-    weights = [torch.empty_like(mine) for _ in range(NUM_RANKS)]
-    torch.distributed.all_gather(weights, mine)
-    assert all(torch.equal(mine, other) for other in weights)
+    weights = keras.ops.convert_to_numpy(model.layers[-1].kernel)
     torch.distributed.destroy_process_group()
-    return rows
+    return rows, weights
 
 
-def with_jax(rank: int, port: int, sequence_of: Callable[[], Any]) -> Rows:
+def with_jax(rank: int, port: int, sequence_of: Callable[[], Any]) -> Trained:
     """A step over all processes' devices: each brings its part of the global batch."""
     import jax
     import jax.numpy as jnp
@@ -81,12 +82,12 @@ def with_jax(rank: int, port: int, sequence_of: Callable[[], Any]) -> Rows:
                 whole = [jax.make_array_from_process_local_data(ranks, part) for part in (x, y)]
                 weights = step(weights, *whole)
                 rows[-1] += y.tolist()
-    assert np.isfinite(np.asarray(weights)).all()
+    learnt = np.asarray(weights)
     jax.distributed.shutdown()
-    return rows
+    return rows, learnt
 
 
-def with_keras_on_jax(rank: int, port: int, sequence_of: Callable[[], Any]) -> Rows:
+def with_keras_on_jax(rank: int, port: int, sequence_of: Callable[[], Any]) -> Trained:
     """``fit`` under Keras' own DataParallel: its metrics, and so these rows, are those of all ranks."""
     os.environ["KERAS_BACKEND"] = "jax"
     import jax
@@ -101,11 +102,12 @@ def with_keras_on_jax(rank: int, port: int, sequence_of: Callable[[], Any]) -> R
         model.fit(sequence, epochs=NUM_EPOCHS, verbose=0)
         rows = recorder.take_rows()
         per_epoch = len(sequence.labels) * NUM_RANKS
+    learnt = np.concatenate([one.ravel() for one in model.get_weights()])
     jax.distributed.shutdown()
-    return [rows[at : at + per_epoch] for at in range(0, len(rows), per_epoch)]
+    return [rows[at : at + per_epoch] for at in range(0, len(rows), per_epoch)], learnt
 
 
-def with_tensorflow(rank: int, port: int, sequence_of: Callable[[], Any]) -> Rows:
+def with_tensorflow(rank: int, port: int, sequence_of: Callable[[], Any]) -> Trained:
     """MultiWorkerMirroredStrategy with a loop of one's own: ``fit`` of Keras 3 does not run under it."""
     workers = [f"127.0.0.1:{port + nth}" for nth in range(NUM_RANKS)]
     task = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": rank}}
@@ -136,7 +138,7 @@ def with_tensorflow(rank: int, port: int, sequence_of: Callable[[], Any]) -> Row
             for x, y in batches(sequence):
                 step(tf.constant(x), tf.constant(y))
                 rows[-1] += y.tolist()
-    return rows
+    return rows, weights.numpy()
 
 
 FRAMEWORKS = {
@@ -170,8 +172,10 @@ def main(framework: str, rank: str, port: str, folder: str, remainder: str) -> N
             workers=1,
         )
 
-    rows = FRAMEWORKS[framework](int(rank), int(port), sequence_of)
-    sys.stdout.write(json.dumps(rows) + "\n")
+    rows, weights = FRAMEWORKS[framework](int(rank), int(port), sequence_of)
+    assert np.isfinite(weights).all()
+    digest = hashlib.sha256(np.ascontiguousarray(weights)).hexdigest()
+    sys.stdout.write(json.dumps([rows, digest]) + "\n")
 
 
 if __name__ == "__main__":

@@ -133,6 +133,12 @@ def test_beyond_this_machine_the_token_is_needed_to_look(monkeypatch: pytest.Mon
             assert ask(pool, path, TOKEN)[0] in {200, 204}
 
 
+def test_the_first_that_anybody_is_shown_is_how_the_pool_stands() -> None:
+    with ProducerPool(workers=2, memory_budget=10_000_000, monitor="127.0.0.1:0") as pool:
+        first = view(pool)
+    assert (first["num_asked"], first["memory_budget"]) == (2, 10_000_000)
+
+
 def test_a_port_that_is_taken_is_said_so_and_no_producer_is_left() -> None:
     with ProducerPool("tcp://127.0.0.1:*", monitor="127.0.0.1:0") as pool:
         with pytest.raises(ConfigurationError, match="somebody else does already"):

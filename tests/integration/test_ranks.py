@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
 from collections import Counter
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from children import PATIENCE_S
+from children import PATIENCE_S, wait_for
 from images import write_images
 from rank import BATCH_SIZE, NUM_EPOCHS, NUM_RANKS, SEED
 
@@ -24,40 +27,41 @@ HERE = Path(__file__).parent
 
 
 def two_free_ports() -> int:
-    """A port that is free, and the one after it, too."""
+    """A port that is free, and the one after it, too; none that a test beside this one may be given."""
+    first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
+        port = random.SystemRandom().randrange(1024, first_given - 1)
+        with socket.socket() as first, socket.socket() as second, suppress(OSError):
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1))
             return port
 
 
-def rows_of(*commands: list[str]) -> list[list[list[int]]]:
-    """Run processes side by side; what each writes: of each epoch the rows."""
-    started = [
-        subprocess.Popen(
-            [sys.executable, *command],
-            cwd=HERE,
-            env={name: text for name, text in os.environ.items() if name != "KERAS_BACKEND"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for command in commands
-    ]
-    try:
-        written = [process.communicate(timeout=3 * PATIENCE_S) for process in started]
-    finally:
-        for process in started:
-            process.kill()
-            process.communicate()
-    for process, (_, words) in zip(started, written, strict=True):
-        assert process.returncode == 0, words
-    return [json.loads(out.splitlines()[-1]) for out, _ in written]
+def written_by(folder: Path, *commands: list[str]) -> list[Any]:
+    """Run processes side by side; what each writes in its last line. The first to fail ends all."""
+    environ = {name: text for name, text in os.environ.items() if name != "KERAS_BACKEND"}
+    with ExitStack() as opened:
+        files = [opened.enter_context((folder / f"{nth}.txt").open("w+")) for nth in range(len(commands))]
+        started = []
+        for command, file in zip(commands, files, strict=True):
+            words = [sys.executable, *command]
+            process = subprocess.Popen(words, cwd=HERE, env=environ, stdout=file, stderr=subprocess.STDOUT)
+            opened.callback(process.wait)
+            opened.callback(process.kill)
+            started.append(process)
+        codes = list[int | None]()
+
+        def is_over() -> bool:
+            codes[:] = [process.poll() for process in started]
+            return None not in codes or any(codes)
+
+        try:
+            wait_for(f"{commands}", is_over, 3 * PATIENCE_S)
+        finally:
+            texts = [Path(file.name).read_text() for file in files]
+            sys.stdout.write("\n".join(texts))
+        assert not any(codes), codes
+    return [json.loads(text.splitlines()[-1]) for text in texts]
 
 
 def order_of(epoch: int) -> list[int]:
@@ -76,7 +80,9 @@ def test_two_processes_train_disjoint_halves_of_every_epoch_in_as_many_steps(
     write_images(tmp_path, NUM_ROWS)
     port = str(two_free_ports())
     command = [framework, "{rank}", port, str(tmp_path), remainder]
-    ranks = rows_of(*(["rank.py", *(one.format(rank=nth) for one in command)] for nth in range(NUM_RANKS)))
+    commands = [["rank.py", *(one.format(rank=nth) for one in command)] for nth in range(NUM_RANKS)]
+    ranks, weights = zip(*written_by(tmp_path, *commands), strict=True)
+    assert len({*weights}) == 1
     expected = [order_of(epoch) + order_of(epoch)[:1] for epoch in range(NUM_EPOCHS)]
     if remainder == "drop":
         expected = [order_of(epoch)[:-1] for epoch in range(NUM_EPOCHS)]
@@ -84,7 +90,9 @@ def test_two_processes_train_disjoint_halves_of_every_epoch_in_as_many_steps(
         assert ranks[0] == ranks[1]
         assert [Counter(rows) for rows in ranks[0]] == [Counter(rows) for rows in expected]
         return
-    assert [[len(rows) for rows in rank] for rank in ranks] == [[len(rows) // 2 for rows in expected]] * 2
+    assert [[len(rows) for rows in rank] for rank in ranks] == [
+        [len(rows) // 2 for rows in expected]
+    ] * NUM_RANKS
     for epoch, rows in enumerate(expected):
         assert ranks[0][epoch] == rows[::2]
         assert ranks[1][epoch] == rows[1::2]
@@ -93,7 +101,7 @@ def test_two_processes_train_disjoint_halves_of_every_epoch_in_as_many_steps(
 def test_two_devices_of_one_process_train_every_sample_once_per_epoch_on_jax(tmp_path: Path) -> None:
     """TensorFlow: see test_keras_mirrored.py. PyTorch has no such thing: a process for each is its way."""
     write_images(tmp_path, NUM_ROWS)
-    (epochs,) = rows_of(["two_devices.py", str(tmp_path)])
+    (epochs,) = written_by(tmp_path, ["two_devices.py", str(tmp_path)])
     num_trained = NUM_ROWS // 4 * 4
     assert [len(rows) for rows in epochs] == [num_trained] * 3
     assert [{*rows} <= {*range(NUM_ROWS)} and len({*rows}) for rows in epochs] == [num_trained] * 3

@@ -94,8 +94,6 @@ class PoolThread(threading.Thread):
         Whether producers are told when it ends, and those that end with their trainer do.
     watch : PoolWatch
         The counters of the last seconds.
-    recorder : Recorder or None
-        Told each second what there is to be shown, where anything is.
     glimpses : Glimpses
         Offered each batch that is taken.
     at_end : callable
@@ -114,7 +112,7 @@ class PoolThread(threading.Thread):
         self._error: FeedlineError | None = None
         self.waker, self._clock = Waker(), AwakeClock()
         self.watch, self.glimpses, self._sizer = PoolWatch(), Glimpses(), Sizer()
-        self.recorder: Recorder | None = None
+        self._recorder: Recorder | None = None
         self.at_end: Callable[[], None] = _do_nothing
         with ExitStack() as opened:
             self._open(settings, opened)
@@ -191,6 +189,11 @@ class PoolThread(threading.Thread):
         self.exchange.doom = None
         self._have(self._sizer.adopt(workers, self._producers.num_wanted), now)
 
+    def tell(self, recorder: Recorder, now: float) -> None:
+        """Tell `recorder` how the pool stands: now, and each second from now on."""
+        self._recorder = recorder
+        self._record(now)
+
     def stop(self) -> None:
         """Begin to end. From any thread; never waits, because the garbage collector calls it, too."""
         self._stopping = True
@@ -266,9 +269,9 @@ class PoolThread(threading.Thread):
 
     def _record(self, now: float) -> None:
         """Tell whoever monitors the pool how it stands."""
-        if self.recorder is not None:
+        if self._recorder is not None:
             num_asked = None if self._folder is None else self._producers.num_wanted
-            self.recorder.tell(facts_of(self.exchange, self.watch, now, num_asked))
+            self._recorder.tell(facts_of(self.exchange, self.watch, now, num_asked))
 
     def _wait(self) -> set[Any]:
         """Wait until something happens; returns the sockets and descriptors that have something to say."""

@@ -12,8 +12,8 @@ from feedline.trainer.pool.hub import PoolThread
 from feedline.trainer.verdict.sizing import Workers
 
 
-def monitored(thread: PoolThread, access: Access, *, embedded: bool) -> Address:
-    """Show what a pool's thread does until it ends; returns where.
+def monitored(thread: PoolThread, recorder: Recorder, access: Access, *, embedded: bool) -> Address:
+    """Show what `recorder` is told by a pool's thread, until that ends; returns where.
 
     Nothing here knows the pool itself, which ends when nobody has it any more.
 
@@ -27,10 +27,9 @@ def monitored(thread: PoolThread, access: Access, *, embedded: bool) -> Address:
         from feedline.trainer.monitor.source import PoolSource  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigurationError(f"monitor: {what_is_missing(error.name) or error}") from error
-    recorder = Recorder()
     resize = partial(_resize, thread) if embedded and access.token else None
     server = MonitorServer(PoolSource(recorder, thread.glimpses, resize), access)
-    thread.at_end, thread.recorder = server.close, recorder
+    thread.at_end = server.close
     return server.address
 
 

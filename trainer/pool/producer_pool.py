@@ -31,6 +31,7 @@ from feedline.common.errors import (
 )
 from feedline.common.signatures import suggests
 from feedline.trainer.monitor.access import Access, Address
+from feedline.trainer.monitor.recorder import Recorder
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.handover.delivery import Delivery
 from feedline.trainer.pool.hub import PoolThread
@@ -160,7 +161,10 @@ class ProducerPool:
         # What it is made of takes a moment to load, and may be missing.
         from feedline.trainer.pool.monitoring import monitored  # noqa: PLC0415
 
-        self._monitor_address = monitored(self._thread, access, embedded=self.embedded)
+        recorder = Recorder()
+        # Before anybody can ask: what was never told is shown as a pool without anything.
+        self._call(partial(self._thread.tell, recorder))
+        self._monitor_address = monitored(self._thread, recorder, access, embedded=self.embedded)
 
     def open_monitor(self, monitor: str) -> None:
         """Serve the page as `monitor=` does, if it is not served there yet.
