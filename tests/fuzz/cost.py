@@ -22,7 +22,7 @@ from integration.strangers import MANNERS
 
 from feedline import ProducerPool
 
-SECONDS, TURNS, NUM_ROWS = 3.0, 5, 256
+SECONDS, TURNS, NUM_ROWS = 1.5, 10, 256
 STRANGERS = Path(__file__).parents[1] / "integration" / "strangers.py"
 FAKE = (sys.executable, "-P", "-m", "feedline.trainer.bench.fake_producers")
 

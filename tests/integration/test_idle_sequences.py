@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import keras
@@ -23,6 +24,13 @@ SLOT_BYTES = whole_pages(BATCH_SIZE * (SIZE[0] * SIZE[1] * 3 + 8))
 def data(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
     """Five batches."""
     return numbered(tmp_path_factory.mktemp("images"), 5 * BATCH_SIZE)
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_others() -> None:
+    """Arrays of batches that other tests' fixtures kept in a cycle are there until they are collected."""
+    gc.collect()
+    assert shared_bytes() == 0
 
 
 def shared_bytes() -> int:

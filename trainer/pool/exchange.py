@@ -56,9 +56,6 @@ logger = logging.getLogger(__name__)
 TICK_S = 0.1
 """Deadlines are looked at no more often than this: there are seconds in all of them."""
 
-PATIENCE_S = 1.0
-"""Who is not listened to may go on for so long: what it had said before is still on the way."""
-
 INTERRUPT_S = 1.0
 """Waits that begin so soon after a Ctrl-C end at once, as those do that it met."""
 
@@ -289,9 +286,9 @@ class Exchange:
 
     def hear(self, routing_id: bytes, frames: Sequence[Buffer], now: float, key: str = "") -> Standing:
         """A message came, from whoever has proved to have the key, where keys are asked for; who says so."""
-        ignored_s = self.refusals.ignored_s(routing_id, now)
-        if ignored_s is not None:
-            return Standing.TIRESOME if ignored_s > PATIENCE_S else Standing.STRANGER
+        ignored = self.refusals.ignored(routing_id, now)
+        if ignored is not None:
+            return Standing.TIRESOME if ignored.goes_on(now) else Standing.STRANGER
         ids = Session(b"", b"")
         try:
             ids, message = _read(frames)
@@ -302,7 +299,8 @@ class Exchange:
             message = self._verifier.checked(connection.session, message, now)
         except BreachError as error:
             self._send_away(routing_id, ids, error, now)
-            self.refusals.weigh(routing_id, sum(memoryview(frame).nbytes for frame in frames))
+            num_bytes = sum(memoryview(frame).nbytes for frame in frames)
+            self.refusals.weigh(routing_id, num_bytes, error.breach)
             return Standing.STRANGER
         self._dispatcher.heard(ids.producer_id, now)
         self._understand(connection, message, now)

@@ -26,6 +26,15 @@ MAX_KEPT = 64
 MAX_ANSWERS = 8
 """A connection whose messages were refused so often gets no answer any more; nobody honest asks so often."""
 
+MAX_UNREADABLE = 2
+"""... and here after so many that were no messages at all."""
+
+MAX_IGNORED = 8
+"""It is hung up on when it goes on after so many more: little each, but some send thousands in a second."""
+
+PATIENCE_S = 1.0
+"""... or after so long: what it had said before is still on the way."""
+
 MAX_STRANGE_BYTES = 1 << 20
 """... nor does one that has sent so much in vain: a hello has some hundreds."""
 
@@ -35,16 +44,23 @@ MAX_REMEMBERED = 1 << 12
 
 @dataclass(slots=True)
 class Stranger:
-    """A connection whose messages were refused: how many, of how many bytes, and since when it is ignored."""
+    """A connection whose messages were refused: how many, of how many bytes; and ignored, since when."""
 
     num: int = 0
+    num_unreadable: int = 0
     num_bytes: int = 0
-    ignored_since: float | None = None
+    num_ignored: int = 0
+    ignored_since: float = 0.0
 
     @property
     def is_tiresome(self) -> bool:
         """Whether it is not worth an answer any more."""
-        return self.num >= MAX_ANSWERS or self.num_bytes > MAX_STRANGE_BYTES
+        is_deaf = self.num_unreadable >= MAX_UNREADABLE
+        return is_deaf or self.num >= MAX_ANSWERS or self.num_bytes > MAX_STRANGE_BYTES
+
+    def goes_on(self, now: float) -> bool:
+        """Whether it does though it is ignored."""
+        return self.num_ignored > MAX_IGNORED or now - self.ignored_since > PATIENCE_S
 
 
 @dataclass(slots=True)
@@ -93,27 +109,26 @@ class Refusals:
         self._lines_left -= 1
         return True
 
-    def weigh(self, routing_id: bytes, num_bytes: int) -> None:
+    def weigh(self, routing_id: bytes, num_bytes: int, breach: Breach) -> None:
         """What came over a connection was refused."""
         stranger = self._strangers.setdefault(routing_id, Stranger())
         stranger.num += 1
+        stranger.num_unreadable += breach is Breach.UNREADABLE
         stranger.num_bytes += num_bytes
         self._strangers.move_to_end(routing_id)
         if len(self._strangers) > MAX_REMEMBERED:
             self._strangers.popitem(last=False)
 
-    def ignored_s(self, routing_id: bytes, now: float) -> float | None:
-        """How long nothing that comes over a connection is looked at, and what came now is counted.
-
-        None if it is looked at.
-        """
+    def ignored(self, routing_id: bytes, now: float) -> Stranger | None:
+        """Who spoke, if nothing that comes over its connection is looked at; what came now is counted."""
         stranger = self._strangers.get(routing_id)
         if stranger is None or not stranger.is_tiresome:
             return None
         self.counts[str(Breach.FLOOD)] += 1
-        if stranger.ignored_since is None:
+        if not stranger.num_ignored:
             stranger.ignored_since = now
-        return now - stranger.ignored_since
+        stranger.num_ignored += 1
+        return stranger
 
     def _tell(self, line: str, now: float) -> None:
         others = ", ".join(f"{num} {breach}" for breach, num in self._left_out.most_common())

@@ -35,7 +35,15 @@ from feedline.common.wire.protocol import (
     Welcome,
     new_id,
 )
-from feedline.trainer.pool.refusals import MAX_ANSWERS, MAX_STRANGE_BYTES, PAUSE_S
+from feedline.trainer.pool.exchange import Standing
+from feedline.trainer.pool.refusals import (
+    MAX_ANSWERS,
+    MAX_IGNORED,
+    MAX_STRANGE_BYTES,
+    MAX_UNREADABLE,
+    PATIENCE_S,
+    PAUSE_S,
+)
 from feedline.trainer.pool.verification import BURST, MAX_UNKNOWN, UNASKED_PER_S, Breach
 
 NUM_BYTES = source().job.slot_bytes
@@ -242,12 +250,34 @@ def test_a_producer_that_forgets_its_jobs_all_the_time_is_sent_away(pool: Pool) 
 
 def test_a_stranger_gets_few_answers_and_is_not_listened_to_then(pool: Pool) -> None:
     stranger = pool.producer()
-    for _ in range(3 * MAX_ANSWERS):
-        stranger.says_frames([b"GET / HTTP/1.1"])
+    for _ in range(2 * MAX_ANSWERS):
+        stranger.says(replace(HELLO, version=VERSION + 1))
     assert len(stranger.heard(Refuse)) == MAX_ANSWERS
-    assert pool.exchange.refusals.counts == {Breach.UNREADABLE: MAX_ANSWERS, Breach.FLOOD: 2 * MAX_ANSWERS}
+    assert pool.exchange.refusals.counts == {Breach.VERSION: MAX_ANSWERS, Breach.FLOOD: MAX_ANSWERS}
     stranger.says_frames(encode(Session(new_id()), HELLO))
     assert pool.exchange.producer_names == []
+
+
+def test_who_does_not_speak_the_language_at_all_gets_fewer(pool: Pool) -> None:
+    stranger = pool.producer()
+    for _ in range(MAX_ANSWERS):
+        stranger.says_frames([b"GET / HTTP/1.1"])
+    assert len(stranger.heard(Refuse)) == MAX_UNREADABLE
+
+
+def test_who_goes_on_though_it_is_ignored_is_hung_up_on_by_number_and_by_time(pool: Pool) -> None:
+    def stands(stranger: Producer) -> Standing:
+        return pool.exchange.hear(stranger.routing_id, [b"GET / HTTP/1.1"], pool.now)
+
+    fast, slow = pool.producer(), pool.producer()
+    told = [stands(fast) for _ in range(MAX_UNREADABLE + MAX_IGNORED)]
+    assert told == [Standing.STRANGER] * len(told)
+    assert stands(fast) is Standing.TIRESOME
+    told = [stands(slow) for _ in range(MAX_UNREADABLE + 1)]
+    pool.now += PATIENCE_S
+    assert [*told, stands(slow)] == [Standing.STRANGER] * (MAX_UNREADABLE + 2)
+    pool.now += 0.1
+    assert stands(slow) is Standing.TIRESOME
 
 
 def test_one_large_message_is_enough_not_to_be_listened_to(pool: Pool) -> None:
