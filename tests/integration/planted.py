@@ -21,6 +21,9 @@ Size = tuple[int, int]
 
 CHUNK_BYTES = 1 << 14
 
+BURST_S = 0.02
+"""What a narrow line catches up with when whoever pumps was late."""
+
 
 def napping(seconds: float) -> PythonTransform:
     """The transform that sleeps for each image."""
@@ -116,7 +119,7 @@ class NarrowLine:
     def _wait_turn(self, num_bytes: int) -> None:
         with self._lock:
             now = time.monotonic()
-            self._free_at = max(now, self._free_at) + num_bytes / self._bytes_per_s
+            self._free_at = max(now - BURST_S, self._free_at) + num_bytes / self._bytes_per_s
             until = self._free_at
         time.sleep(max(0.0, until - now))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,18 +21,19 @@ from feedline.trainer.verdict.verdict import Bound
 pytestmark = pytest.mark.planted
 
 SIZE = (24, 32)
-NUM_PRODUCERS = 2
-TURNS = 5
+MORE_THAN_CORES = len(os.sched_getaffinity(0)) + 1
+TURNS = 3
 WITHIN = 0.10
 
 
 @dataclass
 class Pipeline:
-    """A sequence whose producers are as many as is said, and a trainer."""
+    """A sequence whose producers are as many as is said, and a trainer; what `num` of them forecast."""
 
     sequence: BatchSequence
     have: Callable[[int], object]
     step_s: float
+    num: int = 2
     rates: dict[int, list[float]] = field(default_factory=dict)
     forecasts: dict[int, list[float]] = field(default_factory=dict)
 
@@ -42,7 +44,7 @@ class Pipeline:
         self.rates.setdefault(num, []).append(train(self.sequence, self.step_s))
         report = self.sequence.report()
         assert report is not None
-        if num == NUM_PRODUCERS:
+        if num == self.num:
             for forecast in (report.verdict.fewer, report.verdict.more):
                 assert forecast is not None
                 self.forecasts.setdefault(forecast.num_producers, []).append(forecast.images_per_s)
@@ -54,12 +56,20 @@ Planted = Callable[[Path], AbstractContextManager[Pipeline]]
 
 @contextmanager
 def embedded(
-    folder: Path, step_s: float, num_rows: int, extension: str, size: Size, fill: int = 0, **options: object
+    folder: Path,
+    step_s: float,
+    num_rows: int,
+    extension: str,
+    size: Size,
+    *,
+    num: int = 2,
+    fill: int = 0,
+    **options: object,
 ) -> Iterator[Pipeline]:
     """Producers of the pool's own."""
     data = pictures(folder, num_rows, extension, size, fill)
     with (
-        ProducerPool(workers=NUM_PRODUCERS) as pool,
+        ProducerPool(workers=num) as pool,
         BatchSequence(data, pool=pool, **{"batch_size": 8, "image_size": SIZE} | options) as sequence,
     ):
 
@@ -67,7 +77,7 @@ def embedded(
             pool.resize(num)
             wait_for_producers(pool, num)
 
-        yield Pipeline(sequence, have, step_s)
+        yield Pipeline(sequence, have, step_s, num)
 
 
 @contextmanager
@@ -77,7 +87,7 @@ def slow_disk(folder: Path) -> Iterator[Pipeline]:
     source = Path(__file__).with_name("slow_reads.c")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
     (folder / "pictures").mkdir()
-    slowly = {"LD_PRELOAD": str(library), "SLOW_READS_FROM": "100000", "SLOW_READS_BYTES_PER_S": "50e6"}
+    slowly = {"LD_PRELOAD": str(library), "SLOW_READS_FROM": "100000", "SLOW_READS_BYTES_PER_S": "10e6"}
     with pytest.MonkeyPatch.context() as patch:
         for name, text in slowly.items():
             patch.setenv(name, text)
@@ -88,7 +98,7 @@ def slow_disk(folder: Path) -> Iterator[Pipeline]:
 @contextmanager
 def narrow_network(folder: Path) -> Iterator[Pipeline]:
     """Producers elsewhere, behind one line."""
-    data = pictures(folder, 160, "png", (128, 128))
+    data = pictures(folder, 400, "png", (128, 128))
     with (
         ProducerPool("tcp://127.0.0.1:*", transport="frames") as pool,
         narrow_line(pool.endpoint, 8e6) as endpoint,
@@ -120,7 +130,11 @@ def narrow_network(folder: Path) -> Iterator[Pipeline]:
 
 PLANTED: dict[str, tuple[Bound, Planted]] = {
     "slow disk": (Bound.READ, slow_disk),
-    "slow decode": (Bound.DECODE, lambda folder: embedded(folder, 0.002, 80, "jpg", (1200, 1600))),
+    "slow decode": (Bound.DECODE, lambda folder: embedded(folder, 0.002, 400, "jpg", (1200, 1600))),
+    "more producers than cores": (
+        Bound.DECODE,
+        lambda folder: embedded(folder, 0.002, 400, "jpg", (1200, 1600), num=MORE_THAN_CORES),
+    ),
     "slow transform": (
         Bound.TRANSFORM,
         lambda folder: embedded(folder, 0.01, 160, "png", SIZE, transforms=[napping(0.01)]),
@@ -141,7 +155,7 @@ def test_one_fewer_and_one_more_give_what_was_forecast(name: str, tmp_path: Path
         named = [
             pipeline.measure(num)
             for _ in range(TURNS)
-            for num in (NUM_PRODUCERS, NUM_PRODUCERS - 1, NUM_PRODUCERS, NUM_PRODUCERS + 1)
+            for num in (pipeline.num, pipeline.num - 1, pipeline.num, pipeline.num + 1)
         ]
     assert named[::4].count(bound) + named[2::4].count(bound) > TURNS, named
     measured = {num: median(rates) for num, rates in pipeline.rates.items()}

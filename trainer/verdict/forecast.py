@@ -126,14 +126,18 @@ def _rate(seconds: float) -> float:
 
 def _undisturbed(snapshot: Snapshot, cpu_s: float, limit: Limit) -> float:
     """What a batch takes where a core is free for it: where none is, its CPU time and that of reading."""
-    if limit in {Limit.PRODUCERS, Limit.HAND_OVER}:
+    if limit is Limit.HAND_OVER:
+        # So small that a producer's own Python counts, too; the rest of its time it waits for the trainer's.
+        return max(snapshot.build_s, cpu_s)
+    build_s = snapshot.build_s
+    if limit is Limit.PRODUCERS:
         # Between two batches passes a little, too: it shows where producers are never short of slots.
         present_s = sum(one.present_s for one in snapshot.producers)
-        return max(snapshot.build_s, present_s / max(1, snapshot.num_built))
+        build_s = max(build_s, present_s / max(1, snapshot.num_built))
     if snapshot.cpu_share >= CORES_ARE_FULL:
         read_s = snapshot.stages.read_us / 1e6 / max(1, snapshot.num_built)
-        return min(snapshot.build_s, cpu_s + read_s)
-    return snapshot.build_s
+        return min(build_s, cpu_s + read_s)
+    return build_s
 
 
 def _most_at_once(snapshot: Snapshot) -> float:

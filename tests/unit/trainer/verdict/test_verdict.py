@@ -113,6 +113,24 @@ def test_producers_that_decode_share_the_cores_there_are() -> None:
     assert verdict.num_wanted is None
 
 
+def test_one_of_more_producers_than_cores_may_go_without_loss() -> None:
+    """Three share two cores: a batch takes each half as long again as it would on a core of its own."""
+    shared = Stages(decode_us=10_000_000, cpu_us=6_600_000)
+    verdict = judge(span(producers=(ProducerSpan("p", "h", 10.0, 34, shared),) * 3, num_able=3, cores=2))
+    assert verdict.fewer is not None
+    assert verdict.fewer.images_per_s == pytest.approx(verdict.snapshot.images_per_s, rel=0.05)
+
+
+def test_a_producer_whose_batches_are_handed_on_slowly_could_make_more() -> None:
+    """Both rest for most of the time, and one would rest less: a batch takes it its CPU time."""
+    resting = Stages(decode_us=3_000_000, cpu_us=4_500_000)
+    both = (ProducerSpan("p", "h", 10.0, 50, resting),) * 2
+    verdict = judge(span(producers=both, thread_cpu_s=2.5, hand_over_s=2.0, trainer_cpu_s=10.0))
+    assert verdict.bound is Bound.HAND_OVER
+    assert verdict.fewer is not None
+    assert verdict.fewer.images_per_s == pytest.approx(verdict.snapshot.images_per_s)
+
+
 def test_producers_that_sleep_in_their_transforms_need_no_core_of_their_own() -> None:
     asleep = Stages(transform_us=10_000_000, cpu_us=400_000)
     verdict = judge(span(producers=(ProducerSpan("p", "h", 10.0, 50, asleep),) * 2, cores=2))
