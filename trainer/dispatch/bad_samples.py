@@ -121,7 +121,7 @@ class BadSamples:
 
     def take(self, findings: Sequence[Found]) -> list[Found]:
         """Samples are bad from now on; returns the files that are news."""
-        self.lineups.is_bad[[one.row for one in findings]] = True
+        self.lineups.mark([one.row for one in findings])
         known = {one.path for one in self.found}
         new = list({one.path: one for one in reversed(findings) if one.path not in known}.values())[::-1]
         self.found += tuple(replace(one, replaced_by=self._replacement(one)) for one in new)
@@ -131,6 +131,8 @@ class BadSamples:
     def lined_up(self, key: StepKey, lineup: Lineup) -> bool:
         """A step is ordered with this lineup; returns whether that is news of what takes whose place."""
         before = self.found
+        if not before:
+            return False
         if any(one.key == key for one in before):
             self.found = tuple(
                 replace(one, replaced_by=lineup.row_at(one.place)) if one.key == key else one
@@ -153,7 +155,7 @@ class BadSamples:
     def order(self, epoch: int) -> Rows:
         """Rows of an epoch in the order of delivery: what was delivered, and what is to be."""
         plan = self.lineups.plan
-        if not self.lineups.is_bad.any():
+        if not self.lineups.has_bad:
             return plan.order(epoch)
         return np.concatenate([self._rows(StepKey(epoch, step)) for step in range(plan.num_steps)])
 

@@ -7,7 +7,7 @@ out one bad sample after the other ends at the same lineup as who knew all of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
@@ -48,6 +48,8 @@ class Lineup:
         Shape (items,), ascending: where each stands in the step as it was planned.
     is_blank : ndarray of bool
         Shape (items,): items of which nothing but the labels is delivered.
+    has_blank : bool
+        Whether there are any.
     """
 
     rows: Rows
@@ -55,6 +57,7 @@ class Lineup:
     num_sources: int
     places: Rows
     is_blank: Marks
+    has_blank: bool = False
 
     @property
     def items(self) -> Rows:
@@ -87,7 +90,9 @@ class Lineups:
     classes : ndarray of int or None
         Shape (rows,): what takes a place is of the same class, as long as one of it is good.
     is_bad : ndarray of bool
-        Shape (rows,): the samples that are known to be bad.
+        Shape (rows,): the samples that are known to be bad; see `mark`.
+    has_bad : bool
+        Whether there are any.
     """
 
     plan: EpochPlan
@@ -95,10 +100,17 @@ class Lineups:
     on_error: OnError = OnError.RAISE
     classes: Rows | None = None
     is_bad: Marks = field(init=False)
+    has_bad: bool = field(default=False, init=False)
+    _intact: dict[int, tuple[Rows, Marks]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         """Nothing is known to be bad at first."""
         self.is_bad = np.zeros(self.plan.num_samples, np.bool_)
+
+    def mark(self, rows: Sequence[int]) -> None:
+        """Samples are known to be bad from now on."""
+        self.is_bad[rows] = True
+        self.has_bad = self.has_bad or len(rows) > 0
 
     @property
     def leaves_blank(self) -> bool:
@@ -122,13 +134,16 @@ class Lineups:
         """
         planned = self.plan.rows(*key.planned), self.plan.occurrences(*key.planned)
         rows, occurrences = self._with_partners(key.epoch, *planned)
+        places, nothing_blank = self._intact_of(len(rows) // self.num_sources)
+        whole = Lineup(rows, occurrences, self.num_sources, places, nothing_blank)
+        if not self.has_bad:
+            return whole
         is_bad = np.any(self.is_bad[rows].reshape(-1, self.num_sources), axis=1)
-        whole = self._lineup(rows, occurrences, np.arange(len(is_bad)))
         if not is_bad.any():
             return whole
         match self.on_error:
             case _ if self.leaves_blank:
-                return self._lineup(rows, occurrences, whole.places, is_bad)
+                return Lineup(rows, occurrences, self.num_sources, places, is_bad, has_blank=True)
             case OnError.SKIP if not is_bad.all():
                 return self._taken(whole, np.flatnonzero(~is_bad))
             case OnError.SKIP:
@@ -138,9 +153,14 @@ class Lineups:
             case _:
                 return self._replaced(key.epoch, whole, is_bad)
 
-    def _lineup(self, rows: Rows, occurrences: Rows, places: Rows, is_blank: Marks | None = None) -> Lineup:
-        blank = np.zeros(len(places), np.bool_) if is_blank is None else is_blank
-        return Lineup(rows, occurrences, self.num_sources, places, blank)
+    def _intact_of(self, num_items: int) -> tuple[Rows, Marks]:
+        """Places and marks of a step without a bad sample: made once, thousands are asked for in a second."""
+        if num_items not in self._intact:
+            self._intact[num_items] = np.arange(num_items), np.zeros(num_items, np.bool_)
+        return self._intact[num_items]
+
+    def _lineup(self, rows: Rows, occurrences: Rows, places: Rows) -> Lineup:
+        return Lineup(rows, occurrences, self.num_sources, places, np.zeros(len(places), np.bool_))
 
     def _taken(self, lineup: Lineup, indices: Rows) -> Lineup:
         """Some items of a lineup."""

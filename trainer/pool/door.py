@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from typing import Any
 
 import zmq
 from zmq.utils import z85
@@ -18,7 +20,7 @@ from zmq.utils.monitor import parse_monitor_message
 from feedline.common.keys.curve import HANDSHAKE_EVENTS, ZAP_DOMAIN, Handshake, how_it_ended, serve_securely
 from feedline.common.keys.files import PUBLIC, TRAINER, Listing, TrainerKeys
 from feedline.common.wire.endpoints import cannot_listen, check_free, is_ipv6, is_tcp, leaves_machine
-from feedline.trainer.pool.doorkeeper import Doorkeeper
+from feedline.trainer.pool.doorkeeper import REVIEW_S, Doorkeeper
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,9 @@ HANDSHAKE_MS = 5000
 MAX_WAITING = 16
 """Messages of one connection that are taken in before they are looked at; its sender has to keep the others.
 A producer has a few answers, and a warning now and then."""
+
+ALONE_S = 0.25
+"""Between two looks when no stranger is there."""
 
 RELIST_S = 0.2
 """The folder of listed keys is looked at no more often, however many strangers knock."""
@@ -136,6 +141,7 @@ class Door:
         self._note = note
         self._reasons = _reasons(keys) if is_tcp(address) else {}
         self.keeper = Doorkeeper()
+        self._attend_at = 0.0
         # Before anybody can knock.
         self._gate = Gate(context, keys, note) if keys is not None else None
         self.socket = context.socket(zmq.ROUTER)
@@ -144,6 +150,8 @@ class Door:
         )
         # The pool may be busy, and then the thread that moves bytes must not wait for it.
         self._monitor.setsockopt(zmq.RCVHWM, 0)
+        gates = () if self._gate is None else (self._gate.socket,)
+        self._guards, self._guards_beside_strangers = (self._monitor, *gates), gates
         try:
             self._bind(address, keys, max_message_bytes)
         except BaseException:
@@ -152,14 +160,22 @@ class Door:
         self.endpoint: str = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
     @property
-    def guards(self) -> list[zmq.Socket[bytes]]:
-        """Sockets that are readable when `attend` has something to do."""
-        return [self._monitor, *([] if self._gate is None else [self._gate.socket])]
+    def guards(self) -> tuple[zmq.Socket[bytes], ...]:
+        """Sockets that are readable when `attend` has something to do at once.
+
+        Who comes and goes while a stranger is there is seen with the next look at that one: thousands who
+        come and go must not wake the pool each.
+        """
+        return self._guards if self.is_alone else self._guards_beside_strangers
 
     @property
     def is_alone(self) -> bool:
         """Whether no stranger is there who has to be watched."""
         return self.keeper.is_alone
+
+    def is_due(self, ready: AbstractSet[Any], now: float) -> bool:
+        """Whether there may be something to do for `attend`; `ready` are the sockets that are readable."""
+        return now >= self._attend_at or not ready.isdisjoint(self.guards)
 
     def attend(self, now: float) -> set[str]:
         """Look who came and went, and let in who may come in; returns keys that were taken off the list."""
@@ -168,6 +184,7 @@ class Door:
                 event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
                 self._take_event(event["event"], event["value"], now)
         self.keeper.review(now)
+        self._attend_at = now + (ALONE_S if self.is_alone else REVIEW_S)
         if self._gate is None:
             return set()
         gone = self._gate.review(now)

@@ -133,9 +133,9 @@ class PoolThread(threading.Thread):
         opened.callback(self._door.close, linger_ms=0)
         self._socket, self.endpoint = self._door.socket, self._door.endpoint
         self._usual: set[Any] = {self._socket, self.waker.fileno()}
-        self._guards: set[Any] = {*self._door.guards}
         self._producers = EmbeddedProducers(self.endpoint)
-        self._poller, self._polled_children = self._make_poller([]), list[int]()
+        self._children, self._guards = list[int](), self._door.guards
+        self._poller = self._make_poller()
         self.exchange = Exchange(
             Dispatcher(budget_bytes, self._advice(), GRACE if self._folder is None else NO_GRACE),
             Roster(new_id(), settings.strict_versions),
@@ -235,7 +235,7 @@ class PoolThread(threading.Thread):
         if self.waker.fileno() in ready:
             self.waker.clear()
         now = self._clock()
-        if not (self._door.is_alone and ready <= self._usual and now < self._watch_at):
+        if self._door.is_due(ready, now):
             for routing_id in self.exchange.shut_out(self._door.attend(now), now):
                 self._door.keeper.cut(routing_id, now)
         if self._socket not in ready or self._receive(now):
@@ -243,7 +243,7 @@ class PoolThread(threading.Thread):
         # Behind what was received: who got a batch has asked for the next one in the meantime.
         self._make_calls(now)
         self.exchange.take_releases(now)
-        if now >= self._watch_at or not ready <= self._usual | self._guards:
+        if now >= self._watch_at or not ready.isdisjoint(self._children):
             self._watch_at = now + POLL_MS / 1000
             self._watch_producers(now)
         # Last, so that nobody is judged by what has come but was not read yet.
@@ -276,17 +276,18 @@ class PoolThread(threading.Thread):
     def _wait(self) -> set[Any]:
         """Wait until something happens; returns the sockets and descriptors that have something to say."""
         children = [child.stderr.fileno() for child in self._producers.children]
-        if children != self._polled_children:
-            self._poller, self._polled_children = self._make_poller(children), children
+        if children != self._children or self._door.guards is not self._guards:
+            self._children, self._guards = children, self._door.guards
+            self._poller = self._make_poller()
         # Calls that wake nobody may have come since they were made last.
         timeout_ms = POLL_MS if self._door.is_alone else int(REVIEW_S * 1000)
         if self.exchange.wants_releases() or self._calls:
             timeout_ms = 0
         return {source for source, _ in self._poller.poll(timeout_ms)}
 
-    def _make_poller(self, children: list[int]) -> zmq.Poller:
+    def _make_poller(self) -> zmq.Poller:
         poller = zmq.Poller()
-        for source in (*self._usual, *self._guards, *children):
+        for source in (*self._usual, *self._guards, *self._children):
             poller.register(source, zmq.POLLIN)
         return poller
 

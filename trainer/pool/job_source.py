@@ -137,7 +137,7 @@ class JobSource:
         samples = tuple(map(as_sample, zip(*columns, strict=True)))
         buffers = [np.ascontiguousarray(values[rows]) for values in self.targets]
         own_boxes = None if self.boxes is None else [self.boxes[row] for row in listed]
-        if lineup.is_blank.any():
+        if lineup.has_blank:
             samples = self._blank(np.repeat(lineup.is_blank, lineup.num_sources), samples, buffers, own_boxes)
         if own_boxes is not None:
             buffers += boxes.pack(own_boxes)

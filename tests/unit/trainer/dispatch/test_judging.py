@@ -247,6 +247,6 @@ def test_a_step_at_which_a_producer_died_is_ordered_with_care() -> None:
 def test_what_was_delivered_is_remembered_though_a_file_of_it_goes_bad_later() -> None:
     desk = JudgingDesk("p", on_error=OnError.SKIP)
     desk.bad.delivered(StepKey(0, 0), desk.bad.lineups.of(StepKey(0, 0)))
-    desk.bad.lineups.is_bad[[0, 5]] = True
+    desk.bad.lineups.mark([0, 5])
     assert desk.bad.order(0).tolist() == [0, 1, 2, 3, 4, *range(6, NUM_ROWS)]
     assert desk.bad.order(1).tolist() == [1, 2, 3, 4, *range(6, NUM_ROWS)]

@@ -18,7 +18,7 @@ def lineups_of(
 ) -> Lineups:
     plan = EpochPlan(NUM_ROWS, BATCH, shuffle, seed)
     lineups = Lineups(plan, num_sources, on_error, CLASSES)
-    lineups.is_bad[list(bad)] = True
+    lineups.mark(list(bad))
     return lineups
 
 
@@ -58,7 +58,7 @@ def test_what_takes_a_place_does_not_depend_on_when_it_became_known_what_is_bad(
         }
     expected = rows_of(lineups_of(OnError.REPLACE, *bad))
     for row in sorted(bad, reverse=True):
-        first.is_bad[row] = True
+        first.mark([row])
         for step in range(first.plan.num_steps):
             first.of(StepKey(0, step))
     assert len(bad) > 9
@@ -76,7 +76,7 @@ def test_each_epoch_and_seed_has_others_in_the_places() -> None:
 def test_a_class_that_is_bad_throughout_is_replaced_by_others_and_a_dataset_that_is_cannot_be() -> None:
     lineups = lineups_of(OnError.REPLACE, *np.flatnonzero(CLASSES == 1).tolist())
     assert {int(CLASSES[row]) for row in rows_of(lineups)} == {0, 2}
-    lineups.is_bad[:] = True
+    lineups.mark(range(NUM_ROWS))
     with pytest.raises(BadSamplesError, match="no sample is left that could take the place of row"):
         rows_of(lineups)
 
