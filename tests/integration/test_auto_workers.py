@@ -15,6 +15,7 @@ from planted import napping, pictures
 
 from feedline import BatchSequence, ImageDataset, ProducerPool
 from feedline.callbacks import FeedMonitor
+from feedline.common.memory.arena import whole_pages
 from feedline.errors import ConfigurationError
 from feedline.trainer.pool import sizer
 from feedline.trainer.pool.shared import SHARED
@@ -69,6 +70,24 @@ def train_until(sequence: BatchSequence, step_s: float, is_enough: Callable[[], 
 def seconds_later(seconds: float) -> Callable[[], bool]:
     until = time.monotonic() + seconds
     return lambda: time.monotonic() >= until
+
+
+@pytest.mark.exhaustive
+def test_there_are_no_more_than_have_memory_for_their_batches(
+    data: ImageDataset, decisions: Decisions
+) -> None:
+    slot_bytes = whole_pages(8 * (SIZE[0] * SIZE[1] * 3 + 8))
+    with (
+        ProducerPool(workers=(1, 6), memory_budget=4 * slot_bytes) as pool,
+        BatchSequence(data, pool=pool, batch_size=8, image_size=SIZE, transforms=[napping(0.01)]) as sequence,
+    ):
+        train_until(sequence, 0.01, lambda: len(decisions.made) >= 2)
+        assert "memory_budget has slots for no more" in decisions.texts[-1]
+        num = decisions.made[-1][1]
+        wait_for_producers(pool, num)
+        train_until(sequence, 0.01, seconds_later(10.0))
+        assert len(decisions.made) == 2
+        assert 1 < len(pool.producers) == num < decisions.made[0][1]
 
 
 @pytest.mark.exhaustive

@@ -304,7 +304,7 @@ class Dispatcher:
             for key, demand in list(work.demands.items()):
                 self._answers.review(work, key, demand, now)
         self._turns.review(now)
-        if self._leases.let_try_again(now) or self._shares.leave_some_idle:
+        if self._leases.let_try_again(now) or self._shares.num_idle:
             self._shares.divide()
         return self._feed(now)
 
@@ -322,6 +322,11 @@ class Dispatcher:
     def next_lease_id(self) -> int:
         """The number of the next lease: none that there was has this one or a larger one."""
         return self._leases.next_id
+
+    @property
+    def num_idle(self) -> int:
+        """How many of them the budget has no slots for."""
+        return self._shares.num_idle
 
     @property
     def able_ids(self) -> set[bytes]:

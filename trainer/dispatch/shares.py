@@ -22,9 +22,9 @@ class Shares:
         self._named: set[bytes] = set()
 
     @property
-    def leave_some_idle(self) -> bool:
-        """Whether there is a producer without a slot, which the next division may serve."""
-        return bool(self._idle)
+    def num_idle(self) -> int:
+        """How many producers have no slot; the next division may serve them."""
+        return len(self._idle)
 
     def divide(self) -> None:
         """Give everybody a share; where there is none for all, who is stuck or cannot read comes last."""

@@ -182,6 +182,11 @@ class Exchange:
         return bool(self._waiters.steps())
 
     @property
+    def num_idle(self) -> int:
+        """How many of the producers have no slots: there is no memory for their batches."""
+        return self._dispatcher.num_idle
+
+    @property
     def num_producers(self) -> int:
         """How many are there. From any thread."""
         return len(self._roster.connections)

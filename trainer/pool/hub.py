@@ -255,7 +255,13 @@ class PoolThread(threading.Thread):
 
     def _size(self, noted: PoolStats, now: float) -> None:
         """Have more or fewer producers if what they did asks for that."""
-        num = self._sizer.look(noted, self._producers.num_wanted, now, is_asked=self.exchange.is_asked)
+        num = self._sizer.look(
+            noted,
+            self._producers.num_wanted,
+            now,
+            is_asked=self.exchange.is_asked,
+            num_idle=self.exchange.num_idle,
+        )
         if num is not None:
             self._have(num, now)
 

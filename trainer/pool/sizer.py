@@ -10,7 +10,16 @@ from collections import deque
 
 from feedline.trainer.pool.spans import span_between, taken_between
 from feedline.trainer.pool.stats import PoolStats
-from feedline.trainer.verdict.sizing import PATIENCE_S, Decision, Evidence, Memory, Workers, decide, rest
+from feedline.trainer.verdict.sizing import (
+    PATIENCE_S,
+    Decision,
+    Evidence,
+    Memory,
+    Workers,
+    decide,
+    rest,
+    shed,
+)
 from feedline.trainer.verdict.snapshot import MIN_BATCHES, Snapshot
 
 logger = logging.getLogger(__name__)
@@ -38,7 +47,9 @@ class Sizer:
             self._notes.clear()
         return workers.nearest(num)
 
-    def look(self, stats: PoolStats, num: int, now: float, *, is_asked: bool) -> int | None:
+    def look(
+        self, stats: PoolStats, num: int, now: float, *, is_asked: bool, num_idle: int = 0
+    ) -> int | None:
         """Take note of the counters; how many producers there are to be, or None if that is as it was.
 
         Parameters
@@ -47,6 +58,8 @@ class Sizer:
             How many are wanted now. As long as not all of them are there, nothing is decided.
         is_asked : bool
             Whether somebody waits for a batch.
+        num_idle : int
+            How many of them have no slots.
         """
         if is_asked or stats.taken.num_batches != self._num_taken:
             self._num_taken, self._taken_at = stats.taken.num_batches, now
@@ -56,14 +69,18 @@ class Sizer:
             self._notes.clear()
             return None
         self._notes.append(stats)
-        decision = self._decision(num, now)
+        decision = self._decision(num, num_idle, now)
         return None if decision is None else self._carry_out(decision, num)
 
-    def _decision(self, num: int, now: float) -> Decision | None:
+    def _decision(self, num: int, num_idle: int, now: float) -> Decision | None:
         if now - self._taken_at >= PATIENCE_S:
             return rest(self._workers, num, self._memory)
         evidence = self._evidence()
-        return None if evidence is None else decide(self._workers, num, evidence, self._memory, now)
+        if evidence is None:
+            return None
+        if num_idle:
+            return shed(self._workers, num, num_idle, evidence, self._memory)
+        return decide(self._workers, num, evidence, self._memory, now)
 
     def _carry_out(self, decision: Decision, num: int) -> int | None:
         self._memory = decision.memory

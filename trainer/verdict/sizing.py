@@ -190,6 +190,13 @@ def decide(workers: Workers, num: int, evidence: Evidence, memory: Memory, now: 
     return Decision(workers.nearest(num), replace(memory, idle_since=None, peak=0))
 
 
+def shed(workers: Workers, num: int, num_idle: int, evidence: Evidence, memory: Memory) -> Decision:
+    """Say how many there are to be when some get nothing to do, as there is no memory for their batches."""
+    served = workers.nearest(num - num_idle)
+    calm = replace(memory, growth=None, ceiling=Ceiling(served, evidence.later), idle_since=None, peak=0)
+    return Decision(served, calm, "memory_budget has slots for no more" if served != num else "")
+
+
 def rest(workers: Workers, num: int, memory: Memory) -> Decision:
     """Say how many there are to be when nobody has asked for a batch for `PATIENCE_S`."""
     calm = replace(memory, growth=None, idle_since=None, peak=0)

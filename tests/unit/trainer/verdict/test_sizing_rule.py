@@ -8,7 +8,7 @@ import pytest
 
 from feedline.common.errors import ConfigurationError
 from feedline.common.stages import Stages
-from feedline.trainer.verdict.sizing import Decision, Evidence, Memory, Workers, decide
+from feedline.trainer.verdict.sizing import Decision, Evidence, Memory, Workers, decide, shed
 from feedline.trainer.verdict.snapshot import ProducerSpan, Snapshot
 
 AUTO = Workers(1, 16)
@@ -84,6 +84,14 @@ def test_a_growth_that_brings_nothing_is_undone_and_not_tried_again() -> None:
     assert (decision.num, decision.reason) == (1, "more of them brought 0 % more images/s")
     assert after(before, 1, decision.memory).num == 1
     assert after(span(1, 0.22, 0.05), 1, decision.memory).num == 1
+
+
+def test_those_without_memory_for_their_batches_go_and_are_not_missed() -> None:
+    before = span(1, 0.2, 0.05)
+    decision = shed(AUTO, 5, 2, Evidence(before, before), grown(before, 5).memory)
+    assert (decision.num, decision.reason) == (3, "memory_budget has slots for no more")
+    assert after(span(3, 0.2, 0.05), 3, decision.memory).num == 3
+    assert shed(Workers(5, 8), 5, 2, Evidence(before, before), Memory()).num == 5
 
 
 def test_what_was_learned_of_one_load_is_not_held_against_another() -> None:
