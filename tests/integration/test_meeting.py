@@ -303,8 +303,6 @@ def test_a_strangers_garbage_changes_nothing(images: Path) -> None:
         _, port = pool.endpoint.rsplit(":", 1)
         with socket.create_connection(("127.0.0.1", int(port))) as raw, zmq.Context() as context:
             raw.sendall(b"GET / HTTP/1.1\r\n\r\n" * 100)
-            stranger = context.socket(zmq.DEALER)
-            stranger.connect(pool.endpoint)
             for frames in (
                 [b""],
                 [b"hello"],
@@ -312,12 +310,14 @@ def test_a_strangers_garbage_changes_nothing(images: Path) -> None:
                 [b"\xff" * (1 << 16)],
                 encode(Session(new_id(), new_id()), Heartbeat((1, 2, 3))),
             ):
+                stranger = context.socket(zmq.DEALER)
+                stranger.connect(pool.endpoint)
                 stranger.send_multipart(frames)
                 assert stranger.poll(1000 * PATIENCE_S), "no answer"
                 assert b"refuse" in stranger.recv()
+                # Larger than whatever a stranger has to say: it hangs up.
+                stranger.send(bytes(20 << 20))
+                stranger.close(linger=0)
             assert_whole(trainer)
-            # Larger than whatever a stranger has to say: it hangs up.
-            stranger.send(bytes(20 << 20))
-            stranger.close(linger=0)
             assert_whole(trainer_of(pool, images, "new/*"))
             assert len(pool.producers) == 1
