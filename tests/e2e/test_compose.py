@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import subprocess
+import urllib.error
+import urllib.request
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -99,6 +103,58 @@ def test_a_training_that_fails_before_it_begins_ends_up_with_an_error_at_once(
         (trainer,) = mine.containers("trainer")
         assert "a fault of the script" in logs(trainer)
         assert inspect(trainer)["RestartCount"] == 0
+
+
+WATCHED = """
+from pathlib import Path
+from feedline import BatchSequence, ImageDataset
+
+data = ImageDataset.from_lists([f"{value}.png" for value in range(10)], directory="/data")
+sequence = BatchSequence(data, batch_size=4, image_size=(8, 8))
+while not Path("seen").exists():
+    for _ in sequence:
+        pass
+"""
+
+
+def test_who_has_the_token_sees_the_training_in_a_browser_of_this_machine(project: dict[str, Path]) -> None:
+    project["OUT_DIR"].chmod(0o777)
+    project["TRAIN_SCRIPT"].write_text(WATCHED)
+    token, port = "0123456789abcdef", free_port()
+    secret = {"FEEDLINE_MONITOR_TOKEN": token, "MONITOR_PORT": str(port), "COMPOSE_PROFILES": "monitor"}
+    with stack(**project, **secret) as mine:
+        mine.compose("up", "-d", timeout_s=300)
+        wait_for("images", lambda: (view(port, token) or {"totals": {"images": 0}})["totals"]["images"] > 0)
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            view(port, "")
+        (producer,) = view(port, token)["producers"]
+        assert producer["images_per_s"] is not None
+        (project["OUT_DIR"] / "seen").touch()
+        (trainer,) = mine.containers("trainer")
+        wait_for("the end", lambda: inspect(trainer)["State"]["Status"] == "exited")
+        assert inspect(trainer)["State"]["ExitCode"] == 0
+
+
+def view(port: int, token: str) -> Any:
+    """What the page shows; None while nobody listens, or the training is not there yet."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/api/view")
+    request.add_header("Authorization", f"Bearer {token}")
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        if error.code == 401:
+            raise
+    except OSError:
+        pass
+    return None
+
+
+def free_port() -> int:
+    """One that nobody has."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def test_every_epoch_is_whole_whatever_happens_to_producers_and_trainer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from feedline.trainer.datasets.dataset import ImageDataset
 from feedline.trainer.demo.corpus import Corpus
 from feedline.trainer.demo.model import small_cnn
 from feedline.trainer.pool.producer_pool import ProducerPool
+from feedline.trainer.pool.shared import MONITOR
 from feedline.trainer.sequences.batch_sequence import BatchSequence
 
 AUGMENTATION = (
@@ -150,11 +152,13 @@ def _options(settings: Settings, stack: ExitStack) -> dict[str, Any]:
     }
     if settings.endpoint is None:
         return options | {"workers": settings.workers}
-    return options | {
-        "pool": stack.enter_context(
-            ProducerPool(settings.endpoint, keys=settings.keys, insecure=settings.insecure)
-        )
-    }
+    pool = ProducerPool(
+        settings.endpoint,
+        keys=settings.keys,
+        insecure=settings.insecure,
+        monitor=os.environ.get(MONITOR) or None,
+    )
+    return options | {"pool": stack.enter_context(pool)}
 
 
 def _sequence(stack: ExitStack, options: dict[str, Any], data: ImageDataset, **more: Any) -> BatchSequence:

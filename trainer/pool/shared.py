@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 ENDPOINT, INSECURE = "FEEDLINE_ENDPOINT", "FEEDLINE_INSECURE"
 """Variables of the environment: where producers elsewhere connect, and ``1`` to let other machines do so."""
 
+MONITOR = "FEEDLINE_MONITOR"
+"""... and where a pool with an endpoint is shown, as ``monitor=`` has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -110,7 +113,8 @@ def _pool_of(workers: Workers, budget: int) -> ProducerPool:
     if not endpoint:
         return ProducerPool(workers=workers, memory_budget=budget)
     logger.info(f"{ENDPOINT} is set: batches come from the producers that connect to {endpoint}")
-    return ProducerPool(endpoint, insecure=os.environ.get(INSECURE) == "1", memory_budget=budget)
+    insecure, monitor = os.environ.get(INSECURE) == "1", os.environ.get(MONITOR) or None
+    return ProducerPool(endpoint, insecure=insecure, memory_budget=budget, monitor=monitor)
 
 
 SHARED = SharedPool()
