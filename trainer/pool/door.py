@@ -8,6 +8,7 @@ A key that is taken off the list ends at once what was agreed with whoever has i
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -15,7 +16,6 @@ from typing import Any
 
 import zmq
 from zmq.utils import z85
-from zmq.utils.monitor import parse_monitor_message
 
 from feedline.common.keys.curve import HANDSHAKE_EVENTS, ZAP_DOMAIN, Handshake, how_it_ended, serve_securely
 from feedline.common.keys.files import PUBLIC, TRAINER, Listing, TrainerKeys
@@ -42,6 +42,11 @@ ZAP_VERSION = b"1.0"
 
 NO_KEY = ""
 """Of whoever comes where no keys are asked for."""
+
+_EVENT = struct.Struct("=Hi")
+"""What a socket's monitor says: an event and its value (zmq_socket_monitor(3)). Hundreds may come."""
+
+_ACCEPTED, _DISCONNECTED = int(zmq.EVENT_ACCEPTED), int(zmq.EVENT_DISCONNECTED)
 
 Context = zmq.Context[zmq.Socket[bytes]]
 Note = Callable[[str, str], object]
@@ -181,8 +186,9 @@ class Door:
         """Look who came and went, and let in who may come in; returns keys that were taken off the list."""
         with suppress(zmq.Again):
             while True:
-                event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
-                self._take_event(event["event"], event["value"], now)
+                told, _address = self._monitor.recv_multipart(zmq.NOBLOCK)
+                event, value = _EVENT.unpack(told)
+                self._take_event(event, value, now)
         self.keeper.review(now)
         self._attend_at = now + (ALONE_S if self.is_alone else REVIEW_S)
         if self._gate is None:
@@ -207,15 +213,14 @@ class Door:
             self._gate.socket.close(linger=0)
 
     def _take_event(self, event: int, value: int, now: float) -> None:
-        match event:
-            case zmq.EVENT_ACCEPTED:
-                self.keeper.arrived(value, now)
-            case zmq.EVENT_DISCONNECTED:
-                self.keeper.left(value, now)
-            case _:
-                why = self._reasons.get(how_it_ended(event, value))
-                if why is not None:
-                    self._note("somebody", why)
+        if event == _ACCEPTED:
+            self.keeper.arrived(value, now)
+        elif event == _DISCONNECTED:
+            self.keeper.left(value, now)
+        else:
+            why = self._reasons.get(how_it_ended(event, value))
+            if why is not None:
+                self._note("somebody", why)
 
     def _bind(self, address: str, keys: TrainerKeys | None, max_message_bytes: int | None) -> None:
         if keys is not None:
