@@ -184,11 +184,7 @@ class Door:
 
     def attend(self, now: float) -> set[str]:
         """Look who came and went, and let in who may come in; returns keys that were taken off the list."""
-        with suppress(zmq.Again):
-            while True:
-                told, _address = self._monitor.recv_multipart(zmq.NOBLOCK)
-                event, value = _EVENT.unpack(told)
-                self._take_event(event, value, now)
+        self.catch_up(now)
         self.keeper.review(now)
         self._attend_at = now + (ALONE_S if self.is_alone else REVIEW_S)
         if self._gate is None:
@@ -196,6 +192,17 @@ class Door:
         gone = self._gate.review(now)
         self._gate.answer()
         return gone
+
+    def catch_up(self, now: float) -> None:
+        """Take in who came and went: whoever has said something by now came before.
+
+        Needed before anything is done about a connection: who is let in first and comes then is a stranger.
+        """
+        with suppress(zmq.Again):
+            while True:
+                told, _address = self._monitor.recv_multipart(zmq.NOBLOCK)
+                event, value = _EVENT.unpack(told)
+                self._take_event(event, value, now)
 
     def key_behind(self, frame: zmq.Frame) -> str | None:
         """The key of whoever sent it; None if it is not on the list any more."""

@@ -303,6 +303,7 @@ class PoolThread(threading.Thread):
 
     def _answer_door(self, standing: Standing, routing_id: bytes, fd: int, now: float) -> None:
         """Say what became of who spoke over a connection."""
+        self._door.catch_up(now)
         match standing:
             case Standing.LET_IN:
                 self._door.keeper.let_in(routing_id, fd)
