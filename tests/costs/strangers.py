@@ -1,4 +1,4 @@
-"""What strangers cost a trainer: ``python -m costs.strangers`` in ``tests``.
+"""What strangers cost a trainer: ``python -m costs.strangers [MANNER...]`` in ``tests``.
 
 Batches a second while strangers do what `integration.strangers` can, next to those while they only are there:
 in turns, in one run, medians of each. What strangers take of the machine's own cores is in it, too.
@@ -47,7 +47,7 @@ def main() -> None:
         epoch, most = 0, 0
         try:
             batches_a_second(trainer, epoch)
-            for manner in MANNERS:
+            for manner in sys.argv[1:] or MANNERS:
                 rates: dict[str, list[float]] = {"waits": [], manner: []}
                 before = psutil.Process().memory_info().rss
                 for doing in ("waits", manner) * TURNS:

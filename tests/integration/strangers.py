@@ -2,8 +2,10 @@
 
 hellos
     A thousand times a second it says hello in another version, over one connection, and reads no answer.
+crowd
+    It opens a thousand connections, which say nothing, and holds them.
 sockets
-    It holds a thousand connections, which say nothing.
+    It does so, and makes new ones for those that were ended, 500 in a second.
 large
     It sends frames of 64 MiB.
 floods
@@ -36,6 +38,14 @@ def hellos(endpoint: str, context: zmq.Context[zmq.Socket[bytes]]) -> None:
     while True:
         peer.send_multipart(frames)
         time.sleep(0.001)
+
+
+def crowd(endpoint: str, _: zmq.Context[zmq.Socket[bytes]]) -> None:
+    """Hold connections, whatever becomes of them."""
+    host, port = endpoint.removeprefix("tcp://").split(":")
+    held = [socket.create_connection((host, int(port))) for _ in range(1000)]
+    while held:
+        time.sleep(1.0)
 
 
 def sockets(endpoint: str, _: zmq.Context[zmq.Socket[bytes]]) -> None:
@@ -88,6 +98,7 @@ def connected(endpoint: str, context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Soc
 
 MANNERS: dict[str, Callable[[str, zmq.Context[zmq.Socket[bytes]]], None]] = {
     "hellos": hellos,
+    "crowd": crowd,
     "sockets": sockets,
     "large": large,
     "floods": floods,
