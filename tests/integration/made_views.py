@@ -49,7 +49,6 @@ def crowded_view(num_producers: int, num_jobs: int, since_s: float) -> dict[str,
                 "reason": "not a whole image: the file ends before the image does",
                 "producer": "node3/7",
                 "job": 1,
-                "number": 0,
                 "epoch": 0,
                 "step": 311,
             },
@@ -58,7 +57,6 @@ def crowded_view(num_producers: int, num_jobs: int, since_s: float) -> dict[str,
                 "reason": "there is no such file under a data root",
                 "producer": "node1/2",
                 "job": 1,
-                "number": 1,
                 "epoch": 0,
                 "step": 12,
             },
@@ -131,10 +129,6 @@ class CrowdedSource:
         return Reply.json(crowded_view(50, 3, since_s))
 
     def picture(self, _job_id: int, _authorization: str) -> Reply:
-        """See `Source`."""
-        return Reply(204, "image/png", b"")
-
-    def bad_sample(self, _job_id: int, _number: int, _authorization: str) -> Reply:
         """See `Source`."""
         return Reply(204, "image/png", b"")
 

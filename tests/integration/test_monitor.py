@@ -25,7 +25,7 @@ import pytest
 from children import wait_for, wait_for_producers
 from planted import pictures
 
-from feedline import BatchSequence, ImageDataset, ProducerPool
+from feedline import BatchSequence, ProducerPool
 from feedline.errors import ConfigurationError
 from feedline.trainer.monitor.access import TOKEN_VARIABLE
 from feedline.trainer.monitor.app import FILES, PAGE
@@ -122,47 +122,15 @@ def test_who_has_the_token_scales(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ask(pool, "/api/scale", TOKEN, b'{"producers": 2}')[0] == 409
 
 
-def test_of_a_bad_file_is_shown_what_is_to_be_seen_of_it(tmp_path: Path) -> None:
-    picture = np.full((480, 640, 3), (0, 0, 200), np.uint8)
-    assert cv2.imwrite(str(tmp_path / "torn.jpg"), picture)
-    os.truncate(tmp_path / "torn.jpg", (tmp_path / "torn.jpg").stat().st_size * 2 // 3)
-    (tmp_path / "words.jpg").write_text("this is no picture")
-    for nth in range(6):
-        assert cv2.imwrite(str(tmp_path / f"{nth}.jpg"), picture)
-    data = ImageDataset.from_lists(sorted(path.name for path in tmp_path.glob("*.jpg")), directory=tmp_path)
-    with (
-        ProducerPool(workers=1, monitor="127.0.0.1:0") as pool,
-        BatchSequence(
-            data, pool=pool, batch_size=4, image_size=SIZE, on_error="replace", max_bad_share=1.0
-        ) as sequence,
-    ):
-        for step in range(len(sequence)):
-            sequence[step]
-        wait_for("both", lambda: view(pool)["num_bad"] == 2)
-        pictures = {
-            Path(one["path"]).name: ask(pool, f"/api/bad/{one['job']}/{one['number']}.png")
-            for one in view(pool)["bad"]
-        }
-        job = view(pool)["bad"][0]["job"]
-        for strange in (f"{job}/2", f"{job + 1}/0"):
-            assert ask(pool, f"/api/bad/{strange}.png")[0] == 404
-    status, headers, body = pictures["torn.jpg"]
-    assert (status, headers["Content-Type"]) == (200, "image/png")
-    seen = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
-    assert seen.shape == (96, 128, 3)
-    assert np.abs(seen[:20].astype(int) - (0, 0, 200)).max() < 12
-    assert pictures["words.jpg"][0] == 204
-
-
 def test_beyond_this_machine_the_token_is_needed_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match=TOKEN_VARIABLE):
         ProducerPool(workers=1, monitor="0.0.0.0:0")
     monkeypatch.setenv(TOKEN_VARIABLE, TOKEN)
     with ProducerPool("tcp://127.0.0.1:*", monitor="0.0.0.0:0") as pool:
         assert ask(pool, "/")[0] == 200
-        for path in ("/api/view", "/metrics", "/api/pictures/1.png", "/api/bad/1/0.png"):
+        for path in ("/api/view", "/metrics", "/api/pictures/1.png"):
             assert ask(pool, path)[0] == 401
-            assert ask(pool, path, TOKEN)[0] in {200, 204, 404}
+            assert ask(pool, path, TOKEN)[0] in {200, 204}
 
 
 def test_the_first_that_anybody_is_shown_is_how_the_pool_stands() -> None:

@@ -136,35 +136,6 @@ def test_the_page_lives_and_shows_a_killed_producer_within_three_seconds(
     assert {address.split("/")[2] for address in asked} == {str(pool.monitor)}
 
 
-def test_what_is_to_be_seen_of_a_bad_file_is_drawn_when_it_is_asked_for(
-    browser: Browser, tmp_path: Path
-) -> None:
-    data = pictures(tmp_path, 16, "jpg", (96, 128))
-    os.truncate(tmp_path / "3.jpg", (tmp_path / "3.jpg").stat().st_size * 2 // 3)
-    (tmp_path / "5.jpg").write_text("no picture")
-    with (
-        ProducerPool(workers=1, monitor="127.0.0.1:0") as pool,
-        BatchSequence(
-            data, pool=pool, batch_size=8, image_size=(96, 128), on_error="replace", max_bad_share=1.0
-        ) as sequence,
-    ):
-        for _ in sequence:
-            pass
-        browser.look_like("light", 1200, 2000)
-        browser.open(f"http://{pool.monitor}")
-        rows = "document.querySelectorAll('#bad tbody tr').length"
-        wait_for("the bad files", lambda: browser.run(f"return {rows}") == 2)
-        assert browser.run("return document.querySelector('#bad canvas')") is None
-        browser.run("document.querySelector('#show-bad').click()")
-        drawn = "[...document.querySelectorAll('#bad canvas')].map((one) => [one.width, one.height])"
-        wait_for("its upper part", lambda: browser.run(f"return {drawn}") == [[128, 96]])
-        wait_for("the other", lambda: "nothing can be seen" in browser.text("#bad"))
-        inside = "document.querySelector('#bad canvas').getContext('2d').getImageData(64, 8, 1, 1).data[3]"
-        assert browser.run(f"return {inside}") == 255
-        keep_picture(browser, "bad")
-        assert browser.complaints() == []
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_fifty_producers_can_be_read_in_light_and_dark(browser: Browser, scheme: str) -> None:
     with a_crowd() as url:

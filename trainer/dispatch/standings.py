@@ -49,8 +49,6 @@ class JobStanding:
         Nobody reads it: it has no slots.
     found : tuple of Found
         Its bad files.
-    folder : str
-        What their paths are relative to, on the trainer's machine; empty if it is not known.
     """
 
     job_id: int
@@ -61,7 +59,6 @@ class JobStanding:
     num_waited_for: int = 0
     is_resting: bool = False
     found: tuple[Found, ...] = ()
-    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +98,4 @@ def _producer(peer: Peer, books: Books) -> ProducerStanding:
 def _job(work: Work, books: Books) -> JobStanding:
     counts = len(work.ready), len(work.leased), len(work.demands)
     is_resting = work.job_id in books.resting
-    num_steps, bad = work.ledger.num_steps, work.bad
-    return JobStanding(work.job_id, work.name, num_steps, *counts, is_resting, bad.found, bad.folder)
+    return JobStanding(work.job_id, work.name, work.ledger.num_steps, *counts, is_resting, work.bad.found)

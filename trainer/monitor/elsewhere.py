@@ -36,10 +36,6 @@ class TrainingSource:
         """See `Source`."""
         return self._ask("GET", f"/api/pictures/{job_id}.png", authorization)
 
-    def bad_sample(self, job_id: int, number: int, authorization: str, /) -> Reply:
-        """See `Source`."""
-        return self._ask("GET", f"/api/bad/{job_id}/{number}.png", authorization)
-
     def metrics(self, authorization: str, /) -> Reply:
         """See `Source`."""
         return self._ask("GET", "/metrics", authorization)

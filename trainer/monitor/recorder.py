@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import threading
 from collections import deque
@@ -42,16 +41,6 @@ class Recorder:
         with self._lock:
             self._review()
             return view_of(self._facts, self._history, since_s, memory_of=resident_bytes, can_scale=can_scale)
-
-    def bad_path(self, job_id: int, number: int) -> str | None:
-        """The file that was found bad as the so manyeth of a job, counted from 0; None if there is none."""
-        with self._lock:
-            self._review()
-            for job in self._facts.jobs:
-                if job.standing.job_id == job_id and 0 <= number < len(job.standing.found):
-                    # An absolute path stays as it is.
-                    return os.path.join(job.standing.folder, job.standing.found[number].path)  # noqa: PTH118
-        return None
 
     def _review(self) -> None:
         with suppress(IndexError):

@@ -13,7 +13,6 @@ from feedline.trainer.monitor.metrics import exposition
 from feedline.trainer.monitor.pictures import png_of
 from feedline.trainer.monitor.recorder import Recorder
 from feedline.trainer.monitor.reply import Reply
-from feedline.trainer.monitor.thumbnails import Thumbnails
 
 
 class Source(Protocol):
@@ -24,9 +23,6 @@ class Source(Protocol):
 
     def picture(self, job_id: int, authorization: str, /) -> Reply:
         """Some images of a job's last batch, as PNG."""
-
-    def bad_sample(self, job_id: int, number: int, authorization: str, /) -> Reply:
-        """What is to be seen of a job's bad file, as PNG; it has that number in the view."""
 
     def metrics(self, authorization: str, /) -> Reply:
         """What Prometheus scrapes."""
@@ -53,7 +49,6 @@ class PoolSource:
 
     def __init__(self, recorder: Recorder, glimpses: Glimpses, resize: Callable[[int], None] | None) -> None:
         self._recorder, self._glimpses, self._resize = recorder, glimpses, resize
-        self._thumbnails = Thumbnails()
 
     def view(self, since_s: float, _authorization: str, /) -> Reply:
         """See `Source`."""
@@ -66,14 +61,6 @@ class PoolSource:
             # The next batch will be one.
             return Reply(204, "image/png", b"")
         return Reply(200, "image/png", png_of(glimpse))
-
-    def bad_sample(self, job_id: int, number: int, _authorization: str, /) -> Reply:
-        """See `Source`."""
-        path = self._recorder.bad_path(job_id, number)
-        if path is None:
-            return Reply.error(404, "no bad sample has this number")
-        picture = self._thumbnails.of(path)
-        return Reply(200 if picture else 204, "image/png", picture)
 
     def metrics(self, _authorization: str, /) -> Reply:
         """See `Source`."""

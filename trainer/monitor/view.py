@@ -148,10 +148,9 @@ def _bad(facts: Facts) -> list[View]:
     """The last of each job, the latest first."""
     shown: list[View] = []
     for job in facts.jobs:
-        numbered = list(enumerate(job.standing.found))
-        for number, one in reversed(numbered[-MOST_BAD:]):
+        for one in reversed(job.standing.found[-MOST_BAD:]):
             epoch, step = one.key.planned
-            place = {"job": job.standing.job_id, "number": number, "epoch": epoch, "step": step}
+            place = {"job": job.standing.job_id, "epoch": epoch, "step": step}
             shown.append({"path": one.path, "reason": one.reason, "producer": one.producer, **place})
     return shown[:MOST_BAD]
 

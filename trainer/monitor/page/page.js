@@ -10,11 +10,6 @@ let points = [[], [], []];
 let sorted = { key: "name", down: false };
 let chart = null;
 let showsPictures = false;
-let showsBad = false;
-
-// Of bad samples that were asked for: a bitmap, or null where nothing can be shown.
-const thumbnails = new Map();
-const keyOf = (one) => `${one.job}/${one.number}`;
 
 // --- asking -------------------------------------------------------------------------------------
 
@@ -236,27 +231,11 @@ function showBad() {
   say("bad-title", view.num_bad ? `Bad samples: ${whole(view.num_bad)}` : "Bad samples");
   $("bad").hidden = !view.bad.length;
   $("no-bad").hidden = view.bad.length > 0;
-  $("show-bad").hidden = !view.bad.length;
   rows("bad", view.bad, (one) => {
     const file = head(one.path);
     file.className = "break";
-    return row(file, element("td", one.reason, "break"), number(`${one.epoch}, ${one.step}`), thumbnail(one));
+    return row(file, element("td", one.reason, "break"), number(`${one.epoch}, ${one.step}`));
   });
-}
-
-function thumbnail(one) {
-  const cell = element("td");
-  const bitmap = showsBad ? thumbnails.get(keyOf(one)) : undefined;
-  if (bitmap === null) cell.append(element("span", "nothing can be seen", "quiet"));
-  if (!bitmap) return cell;
-  const canvas = element("canvas");
-  canvas.width = bitmap.width;
-  canvas.height = bitmap.height;
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `what is to be seen of ${one.path}`);
-  canvas.getContext("2d").drawImage(bitmap, 0, 0);
-  cell.append(canvas);
-  return cell;
 }
 
 // --- what can be done -----------------------------------------------------------------------------
@@ -297,27 +276,6 @@ $("show-batch").addEventListener("click", () => {
   if (!showsPictures) $("pictures").replaceChildren();
 });
 
-$("show-bad").addEventListener("click", () => {
-  showsBad = !showsBad;
-  $("show-bad").setAttribute("aria-expanded", String(showsBad));
-  say("show-bad", showsBad ? "Hide what is to be seen of them" : "Show what is to be seen of them");
-  showBad();
-});
-
-async function watchBad() {
-  for (;;) {
-    const next = showsBad && view ? view.bad.find((one) => !thumbnails.has(keyOf(one))) : undefined;
-    const answer = next ? await ask(`/api/bad/${keyOf(next)}.png`).catch(() => undefined) : undefined;
-    if (answer) {
-      const bitmap = answer.status === 200 ? await createImageBitmap(await answer.blob()) : null;
-      thumbnails.set(keyOf(next), bitmap);
-      showBad();
-    } else {
-      await new Promise((resolve) => setTimeout(resolve, EVERY_MS / 4));
-    }
-  }
-}
-
 async function picture(job) {
   const answer = await ask(`/api/pictures/${job.job}.png`);
   if (answer.status !== 200) return;
@@ -354,4 +312,3 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 new ResizeObserver(() => chart && chart.setSize({ width: $("chart").clientWidth, height: 200 })).observe($("chart"));
 watch();
 watchPictures();
-watchBad();
