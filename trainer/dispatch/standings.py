@@ -100,7 +100,6 @@ def _producer(peer: Peer, books: Books) -> ProducerStanding:
 
 def _job(work: Work, books: Books) -> JobStanding:
     counts = len(work.ready), len(work.leased), len(work.demands)
+    bad = work.bad.found, work.bad.folder
     is_resting = work.job_id in books.resting
-    return JobStanding(
-        work.job_id, work.name, work.ledger.num_steps, *counts, is_resting, work.bad.found, work.bad.folder
-    )
+    return JobStanding(work.job_id, work.name, work.ledger.num_steps, *counts, is_resting, *bad)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 
-from feedline.common.formats.chunks import PNG_SIGNATURE
 from feedline.common.formats.images import Size
-from feedline.common.formats.names import format_of
+from feedline.common.formats.names import PNG_SIGNATURE, format_of
 
 _PART_BYTES = 1 << 12
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}

@@ -36,7 +36,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def main(path: bytes) -> int:
-    """Print a file's picture as PNG; returns 1 if there is none, and then, or if this dies, nothing is printed."""
+    """Print a file's picture as PNG; returns 1, and prints nothing, if there is none."""
     restrict()
     png = thumbnail(path)
     if png is None:
@@ -87,7 +87,7 @@ def _decoded(data: bytes, size: Size) -> Pixels | None:
 
 
 def _flag(data: bytes, size: Size) -> int:
-    """How OpenCV is to decode it: a JPEG costs less where it is reduced meanwhile, others are just as large."""
+    """How OpenCV is to decode it: a JPEG costs less where it is reduced meanwhile."""
     flags = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
     fitting = (flag for by, flag in flags.items() if format_of(data) == "JPEG" and max(size) >= by * SIDE)
     return next(fitting, int(cv2.IMREAD_COLOR))

@@ -1,4 +1,4 @@
-"""Thumbnails of bad files, each made by a process of its own: what they did to producers they can do here, too."""
+"""Thumbnails of bad files, each made by a process of its own, which a file may crash, stop or fill."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Thumbnails:
 
     def _run(self, path: str, file: int) -> int | None:
         """Start a process that prints into `file`, and wait for it; returns its status."""
-        command = [sys.executable, "-P", "-c", _RUN, _FOLDER, os.fsencode(path)]
+        command: list[str | bytes] = [sys.executable, "-P", "-c", _RUN, _FOLDER, os.fsencode(path)]
         with self._lock:
             if self._is_closed:
                 return None

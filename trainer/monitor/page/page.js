@@ -11,7 +11,7 @@ let sorted = { key: "name", down: false };
 let chart = null;
 let showsPictures = false;
 // Of bad files, by job and number: a bitmap, or null where there is nothing to see.
-const thumbnails = new Map();
+let thumbnails = new Map();
 
 // --- asking -------------------------------------------------------------------------------------
 
@@ -38,7 +38,7 @@ async function look() {
     if (!answer.ok) throw new Error(body.error);
     if (view && body.at_s < view.at_s) { // the training was started anew
       points = [[], [], []];
-      thumbnails.clear();
+      thumbnails = new Map();
     }
     view = body;
     takePoints();
@@ -241,6 +241,12 @@ function showBad() {
     file.className = "break";
     return row(thumbnail(one), file, element("td", one.reason, "break"), number(`${one.epoch}, ${one.step}`));
   });
+  // Rows are made anew each second, and most of them thrown away: only those that stay are painted.
+  for (const canvas of document.querySelectorAll("#bad canvas")) {
+    if (canvas.isPainted) continue;
+    canvas.isPainted = true;
+    canvas.getContext("2d").drawImage(thumbnails.get(canvas.dataset.of), 0, 0);
+  }
 }
 
 const keyOf = (one) => `${one.job}/${one.number}`;
@@ -251,7 +257,6 @@ function thumbnail(one) {
   shown.dataset.of = keyOf(one);
   if (bitmap) {
     [shown.width, shown.height] = [bitmap.width, bitmap.height];
-    shown.getContext("2d").drawImage(bitmap, 0, 0);
     shown.setAttribute("role", "img");
     shown.setAttribute("aria-label", "what can be seen of it");
   } else if (bitmap === null) {
@@ -330,13 +335,13 @@ async function watchPictures() {
 
 // Whether there is something new to show; none of those that were asked for is asked for again.
 async function nextThumbnail() {
-  const listed = new Set(view.bad.map(keyOf));
-  for (const key of thumbnails.keys()) if (!listed.has(key)) thumbnails.delete(key);
-  const key = [...listed].find((one) => !thumbnails.has(one));
+  const listed = new Set(view.bad.map(keyOf)), known = thumbnails;
+  for (const key of known.keys()) if (!listed.has(key)) known.delete(key);
+  const key = [...listed].find((one) => !known.has(one));
   if (key === undefined) return false;
   const answer = await ask(`/api/bad/${key}.png`);
-  if (answer.status === 200) thumbnails.set(key, await createImageBitmap(await answer.blob()));
-  else if (answer.status === 204 || answer.status === 404) thumbnails.set(key, null);
+  if (answer.status === 200) known.set(key, await createImageBitmap(await answer.blob()));
+  else if (answer.status === 204 || answer.status === 404) known.set(key, null);
   else return false;
   return true;
 }
