@@ -49,8 +49,16 @@ def _mended_png(data: bytes, size: Size) -> bytes:
             packed.append(content)
         elif name in {b"IHDR", b"PLTE", b"tRNS"} and not packed:
             kept.append(_chunk(name, content))
-    rows = zlib.compress(_unpacked(b"".join(packed), num_bytes).ljust(num_bytes, b"\0"), 1)
-    return b"".join([PNG_SIGNATURE, *kept, _chunk(b"IDAT", rows), _chunk(b"IEND", b"")])
+    rows = _unpacked(b"".join(packed), num_bytes)
+    if not is_interlaced:
+        rows = rows[: row_bytes * _num_sound(rows[::row_bytes])]
+    pixels = zlib.compress(rows.ljust(num_bytes, b"\0"), 1)
+    return b"".join([PNG_SIGNATURE, *kept, _chunk(b"IDAT", pixels), _chunk(b"IEND", b"")])
+
+
+def _num_sound(filters: bytes) -> int:
+    """So many rows begin with a filter that there is."""
+    return len(filters) - len(filters.lstrip(bytes(range(5))))
 
 
 def _png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:

@@ -24,7 +24,7 @@ MOST_FILE_BYTES = 1 << 27
 """No larger file is shown."""
 
 MOST_PNG_BYTES = 1 << 20
-"""So much can be printed; a picture of `SIDE` pixels has a twentieth."""
+"""Less than this can be printed; a picture of `SIDE` pixels has a twentieth."""
 
 HEADROOM_BYTES = 1 << 29
 """Of memory, beyond what libraries have taken."""

@@ -96,7 +96,8 @@ class Thumbnails:
             return None
         finally:
             os.close(file)
-        return png if status == 0 and png.startswith(PNG_SIGNATURE) else None
+        is_whole = status == 0 and len(png) < MOST_PNG_BYTES
+        return png if is_whole and png.startswith(PNG_SIGNATURE) else None
 
     def _run(self, path: str, file: int) -> int | None:
         """Start a process that prints into `file`, and wait for it; returns its status."""
