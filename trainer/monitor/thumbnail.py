@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -47,7 +48,10 @@ def main(path: bytes) -> int:
 
 def restrict() -> None:
     """Let this process take little, and be the first to go where memory is short."""
-    Path("/proc/self/oom_score_adj").write_text("1000")
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    # Threads map memory that they do not use, more of it than is allowed here where there are many cores.
+    cv2.setNumThreads(1)
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     limits = {
         resource.RLIMIT_AS: mapped + HEADROOM_BYTES,
@@ -56,7 +60,9 @@ def restrict() -> None:
         resource.RLIMIT_CORE: 0,
     }
     for limit, value in limits.items():
-        resource.setrlimit(limit, (value, value))
+        allowed = resource.getrlimit(limit)[1]
+        least = value if allowed == resource.RLIM_INFINITY else min(value, allowed)
+        resource.setrlimit(limit, (least, least))
 
 
 def thumbnail(path: bytes) -> bytes | None:

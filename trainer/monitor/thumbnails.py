@@ -32,7 +32,7 @@ from feedline.trainer.monitor.thumbnail import main
 sys.exit(main(os.fsencode(sys.argv[2])))
 """
 
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 
 
 class BusyError(Exception):
@@ -88,14 +88,12 @@ class Thumbnails:
         if not path.startswith("/"):
             return None
         # Neither a pipe nor a folder: it waits for nobody, and has room for no more than is allowed.
-        file = os.memfd_create("feedline-thumbnail")
         try:
-            status = self._run(path, file)
-            png = os.pread(file, MOST_PNG_BYTES, 0)
+            with os.fdopen(os.memfd_create("feedline-thumbnail"), "r+b", buffering=0) as file:
+                status = self._run(path, file.fileno())
+                png = os.pread(file.fileno(), MOST_PNG_BYTES, 0)
         except (OSError, ValueError):
             return None
-        finally:
-            os.close(file)
         is_whole = status == 0 and len(png) < MOST_PNG_BYTES
         return png if is_whole and png.startswith(PNG_SIGNATURE) else None
 

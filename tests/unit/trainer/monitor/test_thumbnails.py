@@ -163,6 +163,28 @@ def test_a_process_that_crashes_hangs_or_eats_memory_is_no_more_than_a_picture_l
     assert time.monotonic() - began < 30
 
 
+@pytest.mark.exhaustive
+def test_a_decoder_that_never_comes_back_has_no_more_than_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = (
+        "from feedline.trainer.monitor import thumbnail as one; one.CPU_S = 1; one.restrict()\nwhile 1: pass"
+    )
+    monkeypatch.setattr(thumbnails, "_RUN", f"import sys; sys.path.append(sys.argv[1])\n{loop}")
+    monkeypatch.setattr(thumbnails, "LIMIT_S", 60.0)
+    began = time.monotonic()
+    assert Thumbnails().take("/a.png") is None
+    assert time.monotonic() - began < 50
+
+
+def test_where_less_is_allowed_already_it_stays_so() -> None:
+    run = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (500, 1000));"
+        "from feedline.trainer.monitor.thumbnail import restrict; restrict();"
+        "print(resource.getrlimit(resource.RLIMIT_FSIZE), resource.getrlimit(resource.RLIMIT_CORE))"
+    )
+    said = subprocess.run([sys.executable, "-P", "-c", run], capture_output=True, text=True, check=True)
+    assert said.stdout == "(1000, 1000) (0, 0)\n"
+
+
 def test_one_is_made_at_a_time_and_the_end_waits_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thumbnails, "_RUN", "import time; time.sleep(60)")
     monkeypatch.setattr(thumbnails, "LIMIT_S", 60.0)
