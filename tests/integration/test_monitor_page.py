@@ -170,6 +170,7 @@ def test_fifty_producers_can_be_read_in_light_and_dark(browser: Browser, scheme:
         browser.open(url)
         rows = "document.querySelectorAll('#producers tbody tr').length"
         wait_for("fifty producers", lambda: browser.run(f"return {rows}") == 50)
+        wait_for("the thumbnails", lambda: "no picture" in browser.text("#bad tbody"))
         num, faint = browser.run(FAINT_TEXTS, SMALL, LARGE)
         assert num > 300
         assert faint == []

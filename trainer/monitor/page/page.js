@@ -350,7 +350,7 @@ async function watchThumbnails() {
   for (;;) {
     // One after the other: each is made when it is asked for.
     while (view && !document.hidden && await nextThumbnail().catch(() => false)) showBad();
-    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    await new Promise((resolve) => setTimeout(resolve, EVERY_MS / 2));
   }
 }
 
