@@ -6,6 +6,9 @@ import math
 import time
 from typing import Any
 
+import cv2
+import numpy as np
+
 from feedline.trainer.monitor.reply import Reply
 
 
@@ -49,6 +52,7 @@ def crowded_view(num_producers: int, num_jobs: int, since_s: float) -> dict[str,
                 "reason": "not a whole image: the file ends before the image does",
                 "producer": "node3/7",
                 "job": 1,
+                "number": 1,
                 "epoch": 0,
                 "step": 311,
             },
@@ -57,6 +61,7 @@ def crowded_view(num_producers: int, num_jobs: int, since_s: float) -> dict[str,
                 "reason": "there is no such file under a data root",
                 "producer": "node1/2",
                 "job": 1,
+                "number": 0,
                 "epoch": 0,
                 "step": 12,
             },
@@ -81,6 +86,15 @@ def crowded_view(num_producers: int, num_jobs: int, since_s: float) -> dict[str,
         "refused": {},
         "can_scale": True,
     }
+
+
+def cut_off() -> bytes:
+    """A picture whose lower part is missing, as PNG."""
+    picture = np.full((96, 128, 3), (215, 170, 110), np.uint8)
+    cv2.circle(picture, (96, 20), 10, (120, 220, 250), -1)
+    cv2.circle(picture, (40, 120), 84, (70, 120, 60), -1)
+    picture[64:] = 128
+    return bytes(cv2.imencode(".png", picture)[1])
 
 
 def _producer(nth: int) -> dict[str, Any]:
@@ -132,6 +146,10 @@ class CrowdedSource:
         """See `Source`."""
         return Reply(204, "image/png", b"")
 
+    def bad(self, _job_id: int, number: int, _authorization: str) -> Reply:
+        """See `Source`."""
+        return Reply(200, "image/png", cut_off()) if number else Reply(204, "image/png", b"")
+
     def metrics(self, _authorization: str) -> Reply:
         """See `Source`."""
         return Reply(200, "text/plain", b"")
@@ -141,4 +159,7 @@ class CrowdedSource:
         return Reply.json({"ok": True})
 
     def review(self) -> None:
+        """See `Source`."""
+
+    def close(self) -> None:
         """See `Source`."""

@@ -44,6 +44,22 @@ def pictures(
     return ImageDataset.from_lists(rows, np.arange(num_rows), directory=folder)
 
 
+def broken_pictures(folder: Path, size: Size) -> tuple[ImageDataset, tuple[int, int, int]]:
+    """Rows over six whole files, one that is cut off and one of words; and the colour (BGR) of its rest."""
+    colour = (200, 120, 40)
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    noise[:200] = colour
+    names = [f"{nth}.jpg" for nth in range(6)]
+    for name in names:
+        assert cv2.imwrite(str(folder / name), cv2.resize(noise, size[::-1]))
+    written, data = cv2.imencode(".jpg", noise)
+    assert written
+    (folder / "cut.jpg").write_bytes(data[: len(data) // 2].tobytes())
+    (folder / "words.jpg").write_text("no picture, but words")
+    names += ["cut.jpg", "words.jpg"]
+    return ImageDataset.from_lists(names, np.arange(len(names)), directory=folder), colour
+
+
 def train(sequence: BatchSequence, step_s: float) -> float:
     """One epoch by hand whose steps take so long; returns images per second."""
     num, began = 0, 0.0

@@ -23,12 +23,13 @@ import cv2
 import numpy as np
 import pytest
 from children import wait_for, wait_for_producers
-from planted import pictures
+from planted import broken_pictures, pictures
 
 from feedline import BatchSequence, ProducerPool
 from feedline.errors import ConfigurationError
-from feedline.trainer.monitor.access import TOKEN_VARIABLE
+from feedline.trainer.monitor.access import TOKEN_VARIABLE, Address
 from feedline.trainer.monitor.app import FILES, PAGE
+from feedline.trainer.monitor.elsewhere import TrainingSource
 
 SIZE = (24, 32)
 TOKEN = "0123456789abcdef"
@@ -95,6 +96,36 @@ def test_a_pool_shows_what_it_does_and_its_page_ends_with_it(tmp_path: Path) -> 
 
 
 @pytest.mark.exhaustive
+def test_bad_files_are_shown_as_far_as_they_can_be_seen(tmp_path: Path) -> None:
+    data, upper = broken_pictures(tmp_path, SIZE)
+    options = {"batch_size": 4, "image_size": SIZE, "on_error": "replace", "max_bad_share": 0.5}
+    with (
+        ProducerPool(workers=1, monitor="127.0.0.1:0") as pool,
+        BatchSequence(data, pool=pool, **options) as sequence,
+    ):
+        for step in range(len(sequence)):
+            sequence[step]
+        wait_for("both bad files", lambda: len(view(pool)["bad"]) == 2)
+        listed = {one["path"]: f"/api/bad/{one['job']}/{one['number']}.png" for one in view(pool)["bad"]}
+        assert {listed[name][-5] for name in listed} == {"0", "1"}
+        status, headers, body = ask(pool, listed["cut.jpg"])
+        assert (status, headers["Content-Type"]) == (200, "image/png")
+        assert headers["Content-Security-Policy"].startswith("default-src 'self'")
+        shown = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
+        assert shown.shape == (96, 128, 3)
+        assert np.abs(shown[:30].astype(int) - upper).max() < 12
+        assert ask(pool, listed["words.jpg"])[0] == 204
+        (job,) = view(pool)["jobs"]
+        for path in (f"/api/bad/{job['job']}/2.png", f"/api/bad/{job['job'] + 1}/0.png"):
+            assert ask(pool, path)[0] == 404
+        for path in (f"/api/bad/{job['job']}/-1.png", "/api/bad/cut.jpg", "/api/bad/1/../cut.png"):
+            assert ask(pool, path)[0] == 404
+        assert ask(pool, listed["cut.jpg"], host="evil.example")[0] == 421
+        elsewhere = TrainingSource(Address.parse(pool.monitor))
+        assert elsewhere.bad(job["job"], int(listed["cut.jpg"][-5]), "").body == body
+
+
+@pytest.mark.exhaustive
 def test_without_a_token_nobody_scales_and_strange_names_are_not_answered() -> None:
     with ProducerPool(workers=1, monitor="127.0.0.1:0") as pool:
         wait_for_producers(pool, 1)
@@ -128,9 +159,9 @@ def test_beyond_this_machine_the_token_is_needed_to_look(monkeypatch: pytest.Mon
     monkeypatch.setenv(TOKEN_VARIABLE, TOKEN)
     with ProducerPool("tcp://127.0.0.1:*", monitor="0.0.0.0:0") as pool:
         assert ask(pool, "/")[0] == 200
-        for path in ("/api/view", "/metrics", "/api/pictures/1.png"):
+        for path in ("/api/view", "/metrics", "/api/pictures/1.png", "/api/bad/1/0.png"):
             assert ask(pool, path)[0] == 401
-            assert ask(pool, path, TOKEN)[0] in {200, 204}
+            assert ask(pool, path, TOKEN)[0] in {200, 204, 404}
 
 
 def test_the_first_that_anybody_is_shown_is_how_the_pool_stands() -> None:

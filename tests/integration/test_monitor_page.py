@@ -13,7 +13,7 @@ import pytest
 from browser import Browser, a_browser, is_installed
 from children import wait_for, wait_for_producers
 from made_views import CrowdedSource
-from planted import napping, pictures
+from planted import broken_pictures, napping, pictures
 
 from feedline import BatchSequence, ProducerPool
 from feedline.trainer.monitor.access import Access, Address
@@ -128,12 +128,39 @@ def test_the_page_lives_and_shows_a_killed_producer_within_three_seconds(
         name = "document.querySelector('#producers tbody').textContent"
         assert "embedded/1" not in browser.run(f"return {name}")
         asked = browser.run("return performance.getEntriesByType('resource').map((e) => e.name)")
-        # Not later: it does complain of a pool that is gone.
-        assert browser.complaints() == []
+        # Before the end of the pool, of which the page would complain.
+        complaints = browser.complaints()
     # This machine has other things to do, too.
     assert min(delays) < SHOWN_WITHIN_S
     assert wide > 1000
     assert {address.split("/")[2] for address in asked} == {str(pool.monitor)}
+    assert complaints == []
+
+
+def test_bad_files_are_seen_or_said_to_have_no_picture(browser: Browser, tmp_path: Path) -> None:
+    data, upper = broken_pictures(tmp_path, (24, 32))
+    options = {"batch_size": 4, "image_size": (24, 32), "on_error": "replace", "max_bad_share": 0.5}
+    with (
+        ProducerPool(workers=1, monitor="127.0.0.1:0") as pool,
+        BatchSequence(data, pool=pool, **options) as sequence,
+    ):
+        browser.open(f"http://{pool.monitor}")
+        for step in range(len(sequence)):
+            sequence[step]
+        canvas = "document.querySelector('#bad canvas')"
+        wait_for("a picture", lambda: browser.run(f"return {canvas} !== null"))
+        wait_for("the other", lambda: "no picture" in browser.text("#bad tbody"))
+        # It stays there when the next view comes.
+        browser.run(f"{canvas}.isStill = true")
+        drawn = browser.run("return view.at_s")
+        wait_for("another view", lambda: browser.run("return view.at_s") > drawn)
+        wide, pixel, is_still = browser.run(
+            f"const c = {canvas}; return [c.width, [...c.getContext('2d').getImageData(9, 9, 1, 1).data],"
+            " c.isStill]"
+        )
+        assert (wide, is_still) == (128, True)
+        assert max(abs(a - b) for a, b in zip(pixel, (*upper[::-1], 255), strict=True)) < 12
+        assert browser.complaints() == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -143,6 +170,7 @@ def test_fifty_producers_can_be_read_in_light_and_dark(browser: Browser, scheme:
         browser.open(url)
         rows = "document.querySelectorAll('#producers tbody tr').length"
         wait_for("fifty producers", lambda: browser.run(f"return {rows}") == 50)
+        wait_for("the thumbnails", lambda: "no picture" in browser.text("#bad tbody"))
         num, faint = browser.run(FAINT_TEXTS, SMALL, LARGE)
         assert num > 300
         assert faint == []

@@ -76,6 +76,8 @@ class BadSamples:
         Share of the dataset that may be bad.
     files_of : callable
         row -> the files of a sample, as the dataset names them, in the order of `Sample.paths`.
+    folder : str
+        What these names are relative to in this process, absolute; empty if nothing is known of that.
     found : tuple of Found
         Each file once, in the order in which they were found; another tuple whenever there is news.
     doom : str
@@ -87,6 +89,7 @@ class BadSamples:
     lineups: Lineups
     max_share: float = 0.0
     files_of: Callable[[int], Sequence[str]] = _no_files
+    folder: str = ""
     found: tuple[Found, ...] = ()
     doom: str = ""
     unsettled: set[StepKey] = field(default_factory=set)

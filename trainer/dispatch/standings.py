@@ -49,6 +49,8 @@ class JobStanding:
         Nobody reads it: it has no slots.
     found : tuple of Found
         Its bad files.
+    folder : str
+        See `BadSamples`.
     """
 
     job_id: int
@@ -59,6 +61,7 @@ class JobStanding:
     num_waited_for: int = 0
     is_resting: bool = False
     found: tuple[Found, ...] = ()
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +100,6 @@ def _producer(peer: Peer, books: Books) -> ProducerStanding:
 
 def _job(work: Work, books: Books) -> JobStanding:
     counts = len(work.ready), len(work.leased), len(work.demands)
+    bad = work.bad.found, work.bad.folder
     is_resting = work.job_id in books.resting
-    return JobStanding(work.job_id, work.name, work.ledger.num_steps, *counts, is_resting, work.bad.found)
+    return JobStanding(work.job_id, work.name, work.ledger.num_steps, *counts, is_resting, *bad)

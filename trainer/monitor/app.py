@@ -51,6 +51,7 @@ def make_app(source: Source, access: Access) -> Starlette:
     reading = {
         "/api/view": partial(_view, source),
         "/api/pictures/{job:int}.png": partial(_picture, source),
+        "/api/bad/{job:int}/{number:int}.png": partial(_bad, source),
         "/metrics": partial(_metrics, source),
     }
     routes += [Route(path, _guarded(access, call, access.may_read)) for path, call in reading.items()]
@@ -86,6 +87,11 @@ async def _view(source: Source, request: Request) -> Response:
 
 async def _picture(source: Source, request: Request) -> Response:
     return await _answer(partial(source.picture, request.path_params["job"], _authorization(request)))
+
+
+async def _bad(source: Source, request: Request) -> Response:
+    job_id, number = request.path_params["job"], request.path_params["number"]
+    return await _answer(partial(source.bad, job_id, number, _authorization(request)))
 
 
 async def _metrics(source: Source, request: Request) -> Response:

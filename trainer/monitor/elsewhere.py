@@ -36,6 +36,10 @@ class TrainingSource:
         """See `Source`."""
         return self._ask("GET", f"/api/pictures/{job_id}.png", authorization)
 
+    def bad(self, job_id: int, number: int, authorization: str, /) -> Reply:
+        """See `Source`."""
+        return self._ask("GET", f"/api/bad/{job_id}/{number}.png", authorization)
+
     def metrics(self, authorization: str, /) -> Reply:
         """See `Source`."""
         return self._ask("GET", "/metrics", authorization)
@@ -46,6 +50,9 @@ class TrainingSource:
 
     def review(self) -> None:
         """See `Source`: the training does that itself."""
+
+    def close(self) -> None:
+        """See `Source`: nothing is under way here."""
 
     def _ask(self, method: str, path: str, authorization: str, body: bytes | None = None) -> Reply:
         headers = {"Authorization": authorization} if authorization else {}

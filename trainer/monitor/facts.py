@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -116,6 +117,14 @@ class JobFacts:
     epoch: int = 0
     step: int = 0
     num_laid_out: int = 0
+
+    def bad_file(self, number: int) -> str | None:
+        """Where one of its bad files lies for this process, or would; None if there is none of this number.
+
+        Not absolute where nobody has told in which folder.
+        """
+        found, folder = self.standing.found, self.standing.folder
+        return posixpath.join(folder, found[number].path) if number < len(found) else None
 
 
 @dataclass(frozen=True, slots=True)

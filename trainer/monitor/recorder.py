@@ -42,6 +42,14 @@ class Recorder:
             self._review()
             return view_of(self._facts, self._history, since_s, memory_of=resident_bytes, can_scale=can_scale)
 
+    def bad_file(self, job_id: int, number: int) -> str | None:
+        """Where a bad file lies, by its number in the view; None if the view has no such file."""
+        with self._lock:
+            self._review()
+            jobs = (job for job in self._facts.jobs if job.standing.job_id == job_id)
+            job = next(jobs, None)
+            return None if job is None else job.bad_file(number)
+
     def _review(self) -> None:
         with suppress(IndexError):
             while True:

@@ -104,6 +104,7 @@ class MonitorServer:
             await self._server.serve(sockets=[self._socket])
         finally:
             ticking.cancel()
+            self._source.close()
 
     async def _tick(self) -> None:
         while True:

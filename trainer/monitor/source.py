@@ -13,6 +13,7 @@ from feedline.trainer.monitor.metrics import exposition
 from feedline.trainer.monitor.pictures import png_of
 from feedline.trainer.monitor.recorder import Recorder
 from feedline.trainer.monitor.reply import Reply
+from feedline.trainer.monitor.thumbnails import BusyError, Thumbnails
 
 
 class Source(Protocol):
@@ -24,6 +25,12 @@ class Source(Protocol):
     def picture(self, job_id: int, authorization: str, /) -> Reply:
         """Some images of a job's last batch, as PNG."""
 
+    def bad(self, job_id: int, number: int, authorization: str, /) -> Reply:
+        """What can be seen of a bad file, by its number in the view, as PNG.
+
+        Nothing (204) if that is nothing, and "ask again" (202) while another is looked at.
+        """
+
     def metrics(self, authorization: str, /) -> Reply:
         """What Prometheus scrapes."""
 
@@ -32,6 +39,9 @@ class Source(Protocol):
 
     def review(self) -> None:
         """A second went by."""
+
+    def close(self) -> None:
+        """Nobody asks any more; ends what is under way."""
 
 
 class PoolSource:
@@ -49,6 +59,7 @@ class PoolSource:
 
     def __init__(self, recorder: Recorder, glimpses: Glimpses, resize: Callable[[int], None] | None) -> None:
         self._recorder, self._glimpses, self._resize = recorder, glimpses, resize
+        self._thumbnails = Thumbnails()
 
     def view(self, since_s: float, _authorization: str, /) -> Reply:
         """See `Source`."""
@@ -61,6 +72,17 @@ class PoolSource:
             # The next batch will be one.
             return Reply(204, "image/png", b"")
         return Reply(200, "image/png", png_of(glimpse))
+
+    def bad(self, job_id: int, number: int, _authorization: str, /) -> Reply:
+        """See `Source`."""
+        path = self._recorder.bad_file(job_id, number)
+        if path is None:
+            return Reply.error(404, "there is no such job, or it has no such bad file")
+        try:
+            png = self._thumbnails.take(path)
+        except BusyError:
+            return Reply(202, "image/png", b"")
+        return Reply(204, "image/png", b"") if png is None else Reply(200, "image/png", png)
 
     def metrics(self, _authorization: str, /) -> Reply:
         """See `Source`."""
@@ -82,6 +104,10 @@ class PoolSource:
     def review(self) -> None:
         """See `Source`."""
         self._recorder.review()
+
+    def close(self) -> None:
+        """See `Source`."""
+        self._thumbnails.close()
 
 
 MOST_PRODUCERS = 4096

@@ -148,9 +148,11 @@ def _bad(facts: Facts) -> list[View]:
     """The last of each job, the latest first."""
     shown: list[View] = []
     for job in facts.jobs:
-        for one in reversed(job.standing.found[-MOST_BAD:]):
+        last = job.standing.found[-MOST_BAD:]
+        numbers = range(len(job.standing.found) - len(last), len(job.standing.found))
+        for number, one in reversed(list(zip(numbers, last, strict=True))):
             epoch, step = one.key.planned
-            place = {"job": job.standing.job_id, "epoch": epoch, "step": step}
+            place = {"job": job.standing.job_id, "number": number, "epoch": epoch, "step": step}
             shown.append({"path": one.path, "reason": one.reason, "producer": one.producer, **place})
     return shown[:MOST_BAD]
 

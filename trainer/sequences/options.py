@@ -238,7 +238,7 @@ class SequenceOptions:
         """Nothing that is known yet, and what is done when there is."""
         classes = single_classes(self.dataset.targets, self.dataset.class_names)
         lineups = Lineups(self.plan, num_sources, OnError(self.on_error), classes)
-        return BadSamples(lineups, self.max_bad_share, self._files_of)
+        return BadSamples(lineups, self.max_bad_share, self._files_of, self.dataset.root)
 
     def _files_of(self, row: int) -> tuple[str, ...]:
         """The files of a sample, as the dataset names them, in the order of a ticket."""

@@ -10,6 +10,8 @@ let points = [[], [], []];
 let sorted = { key: "name", down: false };
 let chart = null;
 let showsPictures = false;
+// Of bad files, by job and number: a bitmap, or null where there is nothing to see.
+let thumbnails = new Map();
 
 // --- asking -------------------------------------------------------------------------------------
 
@@ -34,7 +36,10 @@ async function look() {
     }
     const body = await answer.json();
     if (!answer.ok) throw new Error(body.error);
-    if (view && body.at_s < view.at_s) points = [[], [], []]; // the training was started anew
+    if (view && body.at_s < view.at_s) { // the training was started anew
+      points = [[], [], []];
+      thumbnails = new Map();
+    }
     view = body;
     takePoints();
     say("link", "live");
@@ -234,8 +239,31 @@ function showBad() {
   rows("bad", view.bad, (one) => {
     const file = head(one.path);
     file.className = "break";
-    return row(file, element("td", one.reason, "break"), number(`${one.epoch}, ${one.step}`));
+    return row(thumbnail(one), file, element("td", one.reason, "break"), number(`${one.epoch}, ${one.step}`));
   });
+  // Rows are made anew each second, and most of them thrown away: only those that stay are painted.
+  for (const canvas of document.querySelectorAll("#bad canvas")) {
+    if (canvas.isPainted) continue;
+    canvas.isPainted = true;
+    canvas.getContext("2d").drawImage(thumbnails.get(canvas.dataset.of), 0, 0);
+  }
+}
+
+const keyOf = (one) => `${one.job}/${one.number}`;
+
+function thumbnail(one) {
+  const cell = element("td"), bitmap = thumbnails.get(keyOf(one));
+  const shown = element(bitmap ? "canvas" : "div", "", "thumbnail");
+  shown.dataset.of = keyOf(one);
+  if (bitmap) {
+    [shown.width, shown.height] = [bitmap.width, bitmap.height];
+    shown.setAttribute("role", "img");
+    shown.setAttribute("aria-label", "what can be seen of it");
+  } else if (bitmap === null) {
+    shown.append(element("span", "no picture", "quiet"));
+  }
+  cell.append(shown);
+  return cell;
 }
 
 // --- what can be done -----------------------------------------------------------------------------
@@ -305,6 +333,27 @@ async function watchPictures() {
   }
 }
 
+// Whether there is something new to show; none of those that were asked for is asked for again.
+async function nextThumbnail() {
+  const listed = new Set(view.bad.map(keyOf)), known = thumbnails;
+  for (const key of known.keys()) if (!listed.has(key)) known.delete(key);
+  const key = [...listed].find((one) => !known.has(one));
+  if (key === undefined) return false;
+  const answer = await ask(`/api/bad/${key}.png`);
+  if (answer.status === 200) known.set(key, await createImageBitmap(await answer.blob()));
+  else if (answer.status === 204 || answer.status === 404) known.set(key, null);
+  else return false;
+  return true;
+}
+
+async function watchThumbnails() {
+  for (;;) {
+    // One after the other: each is made when it is asked for.
+    while (view && !document.hidden && await nextThumbnail().catch(() => false)) showBad();
+    await new Promise((resolve) => setTimeout(resolve, EVERY_MS / 2));
+  }
+}
+
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   makeChart();
   if (view) showChart();
@@ -312,3 +361,4 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 new ResizeObserver(() => chart && chart.setSize({ width: $("chart").clientWidth, height: 200 })).observe($("chart"));
 watch();
 watchPictures();
+watchThumbnails();

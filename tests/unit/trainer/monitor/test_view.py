@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from made_facts import facts
 
 from feedline.trainer.monitor.facts import MOST_EVENTS, Chronicle, EventKind, Facts, JobFacts
 from feedline.trainer.monitor.history import KEPT_S, History
 from feedline.trainer.monitor.recorder import Recorder
-from feedline.trainer.monitor.view import view_of
+from feedline.trainer.monitor.view import MOST_BAD, view_of
 
 
 def history_of(*all_facts: Facts) -> History:
@@ -79,6 +80,20 @@ def test_bad_samples_and_events_come_with_the_latest_first() -> None:
         ("a.png", "not a whole image", 1, 3)
     ]
     assert [(event["kind"], event["ago_s"]) for event in view["events"]] == [("died", 1.0), ("joined", 2.0)]
+
+
+def test_a_bad_file_has_a_number_that_stays_its_own_and_by_which_it_is_found() -> None:
+    standing = facts(0.0).jobs[0].standing
+    found = tuple(replace(standing.found[0], path=f"{nth}.png") for nth in range(MOST_BAD + 2))
+    many = replace(standing, found=(*found, replace(found[0], path="/there/a.png")), folder="/data")
+    told, recorder = facts(1.0, jobs=(JobFacts(many),)), Recorder()
+    recorder.tell(lambda: told)
+    listed = recorder.view()["bad"]
+    assert [(one["job"], one["number"]) for one in listed] == [(1, nth) for nth in range(MOST_BAD + 2, 2, -1)]
+    assert recorder.bad_file(1, 3) == "/data/3.png"
+    assert recorder.bad_file(1, MOST_BAD + 2) == "/there/a.png"
+    assert recorder.bad_file(1, MOST_BAD + 3) is None
+    assert recorder.bad_file(2, 0) is None
 
 
 def test_only_embedded_producers_can_be_scaled_here() -> None:
