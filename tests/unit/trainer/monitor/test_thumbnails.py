@@ -77,6 +77,7 @@ def test_of_a_png_with_a_wrong_byte_what_comes_before_it_is_shown(tmp_path: Path
     assert apart[:30].max() < 1
 
 
+@pytest.mark.exhaustive
 def test_a_png_is_mended_as_far_as_its_rows_go() -> None:
     data = encoded(".png")
     assert decoded(mended(data, SIZE)).tolist() == decoded(data).tolist()
@@ -126,6 +127,7 @@ def test_a_process_of_its_own_makes_it_without_keras_and_it_is_kept(tmp_path: Pa
     assert said.stdout == "set()\n"
 
 
+@pytest.mark.exhaustive
 def test_what_is_not_there_or_no_file_or_under_a_folder_of_others_is_not_shown(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     made = Thumbnails()
