@@ -11,6 +11,43 @@ import numpy as np
 
 from feedline.trainer.monitor.reply import Reply
 
+BAD: list[dict[str, Any]] = [
+    {
+        "path": "train/stage_2/ID_04cf.png",
+        "reason": "not a whole image: the file ends before the image does",
+        "producer": "node3/7",
+        "job": 1,
+        "number": 1,
+        "epoch": 0,
+        "step": 311,
+    },
+    {
+        "path": "train/stage_2/ID_99a1.png",
+        "reason": "there is no such file under a data root",
+        "producer": "node1/2",
+        "job": 1,
+        "number": 0,
+        "epoch": 0,
+        "step": 12,
+    },
+]
+
+EVENTS: list[dict[str, Any]] = [
+    {
+        "ago_s": 2.0,
+        "kind": "note",
+        "text": "producer node3/7 (reading train/0017.png for 31 s) has not answered for 31 s: batch"
+        " 88 of epoch 2 goes to another",
+    },
+    {"ago_s": 75.0, "kind": "joined", "text": "producer node5/9 joined (process 4711 on node5)"},
+    {"ago_s": 81.0, "kind": "died", "text": "producer node5/8 left: its connection was cut"},
+    {
+        "ago_s": 400.0,
+        "kind": "scaled",
+        "text": "50 embedded producers are wanted instead of 40",
+    },
+]
+
 
 def crowded_view(num_producers: int, num_jobs: int, since_s: float) -> dict[str, Any]:
     """One with so many producers and jobs, of which some are in trouble."""
@@ -46,41 +83,8 @@ def crowded_view(num_producers: int, num_jobs: int, since_s: float) -> dict[str,
         "num_asked": num_producers,
         "num_wanted": 62,
         "num_bad": 2,
-        "bad": [
-            {
-                "path": "train/stage_2/ID_04cf.png",
-                "reason": "not a whole image: the file ends before the image does",
-                "producer": "node3/7",
-                "job": 1,
-                "number": 1,
-                "epoch": 0,
-                "step": 311,
-            },
-            {
-                "path": "train/stage_2/ID_99a1.png",
-                "reason": "there is no such file under a data root",
-                "producer": "node1/2",
-                "job": 1,
-                "number": 0,
-                "epoch": 0,
-                "step": 12,
-            },
-        ],
-        "events": [
-            {
-                "ago_s": 2.0,
-                "kind": "note",
-                "text": "producer node3/7 (reading train/0017.png for 31 s) has not answered for 31 s: batch"
-                " 88 of epoch 2 goes to another",
-            },
-            {"ago_s": 75.0, "kind": "joined", "text": "producer node5/9 joined (process 4711 on node5)"},
-            {"ago_s": 81.0, "kind": "died", "text": "producer node5/8 left: its connection was cut"},
-            {
-                "ago_s": 400.0,
-                "kind": "scaled",
-                "text": "50 embedded producers are wanted instead of 40",
-            },
-        ],
+        "bad": BAD,
+        "events": EVENTS,
         "totals": {"images": 1_204_000, "batches": 37_625, "wait_s": 61.0},
         "memory_budget": 1 << 30,
         "refused": {},

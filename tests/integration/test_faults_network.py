@@ -60,6 +60,7 @@ def test_a_link_that_is_cut_again_and_again_loses_nothing(data: ImageDataset) ->
             over.set()
             cutting.join()
         take_whole_epochs(sequence)
+        assert proxy.num_connections >= 2 + 2 * NUM_CUTS
 
 
 def test_a_network_that_is_down_for_a_while_and_heals_loses_nothing(data: ImageDataset) -> None:
@@ -70,6 +71,7 @@ def test_a_network_that_is_down_for_a_while_and_heals_loses_nothing(data: ImageD
         wait_for("the producers to be missed", lambda: not sequence.pool.producers)
         proxy.accepts = True
         take_whole_epochs(sequence, 2)
+        assert sequence.pool.producers
 
 
 @pytest.mark.exhaustive
@@ -93,6 +95,7 @@ def test_a_link_that_goes_silent_without_being_cut_is_found_out_and_healed(
             one.is_open = True
         wait_for_producers(sequence.pool, 3)
         take_whole_epochs(sequence, 2)
+        assert "near/0" in sequence.pool.producers
 
 
 @pytest.mark.exhaustive
@@ -114,6 +117,7 @@ def test_a_slow_jittery_link_with_interruptions_makes_whole_epochs(data: ImageDa
         finally:
             over.set()
             cutting.join()
+        assert sequence.stats.num_samples == 2 * len(sequence.labels)
 
 
 def test_answers_that_come_twice_and_in_another_order_are_told_apart(

@@ -180,6 +180,7 @@ def test_a_port_that_is_taken_is_said_so_and_no_producer_is_left() -> None:
 def test_a_pool_that_nobody_has_any_more_ends_though_it_has_a_page() -> None:
     pool = ProducerPool("tcp://127.0.0.1:*", monitor="127.0.0.1:0")
     address = pool.monitor
+    assert not is_refused(address)
     del pool
     gc.collect()
     wait_for("the end of the page", lambda: is_refused(address))

@@ -105,6 +105,10 @@ def test_memory_holds_a_batch_or_is_refused(seed: int) -> None:
     memory = np.zeros(PACKED.num_bytes, np.uint8)
     PACKED.write(memory)
     (data,) = mutated([memory.tobytes()], Random(seed))[:1] or [b""]
+    found: list[object] = []
     for read in (unpack, Survey.read):
         with suppress(RemoteProtocolError):
-            read(np.frombuffer(data, np.uint8))
+            found.append(read(np.frombuffer(data, np.uint8)))
+    # What is a batch can be written as one, and no memory holds both.
+    assert len(found) <= 1
+    assert all(isinstance(one, Survey) or PackedBatch.of(one).num_bytes > 0 for one in found)
