@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,17 @@ MakeScript = Callable[..., Script]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def determinism() -> None:
-    """Without it even two runs that nothing disturbs differ in their last bits."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # noqa: PLC0415
+def determinism() -> Iterator[None]:
+    """Without it even two runs that nothing disturbs differ in their last bits. With it all needs a seed."""
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    from tensorflow.python.framework import config  # noqa: PLC0415 - only there it can be ended
 
-        tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(1)
+    config.enable_op_determinism()
+    yield
+    config.disable_op_determinism()
 
 
 @pytest.fixture(scope="module")
