@@ -24,7 +24,7 @@ ONE_FOR_ALL = {"PYTHONHASHSEED": "0", "CUDA_VISIBLE_DEVICES": "-1"}
 """For code of users: sets of texts have one order in every producer, and the GPUs are the trainer's."""
 
 
-_FOLDER = str(Path(__file__).parents[3])
+PACKAGE_FOLDER = str(Path(__file__).parents[3])
 """Where the package `feedline` lies, installed or not."""
 
 
@@ -53,7 +53,16 @@ def start_producer(arguments: Sequence[str], **popen: Any) -> subprocess.Popen[b
     is looked at after the standard library and the installed packages. malloc keeps what a decoder frees: the
     next image finds its pages mapped, which is worth a tenth of the time of a 512 x 512 PNG.
     """
-    command = [sys.executable, "-P", "-c", _RUN, _FOLDER, "--unsupervised", "--parent-pid", str(os.getpid())]
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        _RUN,
+        PACKAGE_FOLDER,
+        "--unsupervised",
+        "--parent-pid",
+        str(os.getpid()),
+    ]
     environment = KEEP_MEMORY | os.environ | ONE_FOR_ALL
     environment["FEEDLINE_PYTHONPATH"] = environment.pop("PYTHONPATH", "")
     return subprocess.Popen([*command, *arguments], env=environment, **popen)  # noqa: S603 - our own command line

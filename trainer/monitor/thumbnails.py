@@ -8,9 +8,9 @@ import sys
 import threading
 from collections import OrderedDict
 from contextlib import suppress
-from pathlib import Path
 
 from feedline.common.formats.names import PNG_SIGNATURE
+from feedline.common.processes.children import PACKAGE_FOLDER
 from feedline.trainer.monitor.thumbnail import MOST_PNG_BYTES
 
 KEPT = 100
@@ -21,9 +21,6 @@ LIMIT_S = 8.0
 
 REAPED_S = 0.5
 """One that was killed may take so long to go, where a file system hangs."""
-
-_FOLDER = str(Path(__file__).parents[3])
-"""Where the package `feedline` lies, installed or not."""
 
 _RUN = """\
 import os, sys
@@ -99,7 +96,7 @@ class Thumbnails:
 
     def _run(self, path: str, file: int) -> int | None:
         """Start a process that prints into `file`, and wait for it; returns its status."""
-        command: list[str | bytes] = [sys.executable, "-P", "-c", _RUN, _FOLDER, os.fsencode(path)]
+        command: list[str | bytes] = [sys.executable, "-P", "-c", _RUN, PACKAGE_FOLDER, os.fsencode(path)]
         with self._lock:
             if self._is_closed:
                 return None
