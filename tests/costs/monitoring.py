@@ -1,4 +1,4 @@
-"""What monitoring costs a training: ``python -m costs.monitoring`` in ``tests``.
+"""What monitoring costs a training: ``PYTHONPATH=integration python -m costs.monitoring`` in ``tests``.
 
 Images a second with all of it on - the page with a browser that looks each second, metrics that are scraped,
 a report a second - next to those without, in one run and in turns of two pools that are otherwise alike.

@@ -1,4 +1,4 @@
-"""What strangers cost a trainer: ``python -m costs.strangers [MANNER...]`` in ``tests``.
+"""What strangers cost: ``PYTHONPATH=integration python -m costs.strangers [MANNER...]`` in ``tests``.
 
 Batches a second while strangers do what `integration.strangers` can, next to those while they only are there:
 in turns, in one run, medians of each. What strangers take of the machine's own cores is in it, too.

@@ -1,4 +1,4 @@
-"""Fuzzing of image decoding: ``python -m fuzz.images --count 50000``, or ``--seconds 60``, from ``tests``.
+"""Fuzzing of image decoding: ``python -m fuzz.images --count 50000``, or ``--seconds 60``, in ``tests``.
 
 Every broken file is decoded by two processes in whose memory whatever was not written looks different
 (``MALLOC_PERTURB_``): what they do not agree on are pixels that nobody decoded. Neither may die, hang, take

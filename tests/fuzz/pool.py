@@ -1,4 +1,4 @@
-"""Fuzzing of a live pool: ``python -m fuzz.pool --seconds 60`` in ``tests``.
+"""Fuzzing of a live pool: ``PYTHONPATH=integration python -m fuzz.pool --seconds 60`` in ``tests``.
 
 Hostile producers say all that `traffic` can think of, most of them after a correct hello, while a producer
 that is none of them serves epoch after epoch. Each of these must come whole, and the pool must stay as it

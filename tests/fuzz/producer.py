@@ -1,4 +1,4 @@
-"""Fuzzing of a live producer: ``python -m fuzz.producer --seconds 60`` in ``tests``.
+"""Fuzzing of a live producer: ``PYTHONPATH=integration python -m fuzz.producer --seconds 60`` in ``tests``.
 
 A hostile trainer lets it in and says all that `traffic` can think of; an honest one, which it serves, too,
 takes epoch after epoch meanwhile. Each of these must come whole, and the producer must stay as it was.

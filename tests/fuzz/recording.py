@@ -112,5 +112,5 @@ def record(folder: Path) -> Recording:
 def check_rows(arrays: dict[str, np.ndarray], step: int) -> None:
     """Fail if a batch is not that of its step."""
     expected = list(range(NUM_ROWS))[step * BATCH : (step + 1) * BATCH]
-    assert arrays["y"].tolist() == expected
-    assert rows_in(arrays["x"]) == expected
+    assert arrays["y"].tolist() == expected, f"labels {arrays['y'].tolist()} instead of {expected}"
+    assert rows_in(arrays["x"]) == expected, f"images {rows_in(arrays['x'])} instead of {expected}"
