@@ -200,3 +200,43 @@ def test_what_is_no_number_of_producers_is_refused(data: ImageDataset, workers: 
             make()
     with pytest.raises(ConfigurationError, match="an endpoint is for producers elsewhere"):
         ProducerPool("tcp://127.0.0.1:*", workers="auto")
+
+
+@pytest.mark.exhaustive
+def test_a_queue_becomes_as_long_as_pauses_of_the_trainer_need(
+    data: ImageDataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is away for a second after each epoch, which it takes without a pause."""
+    caplog.set_level(logging.INFO)
+    slow = {"batch_size": 8, "image_size": SIZE, "transforms": [napping(0.004)]}
+    with (
+        ProducerPool(workers=1) as pool,
+        BatchSequence(data, pool=pool, max_queue_size="auto", **slow) as sequence,
+    ):
+        wait_for_producers(pool, 1)
+        lengths = []
+        for _ in range(3):
+            sum(1 for _ in sequence)
+            lengths.append(length_when_full(pool))
+            time.sleep(1.0)
+    assert lengths[0] == 10
+    assert lengths[-1] >= 20
+    assert [text for text in caplog.messages if "batches of each producer in hand instead of 10" in text]
+
+
+def length_when_full(pool: ProducerPool) -> int:
+    """Wait until nothing is built any more; returns how many slots there are for it."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        num = pool._call(lambda _: _length_if_full(pool))
+        if num:
+            return num
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def _length_if_full(pool: ProducerPool) -> int:
+    books = pool._thread.exchange._dispatcher._books
+    (work,) = books.works.values()
+    is_full = not work.leased and books.slots.is_full(work.job_id)
+    return books.slots.num_due(work.job_id) if is_full else 0

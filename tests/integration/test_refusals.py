@@ -61,6 +61,7 @@ SEQUENCES = [
     ({"workers": 1, "seed": None}, "seed must be a whole number, got None"),
     ({"image_size": 256}, "image_size must be (height, width), got 256"),
     ({"workers": 1, "dtype": "int9"}, "got 'int9'"),
+    ({"max_queue_size": "deep"}, "max_queue_size must be a whole number, at least 2, or 'auto', got 'deep'"),
     ({"timeout_s": 0}, "timeout_s must be a positive number of seconds, got 0"),
     ({"timeout_s": float("inf")}, "timeout_s must be a finite number, got inf"),
     ({"timeout_s": None}, "timeout_s must be a finite number, got None"),

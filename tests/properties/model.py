@@ -165,14 +165,18 @@ class World:
 
     # --- jobs and consumers ---------------------------------------------------------------------
 
-    def open_job(self, num_steps: int, slot_bytes: int, max_slots: int = 10) -> int | None:
+    def open_job(
+        self, num_steps: int, slot_bytes: int, max_slots: int = 10, first_slots: int | None = None
+    ) -> int | None:
         """Open a job; None when the budget has no room for it alone, which must be said at once."""
         self._num_ids += 1
         job_id, need = self._num_ids, SlotNeed(slot_bytes, max_slots)
         least = MIN_SLOTS * slot_bytes
         self.slot_bytes[job_id] = slot_bytes
         try:
-            opening = Opening(job_id, f"job {job_id}", num_steps, need, self.samples_of)
+            opening = Opening(
+                job_id, f"job {job_id}", num_steps, need, self.samples_of, first_slots=first_slots
+            )
             instructions = self.dispatcher.job_opened(opening, self.now)
         except ConfigurationError:
             assert least > self.budget_bytes

@@ -27,16 +27,19 @@ class AnyCourse(RuleBasedStateMachine):
     def begin(self, budget_bytes: int) -> None:
         self.world = World(budget_bytes)
         self.epochs: dict[int, int] = {}
-        self.open_job(4, 1, 10)
+        self.open_job(4, 1, 10, None)
         self.world.join()
 
     # --- jobs and consumers ---------------------------------------------------------------------
 
     @rule(
-        num_steps=st.integers(1, 7), slot_bytes=st.integers(1, MAX_SLOT_BYTES), max_slots=st.integers(2, 10)
+        num_steps=st.integers(1, 7),
+        slot_bytes=st.integers(1, MAX_SLOT_BYTES),
+        max_slots=st.integers(2, 10),
+        first_slots=st.none() | st.just(2),
     )
-    def open_job(self, num_steps: int, slot_bytes: int, max_slots: int) -> None:
-        job_id = self.world.open_job(num_steps, slot_bytes, max_slots)
+    def open_job(self, num_steps: int, slot_bytes: int, max_slots: int, first_slots: int | None) -> None:
+        job_id = self.world.open_job(num_steps, slot_bytes, max_slots, first_slots)
         if job_id is not None:
             self.epochs[job_id] = 0
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from feedline.trainer.dispatch.bad_samples import BadSamples
 from feedline.trainer.dispatch.instructions import DropSlots, Instruction, Note
 from feedline.trainer.dispatch.ledger import Ledger
+from feedline.trainer.dispatch.queue_size import QueueGauge
 from feedline.trainer.dispatch.slots import Owner, SlotId, SlotNeed, SlotTable
 from feedline.trainer.plan.epochs import EpochPlan, StepKey
 from feedline.trainer.plan.lineups import Lineup, Lineups
@@ -190,6 +191,8 @@ class Opening:
         What one of its batches takes, if that is known.
     prefetches : bool
         Whether more is built than somebody waits for.
+    first_slots : int or None
+        With how many slots of each producer it begins, if it gets all of `need` only where that helps.
     bad : BadSamples
         What is known of its bad samples, and done with them.
     """
@@ -201,6 +204,7 @@ class Opening:
     samples_of: Callable[[StepKey], Sequence[str]]
     usual_s: float | None = None
     prefetches: bool = True
+    first_slots: int | None = None
     bad: BadSamples = field(default_factory=lambda: BadSamples(Lineups(EpochPlan(1, 1))))
 
 
@@ -234,6 +238,10 @@ class Work:
         Batches that it got since.
     told : set of bytes
         Producers that know it.
+    most_slots : int
+        `need` never asks for more.
+    gauge : QueueGauge or None
+        Sees whether it should ask for more.
     bad : BadSamples
         See `Opening`.
     """
@@ -255,12 +263,17 @@ class Work:
     woken_at: float = 0.0
     num_served: int = 0
     told: set[bytes] = field(default_factory=set)
+    most_slots: int = 0
+    gauge: QueueGauge | None = None
 
     @classmethod
     def begun(cls, opening: Opening, now: float) -> Work:
         """That of a job that is opened now."""
-        ledger, known = Ledger(opening.num_steps), (opening.need, opening.samples_of, opening.bad)
-        work = cls(opening.job_id, opening.name, ledger, *known)
+        need, most = opening.need, opening.need.max_slots
+        if opening.first_slots is not None:
+            need = replace(need, max_slots=min(opening.first_slots, most))
+        known = opening.job_id, opening.name, Ledger(opening.num_steps), need, opening.samples_of, opening.bad
+        work = cls(*known, most_slots=most, gauge=QueueGauge(now) if need.max_slots < most else None)
         work.prefetches, work.asked_at = opening.prefetches, now
         work.answer_s.extend([] if opening.usual_s is None else [opening.usual_s])
         return work

@@ -167,11 +167,18 @@ class Dispatcher:
         work.ready[lease.key] = lease.slot
         self._books.out.append(Keep(lease.slot, answer_s, lease.lineup))
         work.num_served += 1
+        if work.gauge is not None:
+            work.gauge.came_at = now
         if lease.key in work.demands:
+            self.was_awaited(work.job_id, work.demands[lease.key].since)
             self._answers.deliver(work, lease.key)
         elif lease.key.epoch < work.ledger.first_epoch:
             self._leases.drop_ready(work, lease.key)
-        return self._feed(now, peer)
+        instructions = self._feed(now, peer)
+        if work.gauge is not None and not work.leased and self._books.slots.is_full(work.job_id):
+            self._shares.filled(work, now)
+            instructions += self._feed(now)
+        return instructions
 
     def batch_failed(
         self, producer_id: bytes, lease_id: int, failure: Failure, now: float
@@ -212,13 +219,18 @@ class Dispatcher:
 
     # --- the consumer -------------------------------------------------------------------------
 
-    def demanded(self, job_id: int, key: StepKey, timeout_s: float, now: float) -> list[Instruction]:
-        """Somebody waits for a step, at most `timeout_s`. Asking for a later epoch ends the earlier."""
+    def demanded(
+        self, job_id: int, key: StepKey, timeout_s: float, now: float, waited_s: float = 0.0
+    ) -> list[Instruction]:
+        """Somebody waits for a step, for `waited_s` already and at most `timeout_s`.
+
+        Asking for a later epoch ends the earlier.
+        """
         work = self._books.work(job_id)
         if work is None:
             raise LocalProtocolError(f"job {job_id} is not open")
         work.asked, work.asked_at = True, now
-        work.demands.setdefault(key, Demand.begun(now, timeout_s))
+        work.demands.setdefault(key, Demand.begun(now - waited_s, timeout_s))
         if work.bad.doom:
             self._judging.refuse(work, key)
             return self._feed(now)
@@ -228,6 +240,7 @@ class Dispatcher:
             self._leases.retire_before(work, key.epoch)
         match work.ledger.state(key):
             case StepState.READY:
+                self.was_awaited(job_id, now - waited_s)
                 self._answers.deliver(work, key)
             case StepState.FAILED:
                 self._answers.tell_error(work, key)
@@ -243,6 +256,12 @@ class Dispatcher:
         if work is not None:
             work.demands.pop(key, None)
         return self._feed(now)
+
+    def was_awaited(self, job_id: int, since: float) -> None:
+        """A batch is there for somebody who has waited since then, and no other but this one is ready."""
+        work = self._books.works.get(job_id)
+        if work is not None and work.gauge is not None and len(work.ready) <= 1:
+            work.gauge.waited(since)
 
     def was_read(self, job_id: int, now: float) -> None:
         """Somebody took a batch that had been offered."""
@@ -280,6 +299,9 @@ class Dispatcher:
 
     def slot_released(self, slot: SlotId, now: float) -> list[Instruction]:
         """The last array that read the slot is gone, or its bytes were copied."""
+        work = self._books.works.get(slot.job_id)
+        if work is not None and work.gauge is not None:
+            work.gauge.freed(now)
         self._books.slots.apply(slot, SlotEvent.FREE)
         return self._feed(now, self._books.peers.get(slot.producer_id))
 

@@ -179,6 +179,14 @@ class SlotTable:
         index = self._slots[owner].free if owner in self._slots else None
         return None if index is None else SlotId(*owner, index)
 
+    def is_full(self, job_id: int) -> bool:
+        """Whether no producer has a slot of a job to build into."""
+        return all(self.free_slot(owner) is None for owner in self._slots if owner[1] == job_id)
+
+    def num_due(self, job_id: int) -> int:
+        """The slots that a producer shall have for a job, as far as the budget goes; 0 without producers."""
+        return max((num for (_, job), num in self._targets.items() if job == job_id), default=0)
+
     def must_copy(self, slot: SlotId) -> bool:
         """Whether a delivery has to leave its slot at once.
 

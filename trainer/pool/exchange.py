@@ -205,8 +205,15 @@ class Exchange:
         """
         job = source.job
         encode(Session(new_id(), new_id()), opening(source))
-        plan, known = source.plan, (source.usual_s, source.prefetches, source.bad)
-        facts = Opening(job.job_id, source.name, plan.num_steps, source.need, source.samples_of, *known)
+        known = (
+            source.need,
+            source.samples_of,
+            source.usual_s,
+            source.prefetches,
+            source.first_slots,
+            source.bad,
+        )
+        facts = Opening(job.job_id, source.name, source.plan.num_steps, *known)
         instructions = self._dispatcher.job_opened(facts, now)
         self._jobs[job.job_id] = source
         self.shelves[job.job_id] = Shelf(source.plan.num_steps)

@@ -52,6 +52,8 @@ class JobSource:
         One array for each `Job.targets`, of shape (rows, ...) and its dtype.
     max_slots : int
         Slots of one producer at most.
+    first_slots : int or None
+        How many it begins with, if it gets more only where that helps.
     further_paths : tuple of sequence of str
         As `paths`, for each of `Job.companions` that lies in files.
     boxes : sequence of ndarray or None
@@ -84,6 +86,7 @@ class JobSource:
     regions: tuple[Sequence[Regions], ...] = ()
     usual_s: float | None = None
     prefetches: bool = True
+    first_slots: int | None = None
     weights_at: int | None = None
     bad: BadSamples = None  # type: ignore[assignment]  # made of the plan where it is not given
     report: Callable[[], None] = _report_nothing
@@ -101,9 +104,10 @@ class JobSource:
         """What the job wants of every producer: memory comes in whole pages."""
         return SlotNeed(whole_pages(self.job.slot_bytes), self.max_slots)
 
-    def anew(self, job_id: int, max_slots: int) -> JobSource:
+    def anew(self, job_id: int, max_slots: int, first_slots: int | None) -> JobSource:
         """The same under another number, with other slots."""
-        return replace(self, job=self.job.renumbered(job_id), max_slots=max_slots)
+        job = self.job.renumbered(job_id)
+        return replace(self, job=job, max_slots=max_slots, first_slots=first_slots)
 
     def layout(self, key: StepKey, num_samples: int) -> BatchLayout:
         """Where the arrays of a step lie, of so many samples."""

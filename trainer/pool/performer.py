@@ -86,11 +86,12 @@ class Performer:
         laid_down = shelf.take(key)
         if laid_down is not None:
             # It was put there after it was looked for.
+            self.dispatcher.was_awaited(job_id, now - waiter.waited_s)
             waiter.give(laid_down)
             shelf.taken(key)
             return
         self.waiters.add(job_id, key, waiter)
-        self.perform(self.dispatcher.demanded(job_id, key, waiter.timeout_s, now), now)
+        self.perform(self.dispatcher.demanded(job_id, key, waiter.timeout_s, now, waiter.waited_s), now)
 
     def lay_ahead(self, now: float) -> None:
         """Hand over what will be asked for next, as far as it is ready."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -23,11 +24,19 @@ class Waiter:
         The longest it may wait.
     dealt_with_interrupts : bool
         Every Ctrl-C so far has raised KeyboardInterrupt where this waits: it is about what comes after.
+    asked_at : float
+        When it began, in seconds of the system's monotonic clock.
     """
 
     future: Future[Delivery]
     timeout_s: float
     dealt_with_interrupts: bool = False
+    asked_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds that it has waited so far."""
+        return time.monotonic() - self.asked_at
 
     def give(self, delivery: Delivery) -> None:
         """Hand the batch over; who has gone away in the meantime leaves it where it is."""

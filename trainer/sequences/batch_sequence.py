@@ -34,7 +34,7 @@ from feedline.trainer.sequences.fingerprint import Fields, fields_of
 from feedline.trainer.sequences.options import SequenceOptions
 from feedline.trainer.sequences.packing import ByName, Packing
 from feedline.trainer.sequences.resumable import ResumableSequence
-from feedline.trainer.sequences.service import Service
+from feedline.trainer.sequences.service import QueueSizeArgument, Service
 from feedline.trainer.targets.yolo import YoloTargets
 
 if TYPE_CHECKING:
@@ -118,8 +118,10 @@ class BatchSequence(ResumableSequence):
         and (min, max) between these. Not together with `pool`.
     pool : ProducerPool, optional
         Use its producers.
-    max_queue_size : int
-        Batches that one producer may have in hand, at least 2.
+    max_queue_size : int or "auto"
+        Batches that one producer may have in hand, at least 2. ``"auto"`` begins with 10 and adds what a
+        trainer missed whose batches came to lie ready and then did not suffice, as far as `memory_budget`
+        goes: see `feedline.trainer.dispatch.queue_size`.
     memory_budget : int, optional
         Bytes that all batches in hand may take; by default 1 GiB. With `pool`, the pool has it.
     timeout_s : float
@@ -199,7 +201,7 @@ class BatchSequence(ResumableSequence):
         drop_remainder: bool = False,
         workers: WorkersArgument = None,
         pool: ProducerPool | None = None,
-        max_queue_size: int = 10,
+        max_queue_size: QueueSizeArgument = 10,
         memory_budget: int | None = None,
         timeout_s: float = 600,
         cache: str | None = None,
@@ -232,7 +234,7 @@ class BatchSequence(ResumableSequence):
         if failures_csv is not None and not isinstance(failures_csv, FailuresCsv):
             # Sequences that are made of this one write to the same.
             failures_csv = self._arguments["failures_csv"] = FailuresCsv(failures_csv)
-        source = partial(options.source, max_slots=service.max_queue_size, failures=failures_csv)
+        source = partial(options.source, service=service, failures=failures_csv)
         super().__init__(service, source, first_epoch, partial(chances, options))
         self._kin = Kin(self._source.bad)
 
@@ -371,7 +373,9 @@ class BatchSequence(ResumableSequence):
         return as_torch_dataset(self, channels_first=yes_or_no("channels_first", channels_first))
 
     @suggests()
-    def resize(self, workers: WorkersArgument = None, max_queue_size: int | None = None) -> None:
+    def resize(
+        self, workers: WorkersArgument = None, max_queue_size: QueueSizeArgument | None = None
+    ) -> None:
         """See `ServedSequence.resize`; sequences that are made from this one follow."""
         super().resize(workers, max_queue_size)
         self._arguments |= {"workers": self._service.workers, "max_queue_size": self._service.max_queue_size}

@@ -34,6 +34,7 @@ from feedline.trainer.plan.samplers import Sampler
 from feedline.trainer.pool.job_source import JobSource, ticket_paths
 from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.sequences.failures import FailuresCsv, reporting
+from feedline.trainer.sequences.service import Service
 from feedline.trainer.targets.encoding import check_targets
 from feedline.trainer.targets.yolo import YoloTargets
 
@@ -246,7 +247,7 @@ class SequenceOptions:
         own = (data.paths[row],) if data.stacks is None else data.stacks[row]
         return own + tuple(one.paths[row] for one in data.further if isinstance(one, FurtherImages))
 
-    def source(self, pool: ProducerPool, max_slots: int, failures: FailuresCsv | None = None) -> JobSource:
+    def source(self, pool: ProducerPool, service: Service, failures: FailuresCsv | None = None) -> JobSource:
         """What a pool needs to serve it."""
         job = self.job(pool.new_job_id())
         self._check_targets()
@@ -260,12 +261,13 @@ class SequenceOptions:
             self.plan,
             as_told(self.dataset.paths),
             tuple(self.arrays.values()),
-            max_slots,
+            service.max_slots,
             tuple(as_told(one.paths) for one in self.dataset.further if isinstance(one, FurtherImages)),
             self.dataset.boxes,
             None if stacks is None else replace(stacks, files=as_told(stacks.files)),
             tuple(one.regions for one in self.dataset.further if isinstance(one, DrawnMasks)),
             weights_at=len(self.dataset.targets) if self.dataset.weights is not None else None,
+            first_slots=service.first_slots,
             bad=bad,
             report=reporting(failures, bad),
         )

@@ -23,7 +23,7 @@ from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.pool.settings import WorkersArgument
 from feedline.trainer.sequences.fingerprint import Fields, brief, digest
 from feedline.trainer.sequences.resumable import ResumableSequence
-from feedline.trainer.sequences.service import Service
+from feedline.trainer.sequences.service import QueueSizeArgument, Service
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class RemoteSequence(ResumableSequence):
         batch_bytes: int | None = None,
         workers: WorkersArgument = None,
         pool: ProducerPool | None = None,
-        max_queue_size: int = 10,
+        max_queue_size: QueueSizeArgument = 10,
         memory_budget: int | None = None,
         timeout_s: float = 600,
         use_multiprocessing: bool | None = None,
@@ -111,8 +111,16 @@ class RemoteSequence(ResumableSequence):
             job = SequenceJob(pool.new_job_id(), subject, found.num_steps, largest, found.digest)
             plan = EpochPlan(found.num_steps, 1, shuffle, seed)
             names = Places(reference, found.num_steps)
-            name = f"sequence {job.job_id} ({reference}, {plan.num_steps} batches)"
-            return JobSource(name, job, plan, names, (), service.max_queue_size, usual_s=found.batch_s)
+            return JobSource(
+                f"sequence {job.job_id} ({reference}, {plan.num_steps} batches)",
+                job,
+                plan,
+                names,
+                (),
+                service.max_slots,
+                usual_s=found.batch_s,
+                first_slots=service.first_slots,
+            )
 
         self._reference, self._subject = reference, subject
         super().__init__(service, source_of)

@@ -32,7 +32,7 @@ from feedline.trainer.pool.watch import Tally
 from feedline.trainer.sequences.callers import generators_asking
 from feedline.trainer.sequences.index_binding import IndexBinding
 from feedline.trainer.sequences.passes import Passes, Subject
-from feedline.trainer.sequences.service import Service
+from feedline.trainer.sequences.service import QueueSizeArgument, Service
 from feedline.trainer.sequences.waits import Wait, WaitMeter
 from feedline.trainer.verdict.remedies import NOTHING, Possible
 from feedline.trainer.verdict.report import Report
@@ -70,7 +70,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         chances: Callable[[ProducerPool], Possible] = lambda _: NOTHING,
     ) -> None:
         # Keras' own workers would ask for batches from forked processes, in an order of their own.
-        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=service.max_queue_size)
+        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=service.max_slots)
         self._lock = threading.Lock()
         self._timeout_s = service.timeout_s
         self._tally, self._waits = Tally(), WaitMeter()
@@ -215,7 +215,9 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         return self._pool
 
     @suggests()
-    def resize(self, workers: WorkersArgument = None, max_queue_size: int | None = None) -> None:
+    def resize(
+        self, workers: WorkersArgument = None, max_queue_size: QueueSizeArgument | None = None
+    ) -> None:
         """Be served by so many producers, each with so many batches in hand, from now on.
 
         The epoch goes on where it is, with the same batches. Not while somebody waits for one.
@@ -224,7 +226,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         ----------
         workers : int, "auto" or (min, max), optional
             As in the constructor; producers beyond it stay as long as another sequence asks for them.
-        max_queue_size : int, optional
+        max_queue_size : int or "auto", optional
             As in the constructor. What was prefetched is built again.
 
         Raises
@@ -285,7 +287,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     def _open_anew(self, service: Service) -> None:
         """Producers have made room for as many batches as they were told, so they are told anew."""
         self._pool.close_job(self._job_id)
-        self._source = self._source.anew(self._pool.new_job_id(), service.max_queue_size)
+        self._source = self._source.anew(self._pool.new_job_id(), service.max_slots, service.first_slots)
         self._watch_end()
         self._open_job(self._binding.epoch)
 

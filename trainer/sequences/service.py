@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 from feedline.common.arguments import number, whole
 from feedline.common.errors import ConfigurationError
+from feedline.trainer.dispatch.queue_size import FIRST_SLOTS, MOST_SLOTS
 from feedline.trainer.dispatch.slots import MAX_SLOTS, MIN_SLOTS
 from feedline.trainer.monitor.access import Access
 from feedline.trainer.pool.producer_pool import MEMORY_BUDGET_BYTES, ProducerPool
-from feedline.trainer.pool.settings import WorkersArgument, workers_of
+from feedline.trainer.pool.settings import AUTO, WorkersArgument, workers_of
 from feedline.trainer.pool.shared import SHARED, Request
+
+QueueSizeArgument = int | str
+"""A number, or ``"auto"``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Service:
         How many producers to share, by default the usable cores.
     memory_budget : int or None
         Bytes of all batches in hand.
-    max_queue_size : int
+    max_queue_size : int or "auto"
         Batches that one producer may have in hand.
     timeout_s : float
         Longest wait for one batch.
@@ -38,7 +42,7 @@ class Service:
     pool: ProducerPool | None
     workers: WorkersArgument
     memory_budget: int | None
-    max_queue_size: int
+    max_queue_size: QueueSizeArgument
     timeout_s: float
     monitor: str | None = None
 
@@ -47,8 +51,7 @@ class Service:
         if self.pool is not None and not isinstance(self.pool, ProducerPool):
             made = f"; ProducerPool({self.pool!r}) makes one" if isinstance(self.pool, str) else ""
             raise ConfigurationError(f"pool must be a ProducerPool, got {self.pool!r}{made}")
-        size = whole("max_queue_size", self.max_queue_size, at_least=MIN_SLOTS, at_most=MAX_SLOTS)
-        object.__setattr__(self, "max_queue_size", size)
+        object.__setattr__(self, "max_queue_size", _queue_size(self.max_queue_size))
         object.__setattr__(self, "timeout_s", number("timeout_s", self.timeout_s))
         if self.timeout_s <= 0:
             raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {self.timeout_s}")
@@ -74,6 +77,16 @@ class Service:
                 f"pool= has a page of its own: say ProducerPool(..., monitor={self.monitor!r}) instead"
             )
 
+    @property
+    def max_slots(self) -> int:
+        """Slots of one producer at most."""
+        return MOST_SLOTS if isinstance(self.max_queue_size, str) else self.max_queue_size
+
+    @property
+    def first_slots(self) -> int | None:
+        """How many there are at first, if it is found out how many there should be."""
+        return FIRST_SLOTS if isinstance(self.max_queue_size, str) else None
+
     def join(self) -> tuple[ProducerPool, Callable[[], None]]:
         """The pool to use, and how to leave it."""
         if self.pool is not None:
@@ -90,3 +103,13 @@ class Service:
                 SHARED.release(ticket)
                 raise
         return shared, lambda: SHARED.release(ticket)
+
+
+def _queue_size(value: QueueSizeArgument) -> QueueSizeArgument:
+    if isinstance(value, str):
+        if value != AUTO:
+            raise ConfigurationError(
+                f"max_queue_size must be a whole number, at least {MIN_SLOTS}, or {AUTO!r}, got {value!r}"
+            )
+        return value
+    return whole("max_queue_size", value, at_least=MIN_SLOTS, at_most=MAX_SLOTS)

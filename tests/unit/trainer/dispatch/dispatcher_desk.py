@@ -104,7 +104,15 @@ class Desk:
 
     # --- events ---------------------------------------------------------------------------------
 
-    def open_job(self, job_id: int, *, num_steps: int = 6, slot_bytes: int = 1, max_slots: int = 10) -> None:
+    def open_job(
+        self,
+        job_id: int,
+        *,
+        num_steps: int = 6,
+        slot_bytes: int = 1,
+        max_slots: int = 10,
+        first_slots: int | None = None,
+    ) -> None:
         """Open a job."""
         self.hear(
             self.dispatcher.job_opened(
@@ -114,6 +122,7 @@ class Desk:
                     num_steps,
                     SlotNeed(slot_bytes, max_slots),
                     lambda key: [f"{key.step}a.png", f"{key.step}b.png"],
+                    first_slots=first_slots,
                 ),
                 self.now,
             )

@@ -1,0 +1,118 @@
+"""A queue that was full and then ran dry becomes longer; no other does."""
+
+from __future__ import annotations
+
+from dispatcher_desk import Desk
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedline.trainer.dispatch.queue_size import MISSED_SHARE, QueueGauge, longer
+
+BUILD_S = 0.1
+"""What the desk's producer takes for a batch."""
+
+
+def short_after(spare_s: float, missed_s: float, busy_s: float = 0.0) -> float:
+    """Seconds that a gauge finds missing: full for a while, then waited for, then full again."""
+    gauge = QueueGauge(0.0)
+    gauge.filled(0.0)
+    gauge.freed(spare_s)
+    gauge.came_at = now = spare_s + missed_s
+    gauge.waited(spare_s)
+    return gauge.filled(now + busy_s)
+
+
+def test_what_was_missed_is_had_as_far_as_it_could_have_been_built() -> None:
+    assert short_after(spare_s=2.0, missed_s=0.5) == 0.5
+    assert short_after(spare_s=0.5, missed_s=2.0) == 0.5
+
+
+def test_a_wait_that_nobody_minds_changes_nothing() -> None:
+    missed_s = 1.0
+    assert short_after(1.0, missed_s, busy_s=missed_s / MISSED_SHARE) == 0.0
+
+
+@given(waits=st.lists(st.floats(0.0, 10.0), max_size=8))
+def test_producers_that_never_rest_are_no_reason_however_long_is_waited(waits: list[float]) -> None:
+    gauge = QueueGauge(0.0)
+    for wait_s in waits:
+        gauge.came_at += wait_s
+        gauge.waited(gauge.came_at - wait_s)
+    assert gauge.filled(gauge.came_at) == 0.0
+
+
+def test_how_long_a_batch_takes_to_be_handed_over_does_not_count() -> None:
+    gauge = QueueGauge(0.0)
+    gauge.filled(0.0)
+    gauge.freed(5.0)
+    gauge.came_at = 5.0
+    for _ in range(1000):
+        gauge.waited(5.0)
+    assert gauge.filled(6.0) == 0.0
+
+
+@given(num=st.integers(2, 300), short_s=st.floats(0.0, 1e3), build_s=st.just(0.0) | st.floats(1e-3, 10.0))
+def test_it_never_becomes_shorter_and_has_an_end(num: int, short_s: float, build_s: float) -> None:
+    assert num <= longer(num, max(num, 256), short_s, build_s) <= max(num, 256)
+
+
+def test_less_than_a_batch_is_none() -> None:
+    assert longer(10, 256, 0.09, BUILD_S) == 10
+    assert longer(10, 256, 1.01, BUILD_S) == 21
+
+
+def burst(desk: Desk, first: int, num: int) -> int:
+    """A trainer that was away takes batches without doing anything else; how many of them it waited for."""
+    num_waited = 0
+    for step in range(first, first + num):
+        desk.ask(step)
+        while (0, step) not in desk.delivered:
+            num_waited += 1
+            desk.now += BUILD_S
+            desk.build(desk.tickets()[0])
+        desk.release()
+    return num_waited
+
+
+def rest(desk: Desk) -> None:
+    """The trainer is away for as long as anything can be built, and longer."""
+    while tickets := desk.tickets():
+        desk.now += BUILD_S
+        desk.build(tickets[0])
+    desk.now += 5.0
+
+
+def bursts(desk: Desk) -> list[int]:
+    """How many batches of each burst of 20 were waited for."""
+    num_waited = []
+    for first in range(0, 100, 20):
+        num_waited.append(burst(desk, first, 20))
+        rest(desk)
+    return num_waited
+
+
+def desk_of(**slots: int) -> Desk:
+    """One producer, and a job of 100 steps."""
+    desk = Desk()
+    desk.dispatcher.job_closed(1, desk.now)
+    desk.open_job(1, num_steps=100, **slots)
+    desk.join("a")
+    return desk
+
+
+def test_bursts_that_are_longer_than_the_queue_are_waited_for_each_time() -> None:
+    assert bursts(desk_of(max_slots=10))[1:] == [10, 10, 10, 10]
+
+
+def test_or_once_where_it_becomes_longer() -> None:
+    desk = desk_of(max_slots=256, first_slots=10)
+    assert bursts(desk)[1:] == [10, 0, 0, 0]
+    why = "1.0 s of waiting came of producers that had no room for more before"
+    assert desk.notes == [f"job 1: 20 batches of each producer in hand instead of 10: {why}"]
+
+
+def test_there_is_never_more_than_the_budget_has_room_for() -> None:
+    desk = desk_of(max_slots=256, first_slots=10)
+    desk.hear(desk.dispatcher.budget_changed(8, desk.now))
+    bursts(desk)
+    assert desk.notes == []
