@@ -54,7 +54,7 @@ def fed(tmp_path: Path) -> Iterator[BatchSequence]:
         yield sequence
 
 
-@pytest.mark.exhaustive
+@pytest.mark.all_backends
 def test_history_progress_bar_and_csv_show_it_each_for_real(
     fed: BatchSequence, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,7 +87,7 @@ def test_tensorboard_shows_it_for_real(fed: BatchSequence, tmp_path: Path) -> No
     assert {f"epoch_{name}" for name in NAMES} <= written
 
 
-@pytest.mark.exhaustive
+@pytest.mark.all_backends
 def test_a_trainer_that_is_slower_than_its_producers_is_not_said_to_wait_though_somebody_reads_ahead(
     fed: BatchSequence,
 ) -> None:
@@ -99,7 +99,7 @@ def test_a_trainer_that_is_slower_than_its_producers_is_not_said_to_wait_though_
     assert report.verdict.snapshot.wait_share < 0.2
 
 
-@pytest.mark.exhaustive
+@pytest.mark.all_backends
 def test_a_trainer_that_is_a_little_too_fast_is_said_to_wait_a_little_though_its_reader_always_does(
     fed: BatchSequence,
 ) -> None:

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.all_backends
 
 HERE = Path(__file__).parent
 FILES = (
+    "test_feed_monitor.py",
     "test_keras_fit.py",
     "test_keras_shuffle.py",
     "test_loops.py",
