@@ -77,6 +77,12 @@ def stored_size_of(data: Data) -> Size | None:
     return size if size is not None and min(size) > 0 else None
 
 
+def bits_of(data: Data) -> int:
+    """Bits of a channel as they are stored; 8 where no file of the format has more, or nothing is said."""
+    read = _BITS.get(format_of(data))
+    return read(data) if read else 8
+
+
 def orientation(data: Data) -> int:
     """How a file is turned: Exif's 1 to 8, 1 where nothing is said.
 
@@ -151,4 +157,28 @@ _SIZES: dict[str | None, Callable[[Data], Size | None]] = {
     "AVIF": lambda data: read_avif(data).size,
     "JPEG 2000": _jpeg2000_size,
     "PNM": _pnm_size,
+}
+
+
+def _tiff_bits(data: Data) -> int:
+    directory = read_directory(data)
+    return 8 if directory is None else directory.value(Tag.BITS, 1)
+
+
+def _jpeg2000_bits(data: Data) -> int:
+    header = read_jpeg2000(data)
+    return max(header.bits, default=8) if header else 8
+
+
+def _pnm_bits(data: Data) -> int:
+    header = read_pnm(data)
+    return header.most.bit_length() if header else 8
+
+
+_BITS: dict[str | None, Callable[[Data], int]] = {
+    "PNG": lambda data: data[24],
+    "TIFF": _tiff_bits,
+    "AVIF": lambda data: read_avif(data).bits,
+    "JPEG 2000": _jpeg2000_bits,
+    "PNM": _pnm_bits,
 }

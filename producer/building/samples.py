@@ -13,6 +13,7 @@ from feedline.common.sample.image import ImageSpec, Size
 from feedline.common.stages import Stage
 from feedline.common.wire.protocol import Sample, Ticket
 from feedline.producer.arrays import Pixels
+from feedline.producer.building.depth_watch import DepthWatch
 from feedline.producer.building.stage_clock import StageClock
 from feedline.producer.cache.store import Decoded, SampleCache
 from feedline.producer.reading.decoders import load_sized
@@ -54,6 +55,7 @@ class Samples:
         self._cache = cache
         self._files = FileReader(roots)
         self._scratch = np.empty(image.shape, image.dtype)
+        self._depths = DepthWatch(image)
 
     def begin(self, _: Ticket) -> None:
         """Samples that come from now on are those of this ticket; each names its file itself."""
@@ -142,6 +144,7 @@ class Samples:
         self._clock.lap(Stage.READ)
         self._clock.begin(Stage.DECODE, path)
         decoded = Decoded(*load_sized(data, path, self._image, out, self._scratch))
+        self._depths.look_at(data, path)
         self._clock.lap(Stage.DECODE)
         self._clock.begin(Stage.TRANSFORM, path)
         return decoded, status
