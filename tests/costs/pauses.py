@@ -1,7 +1,7 @@
 """What pauses cost a trainer: ``PYTHONPATH=integration python -m costs.pauses`` in ``tests``.
 
 It is away for two seconds, as for a checkpoint, and then takes 40 batches without doing anything else, again
-and again. One producer takes 40 ms for a batch, so it could build them all meanwhile, if it had room for them.
+and again. One producer takes 40 ms for a batch: it could build them all meanwhile, if it had room for them.
 """
 
 from __future__ import annotations
