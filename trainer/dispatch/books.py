@@ -240,8 +240,8 @@ class Work:
         Producers that know it.
     most_slots : int
         `need` never asks for more.
-    gauge : QueueGauge or None
-        Sees whether it should ask for more.
+    gauge : QueueGauge
+        Sees whether that is too little.
     bad : BadSamples
         See `Opening`.
     """
@@ -264,7 +264,7 @@ class Work:
     num_served: int = 0
     told: set[bytes] = field(default_factory=set)
     most_slots: int = 0
-    gauge: QueueGauge | None = None
+    gauge: QueueGauge = field(default_factory=lambda: QueueGauge(0.0))
 
     @classmethod
     def begun(cls, opening: Opening, now: float) -> Work:
@@ -273,7 +273,7 @@ class Work:
         if opening.first_slots is not None:
             need = replace(need, max_slots=min(opening.first_slots, most))
         known = opening.job_id, opening.name, Ledger(opening.num_steps), need, opening.samples_of, opening.bad
-        work = cls(*known, most_slots=most, gauge=QueueGauge(now) if need.max_slots < most else None)
+        work = cls(*known, most_slots=most, gauge=QueueGauge(now))
         work.prefetches, work.asked_at = opening.prefetches, now
         work.answer_s.extend([] if opening.usual_s is None else [opening.usual_s])
         return work

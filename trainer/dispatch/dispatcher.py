@@ -167,15 +167,14 @@ class Dispatcher:
         work.ready[lease.key] = lease.slot
         self._books.out.append(Keep(lease.slot, answer_s, lease.lineup))
         work.num_served += 1
-        if work.gauge is not None:
-            work.gauge.came_at = now
+        work.gauge.came_at = now
         if lease.key in work.demands:
             self.was_awaited(work.job_id, work.demands[lease.key].since)
             self._answers.deliver(work, lease.key)
         elif lease.key.epoch < work.ledger.first_epoch:
             self._leases.drop_ready(work, lease.key)
         instructions = self._feed(now, peer)
-        if work.gauge is not None and not work.leased and self._books.slots.is_full(work.job_id):
+        if not work.leased and self._books.slots.is_full(work.job_id):
             self._shares.filled(work, now)
             instructions += self._feed(now)
         return instructions
@@ -260,7 +259,7 @@ class Dispatcher:
     def was_awaited(self, job_id: int, since: float) -> None:
         """A batch is there for somebody who has waited since then, and no other but this one is ready."""
         work = self._books.works.get(job_id)
-        if work is not None and work.gauge is not None and len(work.ready) <= 1:
+        if work is not None and len(work.ready) <= 1:
             work.gauge.waited(since)
 
     def was_read(self, job_id: int, now: float) -> None:
@@ -300,7 +299,7 @@ class Dispatcher:
     def slot_released(self, slot: SlotId, now: float) -> list[Instruction]:
         """The last array that read the slot is gone, or its bytes were copied."""
         work = self._books.works.get(slot.job_id)
-        if work is not None and work.gauge is not None:
+        if work is not None:
             work.gauge.freed(now)
         self._books.slots.apply(slot, SlotEvent.FREE)
         return self._feed(now, self._books.peers.get(slot.producer_id))
@@ -349,6 +348,11 @@ class Dispatcher:
     def num_idle(self) -> int:
         """How many of them the budget has no slots for."""
         return self._shares.num_idle
+
+    @property
+    def short_s(self) -> float:
+        """Seconds of waiting of all open jobs that longer queues would have saved."""
+        return sum(work.gauge.short_s for work in self._books.all_works)
 
     @property
     def able_ids(self) -> set[bytes]:

@@ -34,6 +34,8 @@ class QueueGauge:
         When the queue became full, if it is: there is no slot to build into, and nothing is being built.
     spare_s, missed_s : float
         Seconds that producers stood still because it was full, and seconds that were waited afterwards.
+    found_s : float
+        What was found before `since`, added up: see `short_s`.
     """
 
     since: float
@@ -41,6 +43,12 @@ class QueueGauge:
     full_since: float | None = None
     spare_s: float = 0.0
     missed_s: float = 0.0
+    found_s: float = 0.0
+
+    @property
+    def short_s(self) -> float:
+        """Seconds of waiting, all that there ever was, that a longer queue would have saved."""
+        return self.found_s + min(self.spare_s, self.missed_s)
 
     def waited(self, since: float) -> None:
         """Somebody has waited for the batch that came last: how long it took to be handed over is no matter.
@@ -63,10 +71,11 @@ class QueueGauge:
         self.full_since = now
         if not self.missed_s:
             return 0.0
+        short_s = min(self.spare_s, self.missed_s)
         is_missed = self.missed_s >= MISSED_SHARE * (now - self.since)
-        short_s = min(self.spare_s, self.missed_s) if is_missed else 0.0
+        self.found_s += short_s
         self.since, self.spare_s, self.missed_s = now, 0.0, 0.0
-        return short_s
+        return short_s if is_missed else 0.0
 
 
 def longer(num: int, most: int, short_s: float, build_s: float) -> int:

@@ -42,7 +42,7 @@ class Shares:
 
     def filled(self, work: Work, now: float) -> None:
         """No producer can build more of a job: let them have more in hand, if that was missed before."""
-        short_s = work.gauge.filled(now) if work.gauge else 0.0
+        short_s = work.gauge.filled(now)
         now_there = work.need.max_slots
         num = longer(now_there, work.most_slots, short_s, work.pace_s)
         # Where the budget has no room for those that it has, more of them are none.

@@ -187,6 +187,11 @@ class Exchange:
         return self._dispatcher.num_idle
 
     @property
+    def short_s(self) -> float:
+        """See `Dispatcher.short_s`."""
+        return self._dispatcher.short_s
+
+    @property
     def num_producers(self) -> int:
         """How many are there. From any thread."""
         return len(self._roster.connections)

@@ -54,6 +54,7 @@ def span_between(
         slot_bytes,
         after.memory_budget,
         cache,
+        max(0.0, after.short_s - before.short_s),
     )
 
 

@@ -99,6 +99,8 @@ class PoolStats:
     refused : mapping of str to int
         Messages that were refused since the pool was made, by the rule that they broke: see
         `feedline.trainer.pool.verification.Breach`. Empty while only honest producers came.
+    short_s : float
+        Seconds of waiting for batches of the open sequences that longer queues would have saved.
     """
 
     producers: tuple[ProducerStats, ...]
@@ -111,6 +113,7 @@ class PoolStats:
     memory_budget: int = 0
     report: Report | None = field(default=None, compare=False)
     refused: Mapping[str, int] = field(default_factory=dict)
+    short_s: float = 0.0
 
     def __str__(self) -> str:
         return repr(self) if self.report is None else str(self.report)

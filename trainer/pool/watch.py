@@ -82,6 +82,7 @@ class PoolWatch:
             self.tally.stats,
             exchange.budget_bytes,
             refused=dict(exchange.refusals.counts),
+            short_s=exchange.short_s,
         )
 
     def with_report(self, exchange: Exchange, *, embedded: bool) -> Callable[[], PoolStats]:

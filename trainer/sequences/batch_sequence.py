@@ -235,7 +235,7 @@ class BatchSequence(ResumableSequence):
             # Sequences that are made of this one write to the same.
             failures_csv = self._arguments["failures_csv"] = FailuresCsv(failures_csv)
         source = partial(options.source, service=service, failures=failures_csv)
-        super().__init__(service, source, first_epoch, partial(chances, options))
+        super().__init__(service, source, first_epoch, partial(chances, options, service))
         self._kin = Kin(self._source.bad)
 
     @property

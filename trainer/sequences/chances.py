@@ -19,6 +19,7 @@ from feedline.common.sample.companions import Origin
 from feedline.common.sample.image import Fit, ImageSpec, Size
 from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.sequences.options import SequenceOptions
+from feedline.trainer.sequences.service import Service
 from feedline.trainer.verdict.remedies import Possible
 
 NUM_LOOKED_AT = 9
@@ -34,7 +35,7 @@ MUCH_LARGER = 2
 """JPEG is decoded at half the size, or less, if that still is large enough."""
 
 
-def chances(options: SequenceOptions, pool: ProducerPool) -> Possible:
+def chances(options: SequenceOptions, service: Service, pool: ProducerPool) -> Possible:
     """What could be changed, and can work: files are looked at, which may take some milliseconds."""
     num_bytes = _cache_bytes(options)
     fits = pool.embedded and options.cache is None and 0 < num_bytes <= _free_for_caches()
@@ -44,6 +45,7 @@ def chances(options: SequenceOptions, pool: ProducerPool) -> Possible:
         cache_bytes=num_bytes,
         small_dtype=options.dtype == "float32",
         batch_size=options.batch_size,
+        longer_queue=service.first_slots is None,
     )
 
 

@@ -20,6 +20,7 @@ SLOTS_ENOUGH = 3
 class Lever(Enum):
     """What can be changed."""
 
+    MAX_QUEUE_SIZE = "max_queue_size"
     PRODUCERS = "producers"
     JPEG_SCALING = "jpeg_scaling"
     CACHE = "cache"
@@ -64,6 +65,8 @@ class Possible:
         Its images travel as float32 and could as uint8.
     batch_size : int
         Samples of its batches; 0 if they are somebody else's.
+    longer_queue : bool
+        It does not find out by itself how many batches should lie ready.
     """
 
     jpeg_scaling: bool = False
@@ -71,6 +74,7 @@ class Possible:
     cache_bytes: int = 0
     small_dtype: bool = False
     batch_size: int = 0
+    longer_queue: bool = False
 
 
 NOTHING = Possible()
@@ -78,11 +82,19 @@ NOTHING = Possible()
 
 def remedies(verdict: Verdict, possible: Possible = NOTHING) -> tuple[Remedy, ...]:
     """What would help, the simplest first; empty if nothing is wrong or nothing is known to help."""
-    return tuple(_FOR.get(verdict.bound, _none)(verdict, possible))
+    return (*_longer_queue(verdict, possible), *_FOR.get(verdict.bound, _none)(verdict, possible))
 
 
 def _none(_: Verdict, __: Possible) -> Iterator[Remedy]:
     return iter(())
+
+
+def _longer_queue(verdict: Verdict, possible: Possible) -> Iterator[Remedy]:
+    """For a trainer that is away for a while, and then takes more than lies ready."""
+    short_s, seconds = verdict.snapshot.short_s, verdict.snapshot.seconds
+    if possible.longer_queue and seconds >= GAIN * (seconds - short_s):
+        text = f"max_queue_size='auto' ({short_s:.1f} s: producers had stood still before, with full queues)"
+        yield Remedy(Lever.MAX_QUEUE_SIZE, text, "auto")
 
 
 def _for_decode(verdict: Verdict, possible: Possible) -> Iterator[Remedy]:
@@ -110,6 +122,8 @@ def _for_network(_: Verdict, possible: Possible) -> Iterator[Remedy]:
 
 def _for_hand_over(verdict: Verdict, possible: Possible) -> Iterator[Remedy]:
     snapshot = verdict.snapshot
+    if verdict.lacks_room and possible.longer_queue:
+        return
     wanted = SLOTS_ENOUGH * snapshot.num_able * snapshot.slot_bytes
     if snapshot.memory_budget and wanted > snapshot.memory_budget:
         text = f"memory_budget={wanted:,} instead of {snapshot.memory_budget:,} bytes"

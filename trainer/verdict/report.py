@@ -21,6 +21,9 @@ WHY = {
     Bound.HAND_OVER: "handing batches over is why",
 }
 
+LACKS_ROOM = "producers that had no room for more batches are why"
+"""... where that explains the wait."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -68,7 +71,7 @@ def _parts(report: Report) -> Iterator[str]:
         yield f"{snapshot.num_batches} batches in {snapshot.seconds:.1f} s are too few to tell"
     else:
         yield _wait(snapshot)
-        yield WHY.get(verdict.bound, _fed(verdict))
+        yield LACKS_ROOM if verdict.lacks_room else WHY.get(verdict.bound, _fed(verdict))
     if snapshot.cache is CacheState.FILLING and verdict.bound in {Bound.DECODE, Bound.READ}:
         yield "the cache is being filled: the next epoch finds more in it"
     if report.remedies:

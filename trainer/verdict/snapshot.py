@@ -106,6 +106,8 @@ class Snapshot:
         Of a full batch, with which a slot is made; and what all slots may take. 0: not known.
     cache : CacheState
         Of the sequence.
+    short_s : float
+        Seconds of waiting that longer queues would have saved.
 
     Raises
     ------
@@ -128,6 +130,7 @@ class Snapshot:
     slot_bytes: int = 0
     memory_budget: int = 0
     cache: CacheState = CacheState.NONE
+    short_s: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what is no span; a wait that began before it counts from its beginning."""
@@ -141,6 +144,7 @@ class Snapshot:
                 f"num_able must be 0 to {len(self.producers)}, the producers there are, got {self.num_able}"
             )
         object.__setattr__(self, "wait_s", min(self.wait_s, self.seconds))
+        object.__setattr__(self, "short_s", min(self.short_s, self.wait_s))
 
     @property
     def images_per_s(self) -> float:

@@ -116,6 +116,11 @@ class Verdict:
         is_known = self.bound not in {Bound.WARMING_UP, Bound.TRAINER}
         return is_known and self.snapshot.wait_share >= WAITS_MUCH_SHARE
 
+    @property
+    def lacks_room(self) -> bool:
+        """Whether full queues are why the trainer waits: longer ones would save most of its wait."""
+        return self.bound is Bound.HAND_OVER and 2 * self.snapshot.short_s >= self.snapshot.wait_s
+
     def with_producers(self, num_producers: int) -> Forecast | None:
         """What any number of them would give, at least 0."""
         if self.bound not in LIMITS:

@@ -27,6 +27,16 @@ def test_what_was_missed_is_had_as_far_as_it_could_have_been_built() -> None:
     assert short_after(spare_s=0.5, missed_s=2.0) == 0.5
 
 
+def test_what_is_missed_adds_up_whether_it_matters_or_not() -> None:
+    gauge = QueueGauge(0.0)
+    for began, free_s in ((0.0, 1.0), (100.0, 3.0)):
+        gauge.filled(began)
+        gauge.freed(began + free_s)
+        gauge.came_at = began + free_s + 2.0
+        gauge.waited(began + free_s)
+    assert gauge.short_s == 1.0 + 2.0
+
+
 def test_a_wait_that_nobody_minds_changes_nothing() -> None:
     missed_s = 1.0
     assert short_after(1.0, missed_s, busy_s=missed_s / MISSED_SHARE) == 0.0

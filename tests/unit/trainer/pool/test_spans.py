@@ -36,6 +36,15 @@ def test_what_was_counted_before_is_left_out() -> None:
     assert (one.transfer_s, one.num_framed, one.frame_bytes) == (0.25, 1, 0)
 
 
+def test_waiting_that_a_longer_queue_would_have_saved_is_never_less_than_none() -> None:
+    """A sequence that was closed takes what was counted of it along."""
+    counted = replace(BEFORE, short_s=2.0)
+    taken = taken_between(BEFORE.taken, after(OLD).taken)
+    more = span_between(counted, replace(after(OLD), short_s=3.5), taken, embedded=True)
+    less = span_between(counted, after(OLD), taken, embedded=True)
+    assert (more.short_s, less.short_s) == (1.5, 0.0)
+
+
 def test_who_joined_meanwhile_was_there_as_long_as_it_knows_of() -> None:
     new = ProducerStats("new", 2, 5, Stages(idle_us=1_000_000, decode_us=3_000_000), 0.1, HERE)
     span = span_between(BEFORE, after(OLD, new), DeliveryStats(), embedded=True)

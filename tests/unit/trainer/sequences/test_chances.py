@@ -15,6 +15,7 @@ import pytest
 from feedline import BatchSequence, ImageDataset
 from feedline.trainer.sequences.chances import chances
 from feedline.trainer.sequences.options import SequenceOptions
+from feedline.trainer.sequences.service import Service
 from feedline.trainer.verdict.remedies import Possible
 
 EMBEDDED, ELSEWHERE = SimpleNamespace(embedded=True), SimpleNamespace(embedded=False)
@@ -23,9 +24,9 @@ EMBEDDED, ELSEWHERE = SimpleNamespace(embedded=True), SimpleNamespace(embedded=F
 def found(data: ImageDataset, pool: Any = EMBEDDED, **options: Any) -> Possible:
     defaults = {name: one.default for name, one in signature(BatchSequence.__init__).parameters.items()}
     chosen = defaults | {"dataset": data, "image_size": (32, 40)} | options
-    return chances(
-        SequenceOptions(**{field.name: chosen[field.name] for field in fields(SequenceOptions)}), pool
-    )
+    own = {field.name: chosen[field.name] for field in fields(SequenceOptions)}
+    service = Service(None, None, None, chosen["max_queue_size"], 1.0)
+    return chances(SequenceOptions(**own), service, pool)
 
 
 def files(folder: Path, extension: str, height: int = 64, width: int = 80) -> ImageDataset:
@@ -78,3 +79,9 @@ def test_files_that_cannot_be_read_here_say_nothing(tmp_path: Path) -> None:
     for file in tmp_path.iterdir():
         file.unlink()
     assert not found(data, ELSEWHERE).jpeg_scaling
+
+
+def test_a_queue_that_sizes_itself_is_not_to_be_changed(tmp_path: Path) -> None:
+    data = files(tmp_path, "png")
+    assert found(data).longer_queue
+    assert not found(data, max_queue_size="auto").longer_queue

@@ -55,6 +55,24 @@ def test_neither_jpeg_scaling_nor_a_cache_makes_transforms_faster() -> None:
     assert levers(span(producers=(producer(1.0, **stages),) * 2)) == [Lever.PRODUCERS]
 
 
+def test_a_queue_that_was_too_short_is_named_first() -> None:
+    possible = replace(ALL, longer_queue=True)
+    report = Report.of(span(4, wait_s=2.9, cores=8, short_s=1.0), lambda: possible)
+    assert (
+        "max_queue_size='auto' (1.0 s: producers had stood still before, with full queues)" in report.sentence
+    )
+    assert [one.lever for one in report.remedies][:2] == [Lever.MAX_QUEUE_SIZE, Lever.PRODUCERS]
+    assert Lever.MAX_QUEUE_SIZE not in levers(span(4, wait_s=2.9, cores=8, short_s=0.1), possible)
+    assert Lever.MAX_QUEUE_SIZE not in levers(span(4, wait_s=2.9, cores=8, short_s=1.0))
+
+
+def test_producers_that_mostly_rest_are_said_to_have_had_no_room() -> None:
+    resting = span(busy=0.3, wait_s=3.0, short_s=2.0)
+    report = Report.of(resting, lambda: replace(ALL, longer_queue=True))
+    assert "no room for more batches are why; max_queue_size='auto'" in report.sentence
+    assert [one.lever for one in report.remedies] == [Lever.MAX_QUEUE_SIZE]
+
+
 def test_a_cache_helps_where_reading_is_slow() -> None:
     stages = {"read_us": 10_000_000}
     assert levers(span(producers=(producer(1.0, **stages),) * 2)) == [Lever.PRODUCERS, Lever.CACHE]
