@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import keras
 import pytest
 from planted import napping, pictures
 from test_feed_monitor import Nap, small_model
@@ -27,9 +30,22 @@ def lines(caplog: pytest.LogCaptureFixture) -> Lines:
     return lambda: [r.getMessage() for r in caplog.records if r.name == "feedline.trainer.sequences.passes"]
 
 
-def fit(sequence: BatchSequence, step_s: float, epochs: int = 2) -> Report:
+class Away(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """A training that is at something else after each epoch, for so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Such as writing a checkpoint."""
+        del epoch, logs
+        time.sleep(self._seconds)
+
+
+def fit(sequence: BatchSequence, step_s: float, epochs: int = 2, away_s: float = 0.0) -> Report:
     """Train; what the last epoch showed."""
-    callbacks = [FeedMonitor(), Nap(step_s)]
+    callbacks = [FeedMonitor(), Nap(step_s), Away(away_s)]
     small_model().fit(sequence, epochs=epochs, verbose=0, callbacks=callbacks)
     report = sequence.report()
     assert report is not None
@@ -76,6 +92,21 @@ def test_too_few_producers(tmp_path: Path, lines: Lines) -> None:
         assert isinstance(remedy.value, int)
         sequence.resize(workers=remedy.value)
         after = train_until_fed(sequence, 0.05)
+    assert waits(before) > WAITS_MUCH_SHARE
+    assert waits(after) < waits(before) / 2
+
+
+@pytest.mark.planted
+def test_a_trainer_that_is_away_between_epochs(tmp_path: Path, lines: Lines) -> None:
+    data = pictures(tmp_path, 320, "png", SIZE)
+    slow = {"batch_size": 8, "image_size": SIZE, "workers": 1, "transforms": [napping(0.005)]}
+    with BatchSequence(data, **slow) as sequence:
+        before = fit(sequence, 0.02, epochs=3, away_s=2.0)
+        remedy = named(before, Lever.MAX_QUEUE_SIZE)
+        assert_says(lines()[-1], before, remedy)
+        assert isinstance(remedy.value, str)
+        sequence.resize(max_queue_size=remedy.value)
+        after = fit(sequence, 0.02, epochs=5, away_s=2.0)
     assert waits(before) > WAITS_MUCH_SHARE
     assert waits(after) < waits(before) / 2
 
