@@ -321,6 +321,28 @@ def test_the_garbage_collector_may_end_one_sequence_in_the_midst_of_making_anoth
     assert SHARED._requests == {}
 
 
+def test_or_in_the_thread_that_making_another_waits_for(
+    data: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool's own, for one: it would stand still, and with it every training."""
+    left, fitted = sequence_of(data, workers=1), SHARED._fitted
+    ends: list[bool] = []
+
+    def fit_when_the_other_has_ended() -> ProducerPool:
+        other = threading.Thread(target=left.close, daemon=True)
+        other.start()
+        other.join(PATIENCE_S)
+        ends.append(not other.is_alive())
+        return fitted()
+
+    monkeypatch.setattr(SHARED, "_fitted", fit_when_the_other_has_ended)
+    with sequence_of(data, workers=1) as sequence:
+        assert ends == [True]
+        assert len(SHARED._requests) == 1
+        assert len(sequence[0][1]) == 2
+    assert SHARED._requests == {}
+
+
 # --- the interpreter exits, or forks ------------------------------------------------------------
 
 LEAVING = """

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from children import PATIENCE_S, wait_for_producers
+from children import PATIENCE_S, wait_for, wait_for_producers
 from images import SIZE, numbered, rows_in
 
 from feedline import BatchSequence, ImageDataset, ProducerPool
@@ -35,6 +35,25 @@ def test_an_epoch_goes_on_where_it_was(data: ImageDataset) -> None:
                 sequence.resize(**supplies[step // 5 % 4])
             x, y = sequence[step % LENGTH]
             assert rows_in(x) == y.tolist() == untouched[step % LENGTH][1].tolist()
+
+
+def test_what_is_left_of_the_epoch_is_prefetched_and_nothing_before(data: ImageDataset) -> None:
+    with (
+        ProducerPool(workers=1) as pool,
+        sequence_of(data, pool=pool, max_queue_size=2) as sequence,
+    ):
+        for step in range(3):
+            sequence[step]
+        sequence.resize(max_queue_size=4)
+        steps = iter(range(3, LENGTH))
+        assert len(sequence[next(steps)][1]) == 5
+        books = pool._thread.exchange._dispatcher._books
+
+        def ready() -> list[tuple[int, int]]:
+            return [tuple(key) for work in books.works.values() for key in sorted(work.ready)]
+
+        wait_for("batches that lie ready", lambda: len(pool._call(lambda _: ready())) >= 2)
+        assert pool._call(lambda _: ready())[:2] == [(0, 4), (0, 5)]
 
 
 def test_producers_come_and_go_and_others_keep_theirs(data: ImageDataset) -> None:

@@ -30,6 +30,7 @@ from feedline.trainer.dispatch.judging import Judging
 from feedline.trainer.dispatch.leases import Leases
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.paces import forget_job
+from feedline.trainer.dispatch.queues import Queues
 from feedline.trainer.dispatch.shares import Shares
 from feedline.trainer.dispatch.slots import Owner, SlotEvent, SlotId, SlotTable
 from feedline.trainer.dispatch.standings import Standings, standings_of
@@ -64,6 +65,7 @@ class Dispatcher:
         self._feeder = Feeder(self._books, self._leases)
         self._stragglers = Stragglers(self._books, self._leases)
         self._shares = Shares(self._books)
+        self._queues = Queues(self._books, self._shares)
         self._turns = Turns(self._books, self._leases, self._shares)
         self._numbers = count()
 
@@ -169,15 +171,11 @@ class Dispatcher:
         work.num_served += 1
         work.gauge.came_at = now
         if lease.key in work.demands:
-            self.was_awaited(work.job_id, work.demands[lease.key].since)
+            self._queues.awaited(work, work.demands[lease.key].since)
             self._answers.deliver(work, lease.key)
         elif lease.key.epoch < work.ledger.first_epoch:
             self._leases.drop_ready(work, lease.key)
-        instructions = self._feed(now, peer)
-        if not work.leased and self._books.slots.is_full(work.job_id):
-            self._shares.filled(work, now)
-            instructions += self._feed(now)
-        return instructions
+        return self._feed(now, peer)
 
     def batch_failed(
         self, producer_id: bytes, lease_id: int, failure: Failure, now: float
@@ -239,7 +237,7 @@ class Dispatcher:
             self._leases.retire_before(work, key.epoch)
         match work.ledger.state(key):
             case StepState.READY:
-                self.was_awaited(job_id, now - waited_s)
+                self._queues.awaited(work, now - waited_s)
                 self._answers.deliver(work, key)
             case StepState.FAILED:
                 self._answers.tell_error(work, key)
@@ -257,10 +255,10 @@ class Dispatcher:
         return self._feed(now)
 
     def was_awaited(self, job_id: int, since: float) -> None:
-        """A batch is there for somebody who has waited since then, and no other but this one is ready."""
+        """A batch is there for somebody who has waited since then."""
         work = self._books.works.get(job_id)
-        if work is not None and len(work.ready) <= 1:
-            work.gauge.waited(since)
+        if work is not None:
+            self._queues.awaited(work, since)
 
     def was_read(self, job_id: int, now: float) -> None:
         """Somebody took a batch that had been offered."""
@@ -278,7 +276,7 @@ class Dispatcher:
 
     def moved(self, job_id: int, key: StepKey, now: float) -> list[Instruction]:
         """The consumer will go on with another step than the next, maybe an earlier one."""
-        work = self._books.works.get(job_id)
+        work = self._books.work(job_id)
         if work is not None:
             self._leases.move_to(work, key)
         return self._feed(now)
@@ -298,9 +296,6 @@ class Dispatcher:
 
     def slot_released(self, slot: SlotId, now: float) -> list[Instruction]:
         """The last array that read the slot is gone, or its bytes were copied."""
-        work = self._books.works.get(slot.job_id)
-        if work is not None:
-            work.gauge.freed(now)
         self._books.slots.apply(slot, SlotEvent.FREE)
         return self._feed(now, self._books.peers.get(slot.producer_id))
 
@@ -352,7 +347,7 @@ class Dispatcher:
     @property
     def short_s(self) -> float:
         """Seconds of waiting of all open jobs that longer queues would have saved."""
-        return sum(work.gauge.short_s for work in self._books.all_works)
+        return self._queues.short_s
 
     @property
     def able_ids(self) -> set[bytes]:
@@ -398,6 +393,8 @@ class Dispatcher:
                 self._answers.fail_if_unreadable(work, key, now)
         self._feeder.feed(now, only)
         self._stragglers.relieve(now)
+        if self._queues.review(now):
+            self._feeder.feed(now, None)
         return self._books.take_out()
 
     def _remove(self, peer: Peer, last_words: str, *, by_itself: bool = False) -> None:

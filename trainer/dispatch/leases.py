@@ -189,6 +189,7 @@ class Leases:
             self.expire(lease)
         for key in list(work.ready):
             self.drop_ready(work, key)
+        work.gauge.put_down()
 
     def retire_before(self, work: Work, epoch: int) -> None:
         """A later epoch was asked for: what is left of earlier ones is not wanted."""
@@ -197,6 +198,7 @@ class Leases:
                 self.void(work, lease)
         for key in [key for key in work.ready if key.epoch < epoch]:
             self.drop_ready(work, key)
+            work.gauge.put_down()
         work.ledger.retire_before(epoch, keep=set(work.demands))
 
     def move_to(self, work: Work, first: StepKey) -> None:
@@ -206,6 +208,7 @@ class Leases:
                 self.void(work, lease)
         for key in list(work.ready):
             self.drop_ready(work, key)
+        work.gauge.put_down()
         work.ledger.move_to(first, keep=set(work.demands))
 
     def count_unread(self, peer: Peer, failure: Failure, lineup: Lineup | None) -> None:

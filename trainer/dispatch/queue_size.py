@@ -64,6 +64,10 @@ class QueueGauge:
             self.spare_s += now - self.full_since
             self.full_since = None
 
+    def put_down(self) -> None:
+        """All that was ready is given back: what comes next says nothing about the queue before."""
+        self.full_since, self.spare_s, self.missed_s = None, 0.0, 0.0
+
     def filled(self, now: float) -> float:
         """The queue is full; returns the seconds by which it was too short since it last was."""
         if self.full_since is not None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
-from feedline.trainer.dispatch.books import Books, Work, listed
-from feedline.trainer.dispatch.queue_size import longer
+from feedline.trainer.dispatch.books import Books, listed
 
 
 class Shares:
@@ -39,17 +37,3 @@ class Shares:
         if new:
             budget = f"memory_budget={self._books.slots.budget_bytes:,} bytes"
             self._books.note(logging.WARNING, f"{budget} has no slots for {listed(new)}: idle")
-
-    def filled(self, work: Work, now: float) -> None:
-        """No producer can build more of a job: let them have more in hand, if that was missed before."""
-        short_s = work.gauge.filled(now)
-        now_there = work.need.max_slots
-        num = longer(now_there, work.most_slots, short_s, work.pace_s)
-        # Where the budget has no room for those that it has, more of them are none.
-        if num == now_there or self._books.slots.num_due(work.job_id) < now_there:
-            return
-        work.need = replace(work.need, max_slots=num)
-        text = f"{work.name}: {num} batches of each producer in hand instead of {now_there}"
-        why = f"{short_s:.1f} s of waiting came of producers that had no room for more before"
-        self._books.note(logging.INFO, f"{text}: {why}")
-        self.divide()

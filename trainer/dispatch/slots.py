@@ -61,7 +61,7 @@ class SlotNeed:
     slot_bytes : int
         Bytes of a full batch.
     max_slots : int
-        No more than so many of one producer (`max_queue_size`), at least `MIN_SLOTS`.
+        No more than so many of one producer, at least `MIN_SLOTS`: `max_queue_size`, or what has come of it.
     """
 
     slot_bytes: int

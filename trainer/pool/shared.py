@@ -13,6 +13,7 @@ import itertools
 import logging
 import os
 import threading
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -49,8 +50,8 @@ class SharedPool:
     """Counts requests. Thread-safe."""
 
     def __init__(self) -> None:
-        # A sequence that is collected as garbage releases from wherever the collector runs: also in here.
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._left: deque[int] = deque()
         self._tickets = itertools.count()
         self._requests: dict[int, Request] = {}
         self._pool: ProducerPool | None = None
@@ -58,36 +59,58 @@ class SharedPool:
 
     def acquire(self, request: Request) -> tuple[int, ProducerPool]:
         """Take part: a number for `release`, and the pool."""
-        with self._lock:
-            if self._pid != os.getpid():
-                # A forked child has its own: its parent's threads are not here.
-                self._pid, self._pool, self._requests = os.getpid(), None, {}
-            if self._pool is not None and self._pool.has_failed:
-                # Who is left of it gets errors; others begin anew.
-                self._pool, self._requests = None, {}
-            number = next(self._tickets)
-            self._requests[number] = request
-            try:
-                return number, self._fitted()
-            except BaseException:
-                del self._requests[number]
-                raise
+        try:
+            with self._lock:
+                return self._acquire(request)
+        finally:
+            self._withdraw_left()
 
     def release(self, number: int) -> None:
-        """Take part no more. Waits for nothing: a finalizer may call it."""
-        with self._lock:
-            if self._requests.pop(number, None) is None or self._pool is None or not self._pool.is_open:
-                return
-            if not self._pool.embedded:
-                # Producers elsewhere would take the end of this pool for that of the training.
-                return
-            if self._requests:
-                # At the interpreter's exit the pool may have ended before the sequences that are left open.
-                with suppress(FeedlineError):
-                    self._pool.shrink(*self._largest)
-            else:
-                self._pool.leave()
-                self._pool = None
+        """Take part no more. Waits for nothing: a finalizer may call it.
+
+        A sequence that is collected as garbage does so from wherever the collector runs: in the midst of
+        `acquire`, and in the pool's thread while `acquire` waits for that.
+        """
+        self._left.append(number)
+        self._withdraw_left()
+
+    def _withdraw_left(self) -> None:
+        """Let those go who left; or whoever is in here now does so on its way out."""
+        while self._left and self._lock.acquire(blocking=False):
+            try:
+                while self._left:
+                    self._withdraw(self._left.popleft())
+            finally:
+                self._lock.release()
+
+    def _acquire(self, request: Request) -> tuple[int, ProducerPool]:
+        if self._pid != os.getpid():
+            # A forked child has its own: its parent's threads are not here.
+            self._pid, self._pool, self._requests = os.getpid(), None, {}
+        if self._pool is not None and self._pool.has_failed:
+            # Who is left of it gets errors; others begin anew.
+            self._pool, self._requests = None, {}
+        number = next(self._tickets)
+        self._requests[number] = request
+        try:
+            return number, self._fitted()
+        except BaseException:
+            del self._requests[number]
+            raise
+
+    def _withdraw(self, number: int) -> None:
+        if self._requests.pop(number, None) is None or self._pool is None or not self._pool.is_open:
+            return
+        if not self._pool.embedded:
+            # Producers elsewhere would take the end of this pool for that of the training.
+            return
+        if self._requests:
+            # At the interpreter's exit the pool may have ended before the sequences that are left open.
+            with suppress(FeedlineError):
+                self._pool.shrink(*self._largest)
+        else:
+            self._pool.leave()
+            self._pool = None
 
     def _fitted(self) -> ProducerPool:
         """The pool, in the size and with the budget that the requests ask for."""

@@ -24,6 +24,7 @@ from feedline.trainer.pool.settings import WorkersArgument
 from feedline.trainer.sequences.fingerprint import Fields, brief, digest
 from feedline.trainer.sequences.resumable import ResumableSequence
 from feedline.trainer.sequences.service import QueueSizeArgument, Service
+from feedline.trainer.verdict.remedies import Possible
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,8 @@ class RemoteSequence(ResumableSequence):
             )
 
         self._reference, self._subject = reference, subject
-        super().__init__(service, source_of)
+        possible = Possible(longer_queue=service.first_slots is None)
+        super().__init__(service, source_of, chances=lambda _: possible)
 
     def __repr__(self) -> str:
         state = "" if self._end.alive else ", closed"

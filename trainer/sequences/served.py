@@ -88,7 +88,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
                 first_epoch=first_epoch,
             )
             self._passes = Passes(self._for_passes(chances), self._pool, self._tally)
-            self._open_job(first_epoch)
+            self._open_job(StepKey(first_epoch, 0))
         except BaseException:
             self._leave()
             raise
@@ -289,12 +289,15 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         self._pool.close_job(self._job_id)
         self._source = self._source.anew(self._pool.new_job_id(), service.max_slots, service.first_slots)
         self._watch_end()
-        self._open_job(self._binding.epoch)
+        with self._lock:
+            # Of a loop that took batches out of order, what it left out is built when it is asked for.
+            key = self._binding.taken() or self._binding.next_step
+        self._open_job(StepKey(key.epoch + 1, 0) if key.step == self._plan.num_steps else key)
 
-    def _open_job(self, epoch: int) -> None:
+    def _open_job(self, first: StepKey) -> None:
         self._pool.open_job(self._source)
-        if epoch:
-            self._pool.move_to(self._job_id, StepKey(epoch, 0))
+        if first != StepKey(0, 0):
+            self._pool.move_to(self._job_id, first)
 
     def _watch_end(self) -> None:
         self._end.detach()

@@ -122,12 +122,12 @@ def _for_network(_: Verdict, possible: Possible) -> Iterator[Remedy]:
 
 def _for_hand_over(verdict: Verdict, possible: Possible) -> Iterator[Remedy]:
     snapshot = verdict.snapshot
-    if verdict.lacks_room and possible.longer_queue:
-        return
     wanted = SLOTS_ENOUGH * snapshot.num_able * snapshot.slot_bytes
     if snapshot.memory_budget and wanted > snapshot.memory_budget:
         text = f"memory_budget={wanted:,} instead of {snapshot.memory_budget:,} bytes"
         yield Remedy(Lever.MEMORY_BUDGET, text, wanted)
+    elif verdict.lacks_room:
+        return
     elif possible.batch_size:
         size = 2 * possible.batch_size
         text = f"batch_size={size} or more instead of {possible.batch_size}"

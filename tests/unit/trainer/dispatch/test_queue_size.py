@@ -6,7 +6,9 @@ from dispatcher_desk import Desk
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feedline.trainer.dispatch.books import IDLE_AFTER_S
 from feedline.trainer.dispatch.queue_size import MISSED_SHARE, QueueGauge, longer
+from feedline.trainer.plan.epochs import StepKey
 
 BUILD_S = 0.1
 """What the desk's producer takes for a batch."""
@@ -102,10 +104,10 @@ def bursts(desk: Desk) -> list[int]:
 
 
 def desk_of(**slots: int) -> Desk:
-    """One producer, and a job of 100 steps."""
+    """One producer, and a job of many steps."""
     desk = Desk()
     desk.dispatcher.job_closed(1, desk.now)
-    desk.open_job(1, num_steps=100, **slots)
+    desk.open_job(1, num_steps=1000, **slots)
     desk.join("a")
     return desk
 
@@ -126,3 +128,94 @@ def test_there_is_never_more_than_the_budget_has_room_for() -> None:
     desk.hear(desk.dispatcher.budget_changed(8, desk.now))
     bursts(desk)
     assert desk.notes == []
+
+
+# --- what the dispatcher tells it ----------------------------------------------------------------
+
+
+def full(desk: Desk, first: int = 0) -> None:
+    """Everything that may lie ready does, and has for a while."""
+    desk.ask(first)
+    desk.build_all()
+    desk.release()
+    rest(desk)
+
+
+def short_s(desk: Desk) -> float:
+    return desk.dispatcher.short_s
+
+
+def test_a_wait_counts_from_when_it_began_even_if_it_is_told_of_late() -> None:
+    """The batch came first, and then the pool's thread read that somebody had asked for it."""
+    desk = desk_of(max_slots=2)
+    full(desk)
+    desk.ask(1, 2)
+    desk.release()
+    asked_at = desk.now
+    desk.now += 3.0
+    desk.build(desk.ticket(3))
+    desk.hear(desk.dispatcher.demanded(1, StepKey(0, 3), 600, desk.now, waited_s=desk.now - asked_at))
+    assert short_s(desk) == 3.0
+
+
+def test_where_others_are_ready_a_wait_is_not_for_want_of_room() -> None:
+    desk = desk_of(max_slots=4)
+    full(desk)
+    desk.ask(1)
+    desk.release()
+    asked_at = desk.now
+    desk.now += 3.0
+    desk.build(*desk.tickets())
+    desk.hear(desk.dispatcher.demanded(1, StepKey(0, 2), 600, desk.now, waited_s=desk.now - asked_at))
+    assert short_s(desk) == 0.0
+
+
+def test_what_lies_with_the_consumer_was_waited_for_too() -> None:
+    desk = desk_of(max_slots=2)
+    full(desk)
+    desk.ask(1, 2)
+    desk.release()
+    asked_at = desk.now
+    desk.now += 3.0
+    desk.build(desk.ticket(3))
+    desk.hear(desk.dispatcher.offered(1, [StepKey(0, 3)]))
+    desk.dispatcher.was_awaited(1, asked_at)
+    assert short_s(desk) == 3.0
+
+
+def test_a_queue_whose_batches_are_in_work_is_not_full() -> None:
+    desk = desk_of(max_slots=3)
+    desk.ask(0)
+    desk.build(desk.ticket(0))
+    assert desk.tickets()
+    desk.now += 50.0
+    desk.build_all()
+    desk.release()
+    assert short_s(desk) == 0.0
+
+
+def test_time_at_rest_is_no_time_in_which_more_could_have_been_built() -> None:
+    """What was ready is thrown away, and so would more of it have been."""
+    desk = desk_of(max_slots=256, first_slots=10)
+    full(desk)
+    desk.wait(IDLE_AFTER_S + 40.0, "a")
+    assert not desk.dispatcher.awake
+    burst(desk, 1, 60)
+    rest(desk)
+    assert desk.notes == []
+
+
+def test_a_queue_that_has_just_grown_is_not_full() -> None:
+    desk = desk_of(max_slots=256, first_slots=10)
+    bursts(desk)
+    before = short_s(desk)
+    burst(desk, 100, 20)
+    rest(desk)
+    assert short_s(desk) == before
+
+
+def test_a_deadline_counts_from_when_it_was_asked() -> None:
+    desk = desk_of(max_slots=2)
+    desk.hear(desk.dispatcher.demanded(1, StepKey(0, 50), 20.0, desk.now, waited_s=15.0))
+    desk.wait(6.0)
+    assert "waiting 2" in desk.errors[0]

@@ -8,6 +8,7 @@ from dispatcher_desk import Desk
 from feedline.trainer.dispatch.books import IDLE_AFTER_S, IDLE_FACTOR
 from feedline.trainer.dispatch.instructions import DropSlots, ForgetJob, RestJob, SendCloseJob, SendJob
 from feedline.trainer.dispatch.turns import MAX_AWAKE, MAX_KNOWN_AT_REST, TURN_S
+from feedline.trainer.plan.epochs import StepKey
 
 
 def used_bytes(desk: Desk) -> int:
@@ -38,6 +39,18 @@ def test_a_job_that_nobody_reads_gives_all_slots_back_and_goes_on_when_it_is_ask
     assert desk.of(DropSlots) == [DropSlots(b"p", 1, tuple(range(10)))]
     read(desk, 1, step=1)
     assert used_bytes(desk) == 10
+
+
+def test_one_that_rests_and_is_moved_goes_on_there() -> None:
+    desk = Desk("p", num_steps=100)
+    read(desk, 1)
+    desk.wait(IDLE_AFTER_S + 1, "p")
+    desk.hear(desk.dispatcher.moved(1, StepKey(3, 50), desk.now))
+    desk.ask(50, epoch=3)
+    desk.build_all()
+    ready = sorted(desk.dispatcher._books.works[1].ready)
+    assert ready == [(3, step) for step in range(51, 51 + len(ready))]
+    assert len(ready) == 9
 
 
 def test_what_is_read_does_not_rest() -> None:

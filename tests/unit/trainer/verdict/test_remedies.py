@@ -73,6 +73,10 @@ def test_producers_that_mostly_rest_are_said_to_have_had_no_room() -> None:
     assert [one.lever for one in report.remedies] == [Lever.MAX_QUEUE_SIZE]
 
 
+def test_a_queue_that_sizes_itself_needs_no_larger_batches() -> None:
+    assert levers(span(busy=0.3, wait_s=3.0, short_s=2.0)) == []
+
+
 def test_a_cache_helps_where_reading_is_slow() -> None:
     stages = {"read_us": 10_000_000}
     assert levers(span(producers=(producer(1.0, **stages),) * 2)) == [Lever.PRODUCERS, Lever.CACHE]
