@@ -13,7 +13,6 @@ from enum import Enum
 
 from feedline.common.wire.protocol import Failure, FailureKind
 from feedline.errors import BatchError, ConfigurationError, StarvedError
-from feedline.trainer.dispatch.books import OVERDUE_AFTER_S, Opening
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.dispatch.instructions import (
     Deliver,
@@ -31,6 +30,7 @@ from feedline.trainer.dispatch.instructions import (
     SendTicket,
 )
 from feedline.trainer.dispatch.slots import MIN_SLOTS, SlotId, SlotNeed
+from feedline.trainer.dispatch.works import OVERDUE_AFTER_S, Opening
 from feedline.trainer.plan.epochs import StepKey
 
 TICK_S = 0.5

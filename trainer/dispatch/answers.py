@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from feedline.common.errors import BatchError, StarvedError
 from feedline.common.wire.protocol import Failure, FailureKind
-from feedline.trainer.dispatch.books import Books, Demand, Peer, Work, listed
+from feedline.trainer.dispatch.books import Books, listed
 from feedline.trainer.dispatch.instructions import Deliver, Reject
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
+from feedline.trainer.dispatch.peers import Peer
 from feedline.trainer.dispatch.slots import SlotEvent
+from feedline.trainer.dispatch.works import Demand, Work
 from feedline.trainer.plan.epochs import StepKey
 
 NEXT_NOTE_S = 30.0

@@ -23,19 +23,21 @@ from itertools import count
 from feedline.common.errors import LocalProtocolError
 from feedline.common.wire.protocol import LOST_AFTER_S, Failure, FailureKind
 from feedline.trainer.dispatch.answers import NO_GRACE, Answers, Grace
-from feedline.trainer.dispatch.books import UNPROVEN_S, Books, Demand, Lease, Opening, Peer, Work
+from feedline.trainer.dispatch.books import Books
 from feedline.trainer.dispatch.feeder import Feeder
 from feedline.trainer.dispatch.instructions import Instruction, Keep, SendCloseJob, SendJob
 from feedline.trainer.dispatch.judging import Judging
 from feedline.trainer.dispatch.leases import Leases
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.paces import forget_job
+from feedline.trainer.dispatch.peers import Lease, Peer
 from feedline.trainer.dispatch.queues import Queues
 from feedline.trainer.dispatch.shares import Shares
 from feedline.trainer.dispatch.slots import Owner, SlotEvent, SlotId, SlotTable
 from feedline.trainer.dispatch.standings import Standings, standings_of
 from feedline.trainer.dispatch.stragglers import Stragglers
 from feedline.trainer.dispatch.turns import Turns
+from feedline.trainer.dispatch.works import UNPROVEN_S, Demand, Opening, Work
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.plan.lineups import Lineup
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from feedline.trainer.dispatch.books import TICKETS_AHEAD, Books, Peer, Work
+from feedline.trainer.dispatch.books import Books
 from feedline.trainer.dispatch.leases import Leases
 from feedline.trainer.dispatch.ledger import StepState
 from feedline.trainer.dispatch.paces import is_slow, num_ahead
+from feedline.trainer.dispatch.peers import TICKETS_AHEAD, Peer
 from feedline.trainer.dispatch.slots import SlotId
+from feedline.trainer.dispatch.works import Work
 from feedline.trainer.plan.epochs import StepKey
 
 DEMANDED_AHEAD = 4

@@ -12,9 +12,11 @@ from feedline.common.errors import BadSamplesError
 from feedline.common.wire.protocol import Failure, FailureKind
 from feedline.trainer.dispatch.answers import Answers
 from feedline.trainer.dispatch.bad_samples import Found
-from feedline.trainer.dispatch.books import Books, Lease, Peer, Work
+from feedline.trainer.dispatch.books import Books
 from feedline.trainer.dispatch.instructions import Reject, Report
 from feedline.trainer.dispatch.leases import Leases
+from feedline.trainer.dispatch.peers import Lease, Peer
+from feedline.trainer.dispatch.works import Work
 from feedline.trainer.plan.epochs import StepKey
 
 NUM_TOLD = 3

@@ -6,20 +6,13 @@ import logging
 
 from feedline.common.wire.protocol import Failure
 from feedline.trainer.dispatch.answers import Answers
-from feedline.trainer.dispatch.books import (
-    BARRED_S,
-    MAX_LOST,
-    OVERDUE_AFTER_S,
-    RETRY_S,
-    Books,
-    Lease,
-    Peer,
-    Work,
-)
+from feedline.trainer.dispatch.books import MAX_LOST, Books
 from feedline.trainer.dispatch.instructions import Discard, SendCancel, SendTicket
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
 from feedline.trainer.dispatch.paces import begun_at
+from feedline.trainer.dispatch.peers import BARRED_S, Lease, Peer
 from feedline.trainer.dispatch.slots import SlotEvent, SlotId
+from feedline.trainer.dispatch.works import OVERDUE_AFTER_S, RETRY_S, Work
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.plan.lineups import Lineup
 

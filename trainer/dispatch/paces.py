@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from feedline.trainer.dispatch.books import Lease, Peer, Work
+from feedline.trainer.dispatch.peers import Lease, Peer
+from feedline.trainer.dispatch.works import Work
 
 SLOW_FACTOR = 2.0
 """A producer that takes so many times what others take is slow."""

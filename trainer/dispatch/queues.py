@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from feedline.trainer.dispatch.books import Books, Work
+from feedline.trainer.dispatch.books import Books
 from feedline.trainer.dispatch.queue_size import longer
 from feedline.trainer.dispatch.shares import Shares
+from feedline.trainer.dispatch.works import Work
 
 
 class Queues:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from feedline.trainer.dispatch.bad_samples import Found
-from feedline.trainer.dispatch.books import Books, Peer, Work
+from feedline.trainer.dispatch.books import Books
 from feedline.trainer.dispatch.paces import is_slow
+from feedline.trainer.dispatch.peers import Peer
+from feedline.trainer.dispatch.works import Work
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from feedline.trainer.dispatch.books import TICKETS_AHEAD, Books, Lease, Peer, Work
+from feedline.trainer.dispatch.books import Books
 from feedline.trainer.dispatch.leases import Leases
 from feedline.trainer.dispatch.paces import (
     SLOW_FACTOR,
@@ -22,6 +22,8 @@ from feedline.trainer.dispatch.paces import (
     learn_pace,
     left_s,
 )
+from feedline.trainer.dispatch.peers import TICKETS_AHEAD, Lease, Peer
+from feedline.trainer.dispatch.works import Work
 from feedline.trainer.plan.epochs import StepKey
 
 

@@ -12,11 +12,12 @@ import logging
 from collections.abc import Iterable
 
 from feedline.common.errors import ConfigurationError
-from feedline.trainer.dispatch.books import Books, Work
+from feedline.trainer.dispatch.books import Books
 from feedline.trainer.dispatch.instructions import ForgetJob, RestJob, SendCloseJob, SendJob
 from feedline.trainer.dispatch.leases import Leases
 from feedline.trainer.dispatch.shares import Shares
 from feedline.trainer.dispatch.slots import MIN_SLOTS, SlotNeed
+from feedline.trainer.dispatch.works import Work
 
 MAX_AWAKE = 64
 """So many jobs have slots at a time, however small they are: each takes descriptors at every producer."""

@@ -34,9 +34,9 @@ from feedline.common.wire.protocol import (
     Welcome,
     new_id,
 )
-from feedline.trainer.dispatch.books import Opening
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.dispatch.standings import Standings
+from feedline.trainer.dispatch.works import Opening
 from feedline.trainer.monitor.facts import EventKind
 from feedline.trainer.plan.epochs import StepKey
 from feedline.trainer.pool.handover.arenas import Arenas
@@ -210,15 +210,17 @@ class Exchange:
         """
         job = source.job
         encode(Session(new_id(), new_id()), opening(source))
-        known = (
+        facts = Opening(
+            job.job_id,
+            source.name,
+            source.plan.num_steps,
             source.need,
             source.samples_of,
-            source.usual_s,
-            source.prefetches,
-            source.first_slots,
-            source.bad,
+            usual_s=source.usual_s,
+            prefetches=source.prefetches,
+            first_slots=source.first_slots,
+            bad=source.bad,
         )
-        facts = Opening(job.job_id, source.name, source.plan.num_steps, *known)
         instructions = self._dispatcher.job_opened(facts, now)
         self._jobs[job.job_id] = source
         self.shelves[job.job_id] = Shelf(source.plan.num_steps)

@@ -30,18 +30,20 @@ def facts_of(exchange: Exchange, watch: PoolWatch, now: float, num_asked: int | 
         stats = judged()
         producers = zip(producer_ids, stats.producers, strict=True)
         return Facts(
-            now,
-            stats.report,
-            stats.taken.num_samples,
-            stats.taken.num_batches,
-            stats.taken.trainer_wait_s,
-            tuple(_producer(one, producer_id, standings.producers) for producer_id, one in producers),
-            tuple(JobFacts(job, *places.get(job.job_id, (0, 0, 0))) for job in standings.jobs),
-            standings.slots,
-            events,
-            num_asked,
-            stats.memory_budget,
-            stats.refused,
+            at_s=now,
+            report=stats.report,
+            num_images=stats.taken.num_samples,
+            num_batches=stats.taken.num_batches,
+            wait_s=stats.taken.trainer_wait_s,
+            producers=tuple(
+                _producer(one, producer_id, standings.producers) for producer_id, one in producers
+            ),
+            jobs=tuple(JobFacts(job, *places.get(job.job_id, (0, 0, 0))) for job in standings.jobs),
+            slots=standings.slots,
+            events=events,
+            num_asked=num_asked,
+            memory_budget=stats.memory_budget,
+            refused=stats.refused,
         )
 
     return facts

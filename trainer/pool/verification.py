@@ -38,8 +38,8 @@ from feedline.common.wire.protocol import (
     Session,
     Ticket,
 )
-from feedline.trainer.dispatch.books import Lease
 from feedline.trainer.dispatch.dispatcher import Dispatcher
+from feedline.trainer.dispatch.peers import Lease
 from feedline.trainer.pool.job_source import JobSource
 
 MAX_NAME_CHARS = 255

@@ -73,14 +73,14 @@ class PoolWatch:
     def look(self, exchange: Exchange) -> PoolStats:
         """The counters as they are now. In the pool's thread, whose CPU time is among them."""
         return PoolStats(
-            exchange.producer_stats,
-            self.hand_over.num_delivered,
-            self.hand_over.seconds,
-            time.thread_time(),
-            time.process_time(),
-            time.perf_counter(),
-            self.tally.stats,
-            exchange.budget_bytes,
+            producers=exchange.producer_stats,
+            num_delivered=self.hand_over.num_delivered,
+            hand_over_s=self.hand_over.seconds,
+            thread_cpu_s=time.thread_time(),
+            trainer_cpu_s=time.process_time(),
+            at_s=time.perf_counter(),
+            taken=self.tally.stats,
+            memory_budget=exchange.budget_bytes,
             refused=dict(exchange.refusals.counts),
             short_s=exchange.short_s,
         )

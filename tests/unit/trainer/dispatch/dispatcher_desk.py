@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from feedline.common.wire.protocol import Failure, FailureKind
 from feedline.trainer.dispatch.answers import NO_GRACE, Grace
-from feedline.trainer.dispatch.books import OVERDUE_AFTER_S, Opening
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.dispatch.instructions import Deliver, Instruction, Note, Reject, SendCancel, SendTicket
 from feedline.trainer.dispatch.slots import SlotNeed
+from feedline.trainer.dispatch.works import OVERDUE_AFTER_S, Opening
 from feedline.trainer.plan.epochs import StepKey
 
 T = TypeVar("T", bound=Instruction)

@@ -8,10 +8,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from feedline.trainer.dispatch.books import Opening
 from feedline.trainer.dispatch.dispatcher import Dispatcher
 from feedline.trainer.dispatch.instructions import Deliver, Instruction, SendCancel, SendTicket
 from feedline.trainer.dispatch.slots import SlotNeed
+from feedline.trainer.dispatch.works import Opening
 from feedline.trainer.plan.epochs import StepKey
 
 JOB = 1

@@ -8,9 +8,10 @@ from dispatcher_desk import ADVICE, Desk
 from feedline.common.wire.protocol import FailureKind
 from feedline.errors import BatchError
 from feedline.trainer.dispatch.answers import Grace
-from feedline.trainer.dispatch.books import BARRED_S, RETRY_S
 from feedline.trainer.dispatch.instructions import Reject, SendTicket
 from feedline.trainer.dispatch.leases import MAX_UNREAD
+from feedline.trainer.dispatch.peers import BARRED_S
+from feedline.trainer.dispatch.works import RETRY_S
 
 
 def test_a_failed_decode_counts_at_once() -> None:

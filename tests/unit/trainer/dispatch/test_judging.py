@@ -11,9 +11,9 @@ from feedline.common.wire.protocol import BadFile, Failure, FailureKind
 from feedline.errors import BadSamplesError
 from feedline.trainer.dispatch.answers import Grace
 from feedline.trainer.dispatch.bad_samples import BadSamples
-from feedline.trainer.dispatch.books import Opening
 from feedline.trainer.dispatch.instructions import Reject, Report, SendTicket
 from feedline.trainer.dispatch.slots import SlotNeed
+from feedline.trainer.dispatch.works import Opening
 from feedline.trainer.plan.epochs import EpochPlan, StepKey
 from feedline.trainer.plan.lineups import Lineups, OnError
 

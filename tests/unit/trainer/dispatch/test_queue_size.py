@@ -6,8 +6,8 @@ from dispatcher_desk import Desk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedline.trainer.dispatch.books import IDLE_AFTER_S
 from feedline.trainer.dispatch.queue_size import MISSED_SHARE, QueueGauge, longer
+from feedline.trainer.dispatch.works import IDLE_AFTER_S
 from feedline.trainer.plan.epochs import StepKey
 
 BUILD_S = 0.1

@@ -6,9 +6,9 @@ from typing import Any
 
 from dispatcher_desk import Desk
 
-from feedline.trainer.dispatch.books import OVERDUE_FACTOR, UNPROVEN_S, Opening
 from feedline.trainer.dispatch.instructions import SendTicket
 from feedline.trainer.dispatch.slots import SlotNeed
+from feedline.trainer.dispatch.works import OVERDUE_FACTOR, UNPROVEN_S, Opening
 from feedline.trainer.plan.epochs import StepKey
 
 

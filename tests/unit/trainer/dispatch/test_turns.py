@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from dispatcher_desk import Desk
 
-from feedline.trainer.dispatch.books import IDLE_AFTER_S, IDLE_FACTOR
 from feedline.trainer.dispatch.instructions import DropSlots, ForgetJob, RestJob, SendCloseJob, SendJob
 from feedline.trainer.dispatch.turns import MAX_AWAKE, MAX_KNOWN_AT_REST, TURN_S
+from feedline.trainer.dispatch.works import IDLE_AFTER_S, IDLE_FACTOR
 from feedline.trainer.plan.epochs import StepKey
 
 
