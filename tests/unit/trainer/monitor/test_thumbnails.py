@@ -142,6 +142,9 @@ def test_what_is_not_there_or_no_file_or_under_a_folder_of_others_is_not_shown(t
         assert made.take(str(path)) is None
 
 
+FOR_EVER = "import signal; signal.pause()"
+
+
 def test_a_process_that_crashes_hangs_or_eats_memory_is_no_more_than_a_picture_less(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -158,11 +161,9 @@ def test_a_process_that_crashes_hangs_or_eats_memory_is_no_more_than_a_picture_l
         assert Thumbnails().take("/a.png") is None, run
     monkeypatch.setattr(thumbnails, "_RUN", started + signature)
     assert Thumbnails().take("/a.png") is not None
-    monkeypatch.setattr(thumbnails, "_RUN", "import time; time.sleep(60)")
+    monkeypatch.setattr(thumbnails, "_RUN", FOR_EVER)
     monkeypatch.setattr(thumbnails, "LIMIT_S", 0.2)
-    began = time.monotonic()
     assert Thumbnails().take("/a.png") is None
-    assert time.monotonic() - began < 30
 
 
 @pytest.mark.exhaustive
@@ -171,10 +172,8 @@ def test_a_decoder_that_never_comes_back_has_no_more_than_its_time(monkeypatch: 
         "from feedline.trainer.monitor import thumbnail as one; one.CPU_S = 1; one.restrict()\nwhile 1: pass"
     )
     monkeypatch.setattr(thumbnails, "_RUN", f"import sys; sys.path.append(sys.argv[1])\n{loop}")
-    monkeypatch.setattr(thumbnails, "LIMIT_S", 60.0)
-    began = time.monotonic()
+    monkeypatch.setattr(thumbnails, "LIMIT_S", None)
     assert Thumbnails().take("/a.png") is None
-    assert time.monotonic() - began < 50
 
 
 def test_where_less_is_allowed_already_it_stays_so() -> None:
@@ -188,12 +187,14 @@ def test_where_less_is_allowed_already_it_stays_so() -> None:
 
 
 def test_one_is_made_at_a_time_and_the_end_waits_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thumbnails, "_RUN", "import time; time.sleep(60)")
-    monkeypatch.setattr(thumbnails, "LIMIT_S", 60.0)
+    monkeypatch.setattr(thumbnails, "_RUN", FOR_EVER)
+    monkeypatch.setattr(thumbnails, "LIMIT_S", None)
     made = Thumbnails()
     thread = threading.Thread(target=made.take, args=["/a.png"])
     thread.start()
+    until = time.monotonic() + 60
     while made._process is None:
+        assert time.monotonic() < until
         time.sleep(0.01)
     with pytest.raises(BusyError):
         made.take("/b.png")
