@@ -225,18 +225,13 @@ def test_a_queue_becomes_as_long_as_pauses_of_the_trainer_need(
 
 
 def length_when_full(pool: ProducerPool) -> int:
-    """Wait until nothing is built any more; returns how many slots there are for it."""
+    """Wait until nothing is built any more; returns how many batches the producer may have in hand."""
     until = time.monotonic() + PATIENCE_S
     while True:
-        num = pool._call(lambda _: _length_if_full(pool))
-        if num:
-            return num
+        standings = pool._call(lambda _: pool._thread.exchange.standings)
+        (job,) = standings.jobs
+        if not job.num_in_work and not standings.slots.get("free"):
+            assert isinstance(job.queue_size, int)
+            return job.queue_size
         assert time.monotonic() < until
         time.sleep(0.01)
-
-
-def _length_if_full(pool: ProducerPool) -> int:
-    books = pool._thread.exchange._dispatcher._books
-    (work,) = books.works.values()
-    is_full = not work.leased and books.slots.is_full(work.job_id)
-    return books.slots.num_due(work.job_id) if is_full else 0

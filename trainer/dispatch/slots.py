@@ -180,8 +180,9 @@ class SlotTable:
         return None if index is None else SlotId(*owner, index)
 
     def is_full(self, job_id: int) -> bool:
-        """Whether no producer has a slot of a job to build into."""
-        return all(self.free_slot(owner) is None for owner in self._slots if owner[1] == job_id)
+        """Whether there are slots of a job, and no producer has one to build into."""
+        owners = [owner for owner in self._slots if owner[1] == job_id]
+        return bool(owners) and all(self.free_slot(owner) is None for owner in owners)
 
     def num_due(self, job_id: int) -> int:
         """The slots that a producer shall have for a job, as far as the budget goes; 0 without producers."""

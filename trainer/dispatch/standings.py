@@ -47,6 +47,8 @@ class JobStanding:
         Of an epoch.
     num_ready, num_in_work, num_waited_for : int
         Steps that are built and not delivered; that producers build; that somebody waits for.
+    queue_size : int
+        Batches that each producer may have in hand, as far as the budget goes.
     is_resting : bool
         Nobody reads it: it has no slots.
     found : tuple of Found
@@ -61,6 +63,7 @@ class JobStanding:
     num_ready: int = 0
     num_in_work: int = 0
     num_waited_for: int = 0
+    queue_size: int = 0
     is_resting: bool = False
     found: tuple[Found, ...] = ()
     folder: str = ""
@@ -101,7 +104,15 @@ def _producer(peer: Peer, books: Books) -> ProducerStanding:
 
 
 def _job(work: Work, books: Books) -> JobStanding:
-    counts = len(work.ready), len(work.leased), len(work.demands)
-    bad = work.bad.found, work.bad.folder
-    is_resting = work.job_id in books.resting
-    return JobStanding(work.job_id, work.name, work.ledger.num_steps, *counts, is_resting, *bad)
+    return JobStanding(
+        work.job_id,
+        work.name,
+        work.ledger.num_steps,
+        num_ready=len(work.ready),
+        num_in_work=len(work.leased),
+        num_waited_for=len(work.demands),
+        queue_size=books.slots.num_due(work.job_id),
+        is_resting=work.job_id in books.resting,
+        found=work.bad.found,
+        folder=work.bad.folder,
+    )

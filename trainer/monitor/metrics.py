@@ -158,6 +158,12 @@ ROWS = (
     Row("feedline_job_step", "step of the next batch", _of_jobs("step"), _JOB),
     Row("feedline_job_steps", "steps of an epoch", _of_jobs("num_steps"), _JOB),
     Row("feedline_job_ready_batches", "batches that are built and not delivered", _of_jobs("ready"), _JOB),
+    Row(
+        "feedline_job_queue_size",
+        "batches that each producer may have in hand: max_queue_size, or what it has come to",
+        _of_jobs("queue_size"),
+        _JOB,
+    ),
     Row("feedline_job_bad_samples", "files that cannot be used", _of_jobs("num_bad"), _JOB),
     Row(
         "feedline_producer_batches",

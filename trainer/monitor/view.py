@@ -96,6 +96,7 @@ def _job(job: JobFacts, history: History) -> View:
         "steps_per_s": pace,
         "eta_s": left / pace if pace else None,
         "ready": standing.num_ready + job.num_laid_out,
+        "queue_size": standing.queue_size,
         "in_work": standing.num_in_work,
         "waited_for": standing.num_waited_for,
         "is_resting": standing.is_resting,

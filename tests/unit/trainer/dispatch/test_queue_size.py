@@ -219,3 +219,14 @@ def test_a_deadline_counts_from_when_it_was_asked() -> None:
     desk.hear(desk.dispatcher.demanded(1, StepKey(0, 50), 20.0, desk.now, waited_s=15.0))
     desk.wait(6.0)
     assert "waiting 2" in desk.errors[0]
+
+
+def test_while_there_is_no_producer_nothing_is_full() -> None:
+    desk = desk_of(max_slots=3)
+    desk.die("a")
+    desk.now += 50.0
+    desk.join("b")
+    desk.ask(0)
+    desk.now += 5.0
+    desk.build_all()
+    assert short_s(desk) == 0.0
