@@ -8,6 +8,7 @@ A slot whose producer or job is gone is an orphan: when it would become FREE it 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -118,6 +119,7 @@ class SlotTable:
         self._targets: dict[Owner, int] = {}
         self._slot_bytes: dict[int, int] = {}
         self._num_free: dict[bytes, int] = {}
+        self._num_of_job, self._num_free_of_job = Counter[int](), Counter[int]()
         self._held_bytes = 0
         self.used_bytes = 0
         self.is_starving = False
@@ -162,7 +164,7 @@ class SlotTable:
         """
         before = self.state(slot)
         after = self._slots[slot.owner].apply(slot.index, event)
-        self._count_free(slot.producer_id, (after is SlotState.FREE) - (before is SlotState.FREE))
+        self._count_free(slot.owner, (after is SlotState.FREE) - (before is SlotState.FREE))
         self._held_bytes += self._slot_bytes[slot.job_id] * (
             (after is SlotState.HELD) - (before is SlotState.HELD)
         )
@@ -181,8 +183,7 @@ class SlotTable:
 
     def is_full(self, job_id: int) -> bool:
         """Whether there are slots of a job, and no producer has one to build into."""
-        owners = [owner for owner in self._slots if owner[1] == job_id]
-        return bool(owners) and all(self.free_slot(owner) is None for owner in owners)
+        return self._num_of_job[job_id] > 0 and not self._num_free_of_job[job_id]
 
     def num_due(self, job_id: int) -> int:
         """The slots that a producer shall have for a job, as far as the budget goes; 0 without producers."""
@@ -234,7 +235,8 @@ class SlotTable:
         if index is None:
             return False
         self._slots[owner].drop(index)
-        self._count_free(owner[0], -1)
+        self._count_free(owner, -1)
+        self._num_of_job[owner[1]] -= 1
         if not self._slots[owner]:
             del self._slots[owner]
         self.used_bytes -= self._slot_bytes[owner[1]]
@@ -275,11 +277,14 @@ class SlotTable:
             return False
         self._slots.setdefault(owner, OwnedSlots()).add()
         self.used_bytes += num_bytes
-        self._count_free(owner[0], 1)
+        self._count_free(owner, 1)
+        self._num_of_job[owner[1]] += 1
         return True
 
-    def _count_free(self, producer_id: bytes, more: int) -> None:
+    def _count_free(self, owner: Owner, more: int) -> None:
         """With hundreds of producers, looking for a free slot among all of them takes too long."""
+        producer_id, job_id = owner
+        self._num_free_of_job[job_id] += more
         number = self._num_free.get(producer_id, 0) + more
         if number:
             self._num_free[producer_id] = number
