@@ -34,7 +34,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-VERSION = 6
+VERSION = 7
 """Raised whenever a message changes; both sides must have the same."""
 
 HEARTBEAT_S = 1.0
@@ -188,10 +188,15 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A warning that the trainer's log should have, too, since it may be the only one that is read."""
+    """A warning that the trainer's log should have, too, since it may be the only one that is read.
+
+    `topic` is equal for all of one kind of one job, whatever their texts: one of them is a warning. Where it
+    is empty, those of the same text are of one kind.
+    """
 
     tag: ClassVar[str] = "notice"
     text: str
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import logging
 from feedline.common.formats.data import Data
 from feedline.common.formats.images import bits_of
 from feedline.common.sample.image import ColorMode, ImageSpec
+from feedline.producer.building.warns_once import WarnsOnce
 
 logger = logging.getLogger(__name__)
 
@@ -21,18 +22,18 @@ class DepthWatch:
     """
 
     def __init__(self, image: ImageSpec) -> None:
-        self._looks = image.dtype == "uint8" and image.color_mode in _MODES
+        self._loses_bits = image.dtype == "uint8" and image.color_mode in _MODES
+        self._first = WarnsOnce(logger, "depth")
 
     def look_at(self, data: Data, path: str) -> None:
         """Compare a file that could be decoded with the job."""
-        if not self._looks:
+        if not self._loses_bits or self._first.has_warned:
             return
         bits = bits_of(data)
         if bits > 8:
-            self._looks = False
-            logger.warning(
+            self._first.warn(
                 f"{path} has {bits} bits a channel, of which the upper 8 are kept: pass dtype='uint16' to"
-                " keep all, of target images in ImageOptions(dtype='uint16'). Others like it are not told"
+                " keep all, of target images in ImageOptions(dtype='uint16')."
             )
 
 

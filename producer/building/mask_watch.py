@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from feedline.common.sample.image import Size
 from feedline.common.wire.protocol import Sample
 from feedline.producer.building.items import ImageMaker
+from feedline.producer.building.warns_once import WarnsOnce
 
 logger = logging.getLogger(__name__)
 
@@ -16,7 +17,7 @@ class MaskWatch:
     """Warns of the first of a job's masks whose sides have another ratio than its image's."""
 
     def __init__(self) -> None:
-        self._has_warned = False
+        self._first = WarnsOnce(logger, "masks")
 
     def look_at(
         self,
@@ -27,15 +28,14 @@ class MaskWatch:
         mask_sizes: Sequence[Size],
     ) -> None:
         """Compare the masks of an item with its images, one for each of its samples."""
-        if self._has_warned:
+        if self._first.has_warned:
             return
         for sample, image, mask in zip(samples, image_sizes, mask_sizes, strict=True):
             if not have_one_ratio(image, mask):
-                self._has_warned = True
-                logger.warning(
+                self._first.warn(
                     f"the mask {masks.path_of(sample)} has {mask[0]} x {mask[1]} pixels, and its image"
                     f" {images.path_of(sample)} {image[0]} x {image[1]}: it is stretched onto it. Is only one"
-                    " of them turned by Exif? Others like it are not told"
+                    " of them turned by Exif?"
                 )
                 return
 

@@ -113,7 +113,7 @@ class Builder:
         while (task := self._desk.next_task()) is not None and not self._desk.stopping:
             self._clock.lap(Stage.IDLE)
             self._clock.add(Stage.QUEUED, time.monotonic() - task.came_at)
-            with at(task.ticket):
+            with at(task.ticket, task.session.pool_id):
                 self._desk.answers.append((task, self._answer(task)))
             self._clock.rest()
             self._desk.waker.wake()

@@ -8,6 +8,7 @@ from collections import deque
 from feedline.common.processes.waker import Waker
 from feedline.common.wire.protocol import MAX_TEXT_CHARS, Notice
 from feedline.producer.serving import waits
+from feedline.producer.serving.whereabouts import with_job
 
 MAX_NOTICES = 20
 """So many wait for a trainer; of more, the oldest are forgotten."""
@@ -15,6 +16,9 @@ MAX_NOTICES = 20
 
 class Notices(logging.Handler):
     """Keeps what is logged as a warning until a trainer is there to hear it. Called from any thread.
+
+    A record that has a `topic`, by ``extra={"topic": ...}``, is of one kind with those of its job that have
+    the same; see `Notice`.
 
     Parameters
     ----------
@@ -32,7 +36,8 @@ class Notices(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a warning."""
-        self._kept.append(Notice(record.getMessage()[:MAX_TEXT_CHARS]))
+        topic = with_job(getattr(record, "topic", ""))
+        self._kept.append(Notice(record.getMessage()[:MAX_TEXT_CHARS], topic[:MAX_TEXT_CHARS]))
         self._waker.wake()
 
     def take(self) -> list[Notice]:

@@ -113,9 +113,8 @@ class Attacker:
         lies = self._draw.random() < share
         if not lies and self._draw.random() < 0.3:
             held = tuple(ticket.lease_id for ticket in tickets[-4:])
-            said = self._draw.choice(
-                (Heartbeat(held, "\x1b[31m"), Heartbeat(), Notice("x" * self._draw.randrange(9000)))
-            )
+            notice = Notice("x" * self._draw.randrange(9000), "y" * self._draw.randrange(9000))
+            said = self._draw.choice((Heartbeat(held, "\x1b[31m"), Heartbeat(), notice))
             return encode(ids, said)
         said = self._draw.choice(self._said if lies else self._harmless)
         frames = with_ids(said, ids.producer_id, ids.pool_id)

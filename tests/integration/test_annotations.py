@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from children import pool_of, wait_for
 
 from feedline import BatchSequence, ImageDataset, ImageOptions, ProducerPool
 from feedline.errors import BatchError, ConfigurationError
+from feedline.trainer.pool import roster
 from feedline.transforms import (
     Albumentations,
     CutMix,
@@ -120,6 +123,28 @@ def test_masks_of_255_become_the_classes_that_are_named(
             "the warning",
             lambda: any(r.levelname == "WARNING" and "stretched" in r.getMessage() for r in caplog.records),
         )
+
+
+def test_bits_that_are_lost_are_one_warning_of_each_sequence_though_each_producer_finds_some(
+    depths: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    data = ImageDataset.from_lists(names("-depth"), directory=depths)
+
+    def told() -> list[logging.LogRecord]:
+        """What came from producers, and not by their stderr."""
+        ours = [record for record in caplog.records if record.name == roster.__name__]
+        return [record for record in ours if "16 bits a channel" in record.getMessage()]
+
+    def each_has_warned(sequence: BatchSequence, num: int) -> bool:
+        list(sequence)
+        return len(told()) == num
+
+    with pool_of(2) as pool:
+        for nth in range(2):
+            with sequence_of(data, pool, []) as sequence:
+                wait_for("both", partial(each_has_warned, sequence, 2 * nth + 2))
+    assert [record.levelname for record in told()] == ["WARNING", "INFO"] * 2
 
 
 def test_further_inputs_get_the_same_draws_and_an_image_to_predict_the_same_places(

@@ -50,7 +50,7 @@ def said_of(lease_id: int) -> tuple[Message, ...]:
         Cancelled(lease_id),
         JobUnknown(1, lease_id),
         Heartbeat((lease_id,), "busy"),
-        Notice("hm"),
+        Notice("hm", "haw"),
         Goodbye("tired"),
     )
 

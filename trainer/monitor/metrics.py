@@ -87,7 +87,7 @@ def _of_producers(value: str) -> Callable[[View], Iterator[Sample]]:
     def samples(view: View) -> Iterator[Sample]:
         for one in view["producers"]:
             if one[value] is not None:
-                yield (one["name"], one["host"]), one[value]
+                yield _labels(one), one[value]
 
     return samples
 
@@ -95,7 +95,12 @@ def _of_producers(value: str) -> Callable[[View], Iterator[Sample]]:
 def _stages(view: View) -> Iterator[Sample]:
     for one in view["producers"]:
         for stage, seconds in one["stage_s"].items():
-            yield (one["name"], one["host"], stage), seconds
+            yield (*_labels(one), stage), seconds
+
+
+def _labels(one: View) -> tuple[str, ...]:
+    """The values of `_PRODUCER`."""
+    return one["name"], one["host"], str(one["pid"])
 
 
 def _of_jobs(value: str) -> Callable[[View], Iterator[Sample]]:
@@ -116,7 +121,7 @@ def _able(view: View) -> Iterator[Sample]:
     yield (), sum(one["is_able"] for one in view["producers"])
 
 
-_PRODUCER, _JOB = ("producer", "host"), ("job", "name")
+_PRODUCER, _JOB = ("producer", "host", "pid"), ("job", "name")
 
 ROWS = (
     Row("feedline_images", "images delivered to the trainer", _one("totals", "images"), is_counter=True),

@@ -105,15 +105,15 @@ def _job(job: JobFacts, history: History) -> View:
 
 
 def _producers(facts: Facts, memory_of: MemoryOf) -> list[View]:
-    spans: dict[tuple[str, str], ProducerSpan] = {}
+    spans: dict[tuple[str, int, str], ProducerSpan] = {}
     seconds = samples = 0.0
     if facts.report:
         snapshot = facts.report.verdict.snapshot
         seconds, samples = snapshot.seconds, snapshot.samples_per_batch
-        spans = {(span.name, span.host): span for span in snapshot.producers}
+        spans = {(span.host, span.pid, span.name): span for span in snapshot.producers}
     shown = []
     for one in facts.producers:
-        span = spans.get((one.name, one.host)) or ProducerSpan(one.name, one.host, seconds)
+        span = spans.get((one.host, one.pid, one.name)) or ProducerSpan(one.name, one.host, seconds)
         rate = samples * span.num_batches / span.present_s if span.present_s else 0.0
         shown.append(_producer(one, rate, span.busy_share, memory_of(one)))
     return shown

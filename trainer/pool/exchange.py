@@ -460,9 +460,9 @@ class Exchange:
                 self._act(self._dispatcher.job_unknown(producer_id, job_id, lease_id, now), now)
             case Heartbeat(leases, doing):
                 self._act(self._dispatcher.heartbeat(producer_id, leases, now, doing), now)
-            case Notice(text):
+            case Notice():
                 if self.refusals.may_tell(now):
-                    self._roster.take_notice(connection, text)
+                    self._roster.take_notice(connection, message)
             case Goodbye(text):
                 self.lost(producer_id, text or "goodbye", now, by_itself=True)
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from feedline.common.wire.protocol import VERSION, Hello, Session
+from feedline.common.wire.protocol import VERSION, Hello, Notice, Session
 from feedline.trainer.pool.stats import ProducerCount, ProducerStats
 from feedline.trainer.pool.verification import Breach, BreachError
 
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 MAX_NOTICED = 1000
-"""So many warnings of producers are known again."""
+"""So many kinds of warnings of producers are known again."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class Roster:
     routes : dict of bytes to bytes
         Whose id is behind which routing id: one connection is one producer's.
     noticed : set of str
-        What producers have warned of so far.
+        What producers have warned of so far: topics, and texts that have none.
     """
 
     pool_id: bytes
@@ -127,12 +127,13 @@ class Roster:
             self.mixed = True
             logger.warning(f"{difference}: equal bytes are promised among equal versions only")
 
-    def take_notice(self, connection: Connection, text: str) -> None:
-        """Log a producer's warning; what others have said already is no news."""
-        level = logging.INFO if text in self.noticed else logging.WARNING
-        logger.log(level, f"producer {connection.hello.name}: {text}")
+    def take_notice(self, connection: Connection, notice: Notice) -> None:
+        """Log a producer's warning; what is of a kind that was said already is no news."""
+        kind = notice.topic or notice.text
+        level = logging.INFO if kind in self.noticed else logging.WARNING
+        logger.log(level, f"producer {connection.hello.name}: {notice.text}")
         if len(self.noticed) < MAX_NOTICED:
-            self.noticed.add(text)
+            self.noticed.add(kind)
 
     def find(self, ids: Session) -> Connection | None:
         """The producer a message is from; None for a stranger, or one of an earlier run."""

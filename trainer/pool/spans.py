@@ -91,7 +91,7 @@ def _span(one: ProducerStats, old: ProducerStats | None, seconds: float) -> Prod
             one.num_framed - old.num_framed,
             one.frame_bytes - old.frame_bytes,
         )
-    return ProducerSpan(one.name, one.host, present_s, *counts)
+    return ProducerSpan(one.name, one.host, present_s, *counts, pid=one.pid)
 
 
 def _shared_cores(producers: tuple[ProducerStats, ...]) -> int | None:

@@ -43,7 +43,7 @@ from feedline.trainer.dispatch.peers import Lease
 from feedline.trainer.pool.job_source import JobSource
 
 MAX_NAME_CHARS = 255
-"""Of a producer's name, its host's, and of one of its libraries and that one's version."""
+"""Of a producer's name, its host's, of one of its libraries and that one's version; and of a topic."""
 
 MAX_LIBRARIES = 64
 """So many a hello may name."""
@@ -252,8 +252,8 @@ class Verifier:
             case Heartbeat(leases, doing):
                 _check_range("leases", len(leases), MAX_LISTED)
                 return replace(message, doing=one_line(doing, MAX_LINE_CHARS))
-            case Notice(text) | Goodbye(text):
-                return replace(message, text=one_line(text, MAX_LINE_CHARS))
+            case Notice() | Goodbye():
+                return _in_a_line(message)
             case JobUnknown():
                 allowance.forgot_job()
             case Batch() | Cancelled():
@@ -338,6 +338,11 @@ class Verifier:
                 "memory is offered with (name, bytes of its nonce, bytes of a slot, slots) ="
                 f" {got!r:.300} instead of {expected!r}",
             )
+
+
+def _in_a_line(said: Notice | Goodbye) -> Notice | Goodbye:
+    text = one_line(said.text, MAX_LINE_CHARS)
+    return Goodbye(text) if isinstance(said, Goodbye) else Notice(text, one_line(said.topic, MAX_NAME_CHARS))
 
 
 def _bytes_of(source: JobSource, lease: Lease) -> int | None:

@@ -52,6 +52,8 @@ class ProducerSpan:
         Seconds in which its tickets and batches were on the way, added up; two may be at a time.
     num_framed, frame_bytes : int
         Of its batches, those that came over the socket and not in shared memory; and their bytes.
+    pid : int
+        Its process, there; 0: not known. Several on one host may have one name.
     """
 
     name: str
@@ -62,6 +64,7 @@ class ProducerSpan:
     transfer_s: float = 0.0
     num_framed: int = 0
     frame_bytes: int = 0
+    pid: int = 0
 
     @property
     def busy_s(self) -> float:

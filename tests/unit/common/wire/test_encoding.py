@@ -74,6 +74,7 @@ MESSAGES: list[Message] = [
         (BadFile(0, 1, FailureKind.READ, "is gone"), BadFile(2, 0, FailureKind.DECODE, "is half a file")),
     ),
     Notice("no memory cache"),
+    Notice("1.png has 16 bits a channel", "depth of job 3"),
     JobUnknown(3, 99),
     ForgetSlots(3, (0, 7)),
     Heartbeat(),

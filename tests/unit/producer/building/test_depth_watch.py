@@ -33,6 +33,8 @@ def told(folder: Path, image: ImageSpec, caplog: pytest.LogCaptureFixture) -> li
 def test_the_first_file_that_loses_bits_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (text,) = told(tmp_path, IMAGE, caplog)
     assert text.startswith("b.png has 16 bits a channel, of which the upper 8 are kept: pass dtype='uint16'")
+    assert text.endswith(". Others like it are not told")
+    assert [vars(record)["topic"] for record in caplog.records] == ["depth"]
 
 
 def test_a_job_that_keeps_all_is_told_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

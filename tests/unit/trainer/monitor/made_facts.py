@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from feedline.common.wire.protocol import FailureKind
@@ -15,6 +16,16 @@ from feedline.trainer.verdict.snapshot import ProducerSpan, Snapshot
 FOUND = Found("a.png", FailureKind.DECODE, "not a whole image", "node1/0", StepKey(1, 3), 0, 7)
 
 
+def of_one_name(at_s: float) -> Facts:
+    """The same two, each of a ``feedline-producer`` of its own on one host: both have the default name."""
+    one = facts(at_s)
+    assert one.report is not None
+    span = one.report.verdict.snapshot
+    spans = tuple(replace(producer, name="node1/0") for producer in span.producers)
+    producers = tuple(replace(producer, name="node1/0") for producer in one.producers)
+    return replace(one, report=Report.of(replace(span, producers=spans)), producers=producers)
+
+
 def facts(at_s: float, **changes: Any) -> Facts:
     """A pool of two producers, one of them slow, and one job."""
     span = Snapshot(
@@ -22,7 +33,10 @@ def facts(at_s: float, **changes: Any) -> Facts:
         100,
         800,
         0.1,
-        producers=(ProducerSpan("node1/0", "node1", 10.0, 75), ProducerSpan("node1/1", "node1", 10.0, 25)),
+        producers=(
+            ProducerSpan("node1/0", "node1", 10.0, 75, pid=11),
+            ProducerSpan("node1/1", "node1", 10.0, 25, pid=12),
+        ),
         num_able=2,
         embedded=False,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from made_facts import facts
+from made_facts import facts, of_one_name
 
 from feedline.trainer.monitor.facts import MOST_EVENTS, Chronicle, EventKind, Facts, JobFacts
 from feedline.trainer.monitor.history import KEPT_S, History
@@ -72,6 +72,14 @@ def test_a_producer_has_its_rate_of_the_last_seconds_and_what_is_wrong_with_it()
     assert (first["is_straggler"], second["is_straggler"]) == (False, True)
     assert second["last_error"] == "b.png"
     assert second["memory_bytes"] == 12
+
+
+def test_two_of_one_name_on_one_host_have_each_its_own_numbers() -> None:
+    shown = view_of(of_one_name(1.0), history_of(of_one_name(1.0)))["producers"]
+    assert [(one["name"], one["pid"], one["images_per_s"]) for one in shown] == [
+        ("node1/0", 11, 60),
+        ("node1/0", 12, 20),
+    ]
 
 
 def test_bad_samples_and_events_come_with_the_latest_first() -> None:

@@ -44,7 +44,7 @@ from feedline.trainer.pool.refusals import (
     PATIENCE_S,
     PAUSE_S,
 )
-from feedline.trainer.pool.verification import BURST, MAX_UNKNOWN, UNASKED_PER_S, Breach
+from feedline.trainer.pool.verification import BURST, MAX_NAME_CHARS, MAX_UNKNOWN, UNASKED_PER_S, Breach
 
 NUM_BYTES = source().job.slot_bytes
 HELLO = Hello(VERSION, "far/9", "far", 7, {"numpy": "2"})
@@ -312,12 +312,15 @@ def test_what_a_producer_says_writes_one_line_of_a_log_and_steers_no_terminal(
     text = "\x1b[31mhm\nERROR root: all is lost \u202e" + "x" * 10_000
     producer = pool.producer().joins()
     caplog.clear()
-    producer.says(Notice(text))
+    producer.says(Notice(text, text))
+    (topic,) = pool.exchange._roster.noticed
     producer.says(Goodbye(text))
     assert len(caplog.messages) == 2
     for line in caplog.messages:
         assert line.isprintable()
         assert len(line) < 2100
+    assert topic.isprintable()
+    assert len(topic) == MAX_NAME_CHARS
 
 
 def test_memory_that_was_cut_since_it_was_offered_is_not_read(

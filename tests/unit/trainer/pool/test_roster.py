@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from feedline.common.wire.protocol import VERSION, Hello, Session, new_id
+from feedline.common.wire.protocol import VERSION, Hello, Notice, Session, new_id
 from feedline.trainer.pool.roster import Connection, Roster
 from feedline.trainer.pool.verification import Breach, BreachError
 
@@ -112,3 +114,37 @@ def test_producers_are_found_by_their_process(roster: Roster) -> None:
     let_in(roster, replace(HELLO, pid=43))
     assert roster.with_pid(42) == [first, again]
     assert roster.with_pid(44) == []
+
+
+# --- what they warn of --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(roster: Roster, caplog: pytest.LogCaptureFixture) -> Callable[[Notice], str]:
+    """Let one more producer warn; returns the level of the line that has its text."""
+    caplog.set_level(logging.INFO)
+
+    def tell(notice: Notice) -> str:
+        roster.take_notice(roster.connections[let_in(roster)], notice)
+        assert caplog.messages[-1] == f"producer here/0: {notice.text}"
+        return caplog.records[-1].levelname
+
+    return tell
+
+
+def test_of_each_topic_the_first_notice_is_a_warning_whichever_files_are_named(
+    told: Callable[[Notice], str],
+) -> None:
+    levels = {
+        (producer, job): told(Notice(f"{producer}-{job}.png has 16 bits", f"depth of job {job}"))
+        for producer in range(3)
+        for job in range(2)
+    }
+    assert [one for one, level in levels.items() if level == "WARNING"] == [(0, 0), (0, 1)]
+    assert set(levels.values()) == {"WARNING", "INFO"}
+    assert told(Notice("0-0.png has 16 bits", "masks of job 0")) == "WARNING"
+
+
+def test_notices_without_a_topic_are_alike_only_if_their_texts_are(told: Callable[[Notice], str]) -> None:
+    texts = ("no cache", "no memory", "no cache")
+    assert [told(Notice(text)) for text in texts] == ["WARNING", "WARNING", "INFO"]

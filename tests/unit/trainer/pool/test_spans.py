@@ -58,6 +58,14 @@ def test_a_producer_that_comes_back_as_another_process_begins_anew() -> None:
     assert one.num_batches == 5
 
 
+def test_two_of_one_name_on_one_host_are_told_apart_by_their_processes() -> None:
+    twin = replace(OLD, pid=2, num_batches=4)
+    before = replace(BEFORE, producers=(OLD, twin))
+    now = after(replace(twin, num_batches=5), replace(OLD, num_batches=30))
+    span = span_between(before, now, DeliveryStats(), embedded=False)
+    assert [(one.pid, one.num_batches) for one in span.producers] == [(2, 1), (1, 20)]
+
+
 def test_cores_are_shared_only_by_those_that_run_here() -> None:
     assert span_between(BEFORE, after(OLD), DeliveryStats(), embedded=True).cores == usable_cores()
     elsewhere = replace(OLD, host="elsewhere")
