@@ -9,14 +9,19 @@ was chosen where they were started.
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from feedline.common.errors import UserCodeError
 from feedline.common.user_code import check_reference
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +85,32 @@ def add_import_paths(folders: Iterable[str]) -> None:
     sys.path.extend(folder for folder in folders if folder not in sys.path)
 
 
+_changed_ns: dict[str, int] = {}
+"""When the file of a module was last changed, as it was imported here or as was warned of."""
+
+
 def _imported(module_name: str) -> ModuleType:
     try:
-        return importlib.import_module(module_name)
+        module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # a script's last line, which must not end a producer
         raise UserCodeError(_why_not_imported(module_name, error)) from error
+    _warn_if_changed(module)
+    return module
+
+
+def _warn_if_changed(module: ModuleType) -> None:
+    """Python keeps a module as it was imported, whatever becomes of its file."""
+    file = getattr(module, "__file__", None)
+    if not file:
+        return
+    with suppress(OSError):
+        changed_ns = Path(file).stat().st_mtime_ns
+        if changed_ns != _changed_ns.setdefault(file, changed_ns):
+            _changed_ns[file] = changed_ns
+            logger.warning(
+                f"{file} has changed, and this producer goes on with what it imported before. Producers that"
+                " are started anew import it anew: close all sequences of theirs, and their pool, first"
+            )
 
 
 def _file_of(module: ModuleType) -> str:

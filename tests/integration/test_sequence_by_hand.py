@@ -68,6 +68,20 @@ def test_the_last_batch_is_short_or_left_out(data: ImageDataset) -> None:
             assert [len(x) for x, _ in sequence] == [5, 5, 5, 5, 5]
 
 
+def test_what_was_decided_when_it_was_made_cannot_be_assigned(data: ImageDataset) -> None:
+    with BatchSequence(data, batch_size=4, image_size=SIZE, workers=1) as sequence:
+        sequence.batch_size = 4
+        sequence.name = "anything else"
+        for name, value, remedy in (
+            ("shuffle", False, r"\.with_options\(shuffle=False\)"),
+            ("batch_size", 20, r"\.with_options\(batch_size=20\)"),
+            ("workers", 2, r"\.resize\(workers=2\)"),
+        ):
+            with pytest.raises(ConfigurationError, match=remedy):
+                setattr(sequence, name, value)
+        assert len(sequence[0][1]) == 4
+
+
 def test_negative_indices_count_from_the_end_and_there_is_nothing_past_it(data: ImageDataset) -> None:
     with pool_of(1) as pool, sequence_of(data, pool=pool, shuffle=False) as sequence:
         assert rows_of(sequence[-1]) == [25, 26]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from feedline.common.arguments import whole, yes_or_no
 from feedline.common.batch.layout import zero_buffer
 from feedline.common.declarations.base import Transform
+from feedline.common.errors import ConfigurationError
 from feedline.common.job.kinds import AnyJob
 from feedline.common.job.sizes import SizesJob, peeked_sizes
 from feedline.common.sample.companions import ImageOptions
@@ -238,6 +239,22 @@ class BatchSequence(ResumableSequence):
         super().__init__(service, source, first_epoch, partial(chances, options, service))
         self._kin = Kin(self._source.bad)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse to change what was decided when it was made: nothing would become of it.
+
+        Raises
+        ------
+        ConfigurationError
+            An argument of the constructor; says what does change it.
+        """
+        if "_kin" in self.__dict__ and name in self._arguments and not _is_same(value, self._arguments[name]):
+            how = "resize" if name in {"workers", "max_queue_size"} else "with_options"
+            raise ConfigurationError(
+                f"a sequence stays as it was made, so {name} = {value!r} would change nothing: use"
+                f" .{how}({name}={value!r})"
+            )
+        super().__setattr__(name, value)
+
     @property
     def filenames(self) -> list[str]:
         """The files of the present epoch, in the order of delivery: those in the place of bad ones, too."""
@@ -412,3 +429,8 @@ class BatchSequence(ResumableSequence):
 
 _NOT_ARGUMENTS = ("self", "__class__")
 """What a constructor's local names have beside its arguments."""
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    """Whether a plain value is the same; arrays and data sets are only if they are one."""
+    return value is other or (isinstance(value, bool | int | float | str | tuple) and value == other)

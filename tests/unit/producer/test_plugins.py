@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -158,3 +159,18 @@ def test_folders_are_looked_in_after_all_others(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sys, "path", ["/first", "/second"])
     add_import_paths(["/third", "/first"])
     assert sys.path == ["/first", "/second", "/third"]
+
+
+def test_a_module_that_has_changed_since_is_named_once(
+    packages: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = packages / "flowers_too.py"
+    Plugins(("flowers_too",)).load("flowers_too:f")
+    Plugins(("flowers_too",)).load("flowers_too:f")
+    assert caplog.messages == []
+    file.write_text("def f(): return 'another'\n")
+    os.utime(file, ns=(0, 0))
+    for _ in range(2):
+        assert Plugins(("flowers_too",)).load("flowers_too:f")() == "flowers_too.py"
+    (text,) = caplog.messages
+    assert text.startswith(f"{file} has changed, and this producer goes on with what it imported before")
