@@ -16,7 +16,7 @@ Pixels are written with ``pwrite`` and mapped for reading only. A full file syst
 where a store into a mapping is a SIGBUS, and nobody can spoil them by mistake.
 
 A second lock is shared by all users as long as they live: a file in memory that nobody holds is
-swept when a pool or a producer starts (`feedline.common.memory.arena.sweep`).
+swept when a pool or a producer starts (`feedline.common.memory.sweeping.sweep`).
 """
 
 from __future__ import annotations

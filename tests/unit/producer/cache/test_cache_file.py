@@ -13,7 +13,8 @@ import pytest
 from caches import IMAGE, NUM_ROWS, PLENTY, STRIDE, cache_in, child, held, keep, only_file_in, pixels_of
 
 from feedline.common.job.caching import CacheKind, CacheSpec
-from feedline.common.memory.arena import CACHE_PREFIX, sweep
+from feedline.common.memory.arena import CACHE_PREFIX
+from feedline.common.memory.sweeping import sweep
 from feedline.producer.cache import file as cache_file
 from feedline.producer.cache import store
 from feedline.producer.cache.file import HEADER_BYTES, RECORD, SLOTS_START
