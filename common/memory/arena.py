@@ -4,7 +4,8 @@ An arena is a memory-mapped file of a producer for one job of one pool: a header
 nonce, then slots. Its maker offers it by name; the trainer maps it, if it can, and compares the nonce
 in memory with the one that came over the socket: only then is it the same memory, and only then are
 batches left in it instead of sent as frames. Then the file is unlinked, so that nothing is left
-behind by whoever is killed; what was killed before that is known by its free lock and swept.
+behind by whoever is killed; what was killed before that is known by its free lock and swept. An arena gets
+its name when it is locked, so that none is swept while it is made.
 
 Not `multiprocessing.shared_memory`, which on Python 3.11 unlinks what a process only attached to when that
 process ends.
@@ -41,8 +42,10 @@ PREFIX = "feedline-"
 CACHE_PREFIX = f"{PREFIX}cache-"
 """... of caches of decoded samples, see `producer.cache.store`; one in memory has its user's number next."""
 
-_NAME = re.compile(PREFIX + r"[0-9a-f]{1,64}-[0-9a-f]{1,64}-\d{1,20}")
-_CACHE_NAME = re.compile(CACHE_PREFIX + r"\d{1,20}-[0-9a-f]{1,64}")
+NEW = ".new"
+"""What the name of an arena ends in until it is locked: nobody may find it free."""
+
+ARENA_NAME = re.compile(PREFIX + r"[0-9a-f]{1,64}-[0-9a-f]{1,64}-\d{1,20}")
 
 
 def whole_pages(num_bytes: int) -> int:
@@ -58,7 +61,7 @@ def folders() -> list[Path]:
 
 
 def arena_name(pool_id: bytes, producer_id: bytes, job_id: int) -> str:
-    """The file's name; `sweep` and `ArenaView` accept no others."""
+    """The file's name; `sweeping.sweep` and `ArenaView` accept no others."""
     return f"{PREFIX}{pool_id.hex()}-{producer_id.hex()}-{job_id}"
 
 
@@ -89,12 +92,13 @@ class Arena:
         self.name = name
         self.nonce = secrets.token_bytes(NONCE_BYTES)
         self.slot_bytes, self.num_slots = slot_bytes, num_slots
-        self._path: Path | None = where[0] / name
+        self._path: Path | None = where[0] / f"{name}{NEW}"
         self._reserved: set[int] = set()
         self._full = False
         self._fd = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._path = self._path.rename(where[0] / name)
             size = _offset(slot_bytes, num_slots)
             os.ftruncate(self._fd, size)
             # Writing to a page that a full tmpfs cannot give is a SIGBUS; this is an error instead.
@@ -167,7 +171,7 @@ class ArenaView:
     """
 
     def __init__(self, name: str, nonce: bytes, slot_bytes: int, num_slots: int) -> None:
-        if not _NAME.fullmatch(name) or slot_bytes % ALIGNMENT_BYTES:
+        if not ARENA_NAME.fullmatch(name) or slot_bytes % ALIGNMENT_BYTES:
             raise RemoteProtocolError(f"no arena of ours: {name!r:.100}")
         self.slot_bytes, self._num_slots = slot_bytes, num_slots
         size = self._size = _offset(slot_bytes, num_slots)
@@ -223,29 +227,6 @@ def _check_file(name: str, found: os.stat_result, size: int) -> None:
 def _offset(slot_bytes: int, index: int) -> int:
     """Where a slot begins: each has pages of its own, so that it can be given back."""
     return HEADER_BYTES + index * whole_pages(slot_bytes)
-
-
-def sweep() -> None:
-    """Remove arenas and caches in memory whose users were killed: their locks are free.
-
-    Called when pools and producers start, and when a pool has ended its producers.
-    """
-    for folder in folders():
-        for path in folder.glob(f"{PREFIX}*"):
-            if _NAME.fullmatch(path.name) or _CACHE_NAME.fullmatch(path.name):
-                _remove_if_abandoned(path)
-
-
-def _remove_if_abandoned(path: Path) -> None:
-    # Another user's, one in use, or one that somebody else just swept: not ours to remove.
-    with suppress(OSError):
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-            logger.info(f"removed {path}, which a killed producer left behind")
-        finally:
-            os.close(fd)
 
 
 def _open(name: str) -> int:

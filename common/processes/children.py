@@ -106,9 +106,15 @@ def how_it_ended(status: int) -> str:
     return f"was ended by {killer.name} (status {status})" + (f": {cause}" if cause else "")
 
 
+MOST_DOUBLINGS = 32
+"""Of a pause, which is at its longest by then; after a thousand there is no such float."""
+
+
 @dataclass(slots=True)
 class Restarts:
     """Counts the deaths of processes that do the same, and doubles the pause between them.
+
+    One that could not even be started counts as one that died.
 
     Attributes
     ----------
@@ -119,23 +125,35 @@ class Restarts:
         that, and so on.
     num_deaths : int
         Deaths since the last proof.
+    start_at : float
+        None is started before this moment, on the clock of whoever counts.
     """
 
     limit: int = 5
     first_pause_s: float = 0.1
     longest_pause_s: float = 5.0
     num_deaths: int = 0
+    start_at: float = 0.0
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether so many died in a row that the next one would, too."""
+        return self.num_deaths >= self.limit
 
     def proved(self) -> None:
         """A process has shown that it can live: it was welcomed, or ran for a while."""
         self.num_deaths = 0
 
-    def died(self) -> float | None:
-        """Seconds to wait before the next start; None when it is hopeless."""
+    def died(self, now: float) -> float:
+        """Put the next start off; returns the seconds until then."""
         self.num_deaths += 1
-        if self.num_deaths >= self.limit:
-            return None
+        pause_s = self._pause_s
+        self.start_at = now + pause_s
+        return pause_s
+
+    @property
+    def _pause_s(self) -> float:
         if self.num_deaths == 1:
             return 0.0
-        doubled: float = self.first_pause_s * 2 ** (self.num_deaths - 2)
+        doubled: float = self.first_pause_s * 2.0 ** min(self.num_deaths - 2, MOST_DOUBLINGS)
         return min(doubled, self.longest_pause_s)

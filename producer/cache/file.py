@@ -16,7 +16,7 @@ Pixels are written with ``pwrite`` and mapped for reading only. A full file syst
 where a store into a mapping is a SIGBUS, and nobody can spoil them by mistake.
 
 A second lock is shared by all users as long as they live: a file in memory that nobody holds is
-swept when a pool or a producer starts (`feedline.common.memory.arena.sweep`).
+swept when a pool or a producer starts (`feedline.common.memory.sweeping.sweep`).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feedline.common.batch.layout import aligned
+from feedline.common.memory.sweeping import is_at
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ class CacheFile:
         with suppress(OSError):
             if self._temporary:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_at(self._fd, self.path):
+                if is_at(self._fd, self.path):
                     self.path.unlink()
         self._drop()
 
@@ -178,16 +179,17 @@ class CacheFile:
     def _is_usable(self) -> bool:
         """Take part in the file; False if it is damaged, or was removed just now."""
         fcntl.flock(self._fd, fcntl.LOCK_SH)
-        try:
-            with self.lock():
-                if not _is_at(self._fd, self.path):
-                    return False
+        with self.lock():
+            if not is_at(self._fd, self.path):
+                return False
+            try:
                 self._check_or_begin()
-        except CorruptCacheError:
-            # Whoever still reads it keeps it; its name is free for a new one.
-            logger.warning(f"{self.path} is damaged: begun anew")
-            self.path.unlink(missing_ok=True)
-            return False
+            except CorruptCacheError:
+                # Whoever still reads it keeps it; its name is free for a new one. Under the lock, so that
+                # another one who finds the damage does not remove the new one.
+                logger.warning(f"{self.path} is damaged: begun anew")
+                self.path.unlink(missing_ok=True)
+                return False
         # For whoever looks for the file that was not used for longest.
         os.utime(self._fd)
         return True
@@ -223,13 +225,6 @@ class CacheFile:
     def _raw_records(self, start: int, num: int) -> Records:
         data = os.pread(self._fd, num * RECORD.itemsize, HEADER_BYTES + start * RECORD.itemsize)
         return np.frombuffer(data, RECORD, len(data) // RECORD.itemsize)
-
-
-def _is_at(fd: int, path: Path) -> bool:
-    """Whether the name still means the open file: it may have been swept in between."""
-    with suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(fd), path.stat())
-    return False
 
 
 def _lock_open_file(fd: int, kind: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
 import re
@@ -15,6 +14,7 @@ from pathlib import Path
 from feedline.common.job.caching import CacheKind
 from feedline.common.memory.arena import CACHE_PREFIX, folders
 from feedline.common.memory.free import free_memory, free_on
+from feedline.common.memory.sweeping import remove_if_unlocked
 
 logger = logging.getLogger(__name__)
 
@@ -94,16 +94,10 @@ def _cache_files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _remove_if_unused(path: Path) -> bool:
-    with suppress(OSError):
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-        finally:
-            os.close(fd)
-        logger.info(f"removed the cache {path}, which nobody uses, to make room")
-        return True
-    return False
+    if not remove_if_unlocked(path):
+        return False
+    logger.info(f"removed the cache {path}, which nobody uses, to make room")
+    return True
 
 
 def _memory_folder() -> Path:

@@ -32,8 +32,8 @@ class Seat:
         Its command line.
     process : Popen or None
         The present one; None between two.
-    started_at, start_at : float
-        When it was started, or is to be started again.
+    started_at : float
+        When it was started.
     proved, left : bool
         The present process has run long enough; the last one ended as it was meant to.
     """
@@ -41,7 +41,6 @@ class Seat:
     arguments: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
-    start_at: float = 0.0
     proved: bool = False
     left: bool = False
 
@@ -67,11 +66,13 @@ class Supervisor:
     def run(self) -> int:
         """Watch until the end; returns the exit status: 0, or 1 for a crash loop."""
         self._seats = [Seat(arguments) for arguments in self.command_lines]
-        while not self._stopping and not all(seat.left for seat in self._seats):
-            for seat in self._seats:
-                self._watch(seat, time.monotonic())
-            time.sleep(WATCH_S)
-        self._stop_all()
+        try:
+            while not self._stopping and not all(seat.left for seat in self._seats):
+                for seat in self._seats:
+                    self._watch(seat, time.monotonic())
+                time.sleep(WATCH_S)
+        finally:
+            self._stop_all()
         return int(self._hopeless)
 
     def stop(self) -> None:
@@ -81,8 +82,8 @@ class Supervisor:
     def _watch(self, seat: Seat, now: float) -> None:
         """Do what one seat needs now."""
         if seat.process is None:
-            if not seat.left and now >= seat.start_at:
-                seat.process, seat.started_at, seat.proved = start_producer(seat.arguments), now, False
+            if not seat.left and now >= self.restarts.start_at:
+                self._start(seat, now)
             return
         status = seat.process.poll()
         if status is not None:
@@ -91,18 +92,30 @@ class Supervisor:
             seat.proved = True
             self.restarts.proved()
 
+    def _start(self, seat: Seat, now: float) -> None:
+        """Start a producer, or try again later: those that run are not given up for want of one more."""
+        try:
+            seat.process, seat.started_at, seat.proved = start_producer(seat.arguments), now, False
+        except OSError as error:
+            is_alone = all(other.process is None for other in self._seats)
+            self._put_off(f"no producer could be started ({error})", now, may_give_up=is_alone)
+
     def _bury(self, seat: Seat, pid: int, status: int, now: float) -> None:
         """A producer ended: because it was to, or it is to be started anew, or there is no hope."""
         seat.process, seat.left = None, status == 0
         if seat.left:
             return
-        pause_s = self.restarts.died()
-        if pause_s is None:
-            logger.error(f"producer {pid} {how_it_ended(status)}, as {self.restarts.limit} in a row did")
+        if seat.proved:
+            self.restarts.proved()
+        self._put_off(f"producer {pid} {how_it_ended(status)}", now)
+
+    def _put_off(self, why: str, now: float, *, may_give_up: bool = True) -> None:
+        pause_s = self.restarts.died(now)
+        if may_give_up and self.restarts.is_hopeless:
+            logger.error(f"{why}: {self.restarts.num_deaths} in a row could not live")
             self._hopeless = self._stopping = True
             return
-        logger.warning(f"producer {pid} {how_it_ended(status)}; another one starts in {pause_s:g} s")
-        seat.start_at = now + pause_s
+        logger.warning(f"{why}; another one starts in {pause_s:g} s")
 
     def _stop_all(self) -> None:
         processes = [seat.process for seat in self._seats if seat.process is not None]

@@ -17,7 +17,7 @@ import cv2
 import zmq
 
 from feedline.common.errors import RemoteProtocolError
-from feedline.common.memory.arena import sweep
+from feedline.common.memory.sweeping import sweep
 from feedline.common.processes.clock import AwakeClock
 from feedline.common.wire.encoding import decode
 from feedline.common.wire.names import one_line

@@ -18,7 +18,8 @@ from images import write_photos
 
 from feedline import BatchSequence, ImageDataset, ProducerPool
 from feedline.common.batch.layout import digest
-from feedline.common.memory.arena import CACHE_PREFIX, sweep
+from feedline.common.memory.arena import CACHE_PREFIX
+from feedline.common.memory.sweeping import sweep
 from feedline.transforms import RandomBrightness, RandomCrop, RandomFlip, RandomRotation
 
 NUM_ROWS = 61

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -27,9 +28,13 @@ from planted import broken_pictures, pictures
 
 from feedline import BatchSequence, ProducerPool
 from feedline.errors import ConfigurationError
-from feedline.trainer.monitor.access import TOKEN_VARIABLE, Address
+from feedline.trainer.monitor import server
+from feedline.trainer.monitor.access import TOKEN_VARIABLE, Access, Address
 from feedline.trainer.monitor.app import FILES, PAGE
 from feedline.trainer.monitor.elsewhere import TrainingSource
+from feedline.trainer.monitor.glimpses import Glimpses
+from feedline.trainer.monitor.recorder import Recorder
+from feedline.trainer.monitor.source import PoolSource
 
 SIZE = (24, 32)
 TOKEN = "0123456789abcdef"
@@ -184,6 +189,35 @@ def test_a_pool_that_nobody_has_any_more_ends_though_it_has_a_page() -> None:
     del pool
     gc.collect()
     wait_for("the end of the page", lambda: is_refused(address))
+
+
+class FailingOnce(PoolSource):
+    """Its first review fails, and no other."""
+
+    def __init__(self) -> None:
+        super().__init__(Recorder(), Glimpses(), None)
+        self.num_reviews, self.went_on = 0, threading.Event()
+
+    def review(self) -> None:
+        """Fail, or go on."""
+        self.num_reviews += 1
+        if self.num_reviews == 1:
+            raise ZeroDivisionError("a judgement failed")
+        self.went_on.set()
+
+
+def test_a_review_that_fails_is_logged_and_the_next_one_comes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server, "REVIEW_S", 0.01)
+    source = FailingOnce()
+    page = server.MonitorServer(source, Access(Address("127.0.0.1", 0)))
+    try:
+        assert source.went_on.wait(30.0)
+    finally:
+        page.close()
+    assert "it goes on" in caplog.text
+    assert "ZeroDivisionError: a judgement failed" in caplog.text
 
 
 def test_sequences_share_the_page_of_their_producers(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import platform
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from resource import getpagesize
 
@@ -51,10 +50,10 @@ class Recorder:
             return None if job is None else job.bad_file(number)
 
     def _review(self) -> None:
-        with suppress(IndexError):
-            while True:
-                self._facts = self._told.popleft()()
-                self._history.add(self._facts)
+        # Another thread appends meanwhile, and only this one takes out: it never becomes empty in between.
+        while self._told:
+            self._facts = self._told.popleft()()
+            self._history.add(self._facts)
 
 
 def resident_bytes(producer: ProducerFacts) -> int | None:

@@ -108,7 +108,10 @@ class MonitorServer:
 
     async def _tick(self) -> None:
         while True:
-            self._source.review()
+            try:
+                self._source.review()
+            except Exception:
+                logger.exception("the monitor could not take in what it was told; it goes on")
             await asyncio.sleep(REVIEW_S)
 
 

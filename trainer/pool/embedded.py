@@ -165,7 +165,6 @@ class EmbeddedProducers:
         self._endpoint = endpoint
         self.num_wanted = 0
         self._restarts = Restarts()
-        self._start_at = 0.0
         self._num_started = 0
         self._most = max(MIN_STARTING, STARTING_PER_CORE * usable_cores())
         self.children: list[Child] = []
@@ -260,19 +259,18 @@ class EmbeddedProducers:
         )
 
     def _pause(self, epitaph: str, now: float) -> float:
-        """Put the next start off; returns the seconds until then."""
-        pause_s = self._restarts.died()
-        if pause_s is None:
+        """Put the next start off, unless it is hopeless; returns the seconds until then."""
+        pause_s = self._restarts.died(now)
+        if self._restarts.is_hopeless:
             self.num_wanted = 0
             raise ProducerCrashError(
                 f"embedded producers die as soon as they start, {self._restarts.limit} in a row; {epitaph}"
             )
-        self._start_at = now + pause_s
         return pause_s
 
     def _fill(self, now: float) -> None:
         """Start those that are missing, but no more at once than cores have to do with: others wait."""
-        while self._lacks_one and now >= self._start_at:
+        while self._lacks_one and now >= self._restarts.start_at:
             try:
                 self.children.append(self._start())
             except OSError as error:

@@ -21,7 +21,7 @@ from typing import Any
 import zmq
 
 from feedline.common.errors import ClosedError, FeedlineError, ProducerCrashError
-from feedline.common.memory.arena import sweep
+from feedline.common.memory.sweeping import sweep
 from feedline.common.processes.clock import AwakeClock
 from feedline.common.processes.waker import Waker
 from feedline.common.wire.endpoints import leaves_machine

@@ -137,22 +137,29 @@ print(os.environ["PYTHONPATH"], sys.path[-1], os.environ["SOME_SETTING"], numpy.
 
 def test_the_first_death_is_answered_at_once_and_the_next_ones_ever_later() -> None:
     restarts = Restarts(limit=6, first_pause_s=0.1)
-    assert [restarts.died() for _ in range(5)] == pytest.approx([0.0, 0.1, 0.2, 0.4, 0.8])
+    assert [restarts.died(10.0) for _ in range(5)] == pytest.approx([0.0, 0.1, 0.2, 0.4, 0.8])
+    assert restarts.start_at == pytest.approx(10.8)
 
 
 def test_so_many_deaths_in_a_row_are_hopeless_and_stay_so() -> None:
     restarts = Restarts(limit=3)
-    assert [restarts.died() is None for _ in range(4)] == [False, False, True, True]
+    hopeless = []
+    for _ in range(4):
+        restarts.died(0.0)
+        hopeless.append(restarts.is_hopeless)
+    assert hopeless == [False, False, True, True]
 
 
 def test_a_pause_has_a_limit() -> None:
     restarts = Restarts(limit=100, first_pause_s=1.0, longest_pause_s=3.0)
-    assert [restarts.died() for _ in range(6)] == [0.0, 1.0, 2.0, 3.0, 3.0, 3.0]
+    assert [restarts.died(0.0) for _ in range(6)] == [0.0, 1.0, 2.0, 3.0, 3.0, 3.0]
+    assert {restarts.died(0.0) for _ in range(2000)} == {3.0}
 
 
 def test_a_process_that_lived_clears_the_count() -> None:
     restarts = Restarts(limit=3)
     for _ in range(10):
-        assert restarts.died() == 0.0
-        assert restarts.died() is not None
+        assert restarts.died(0.0) == 0.0
+        restarts.died(0.0)
+        assert not restarts.is_hopeless
         restarts.proved()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,8 @@ import pytest
 from caches import IMAGE, NUM_ROWS, PLENTY, STRIDE, cache_in, child, held, keep, only_file_in, pixels_of
 
 from feedline.common.job.caching import CacheKind, CacheSpec
-from feedline.common.memory.arena import CACHE_PREFIX, sweep
+from feedline.common.memory.arena import CACHE_PREFIX
+from feedline.common.memory.sweeping import sweep
 from feedline.producer.cache import file as cache_file
 from feedline.producer.cache import store
 from feedline.producer.cache.file import HEADER_BYTES, RECORD, SLOTS_START
@@ -198,3 +201,22 @@ os.kill(os.getpid(), signal.SIGKILL)
     sweep()
     assert held(cache_in(tmp_path), sources) == []
     assert only_file_in(tmp_path).name.count("-") == 2
+
+
+def test_of_two_that_find_a_file_damaged_none_removes_what_the_other_has_begun(
+    folder: Path, sources: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(cache_in(folder), sources, 0)
+    only_file_in(folder).write_bytes(b"damaged")
+    others: list[SampleCache] = []
+
+    def another_looks(_: str) -> None:
+        monkeypatch.undo()
+        with monkeypatch.context() as patch, suppress(BlockingIOError):
+            patch.setattr(fcntl, "F_OFD_SETLKW", fcntl.F_OFD_SETLK)  # it would wait for us, and we for it
+            others.append(cache_in(folder))
+
+    monkeypatch.setattr(cache_file.logger, "warning", another_looks)
+    keep(cache_in(folder), sources, 1)
+    for cache in (*others, cache_in(folder)):
+        assert held(cache, sources) == [1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
 from made_facts import facts, of_one_name
 
 from feedline.trainer.monitor.facts import MOST_EVENTS, Chronicle, EventKind, Facts, JobFacts
@@ -134,3 +135,17 @@ def test_a_recorder_shows_what_it_was_told_last_and_judges_when_it_is_asked() ->
     assert view["at_s"] == 2.0
     assert len(view["history"]) == 1
     assert recorder.view(since_s=2.0)["history"] == []
+
+
+def test_an_error_of_a_judgement_is_heard_and_what_was_told_later_is_taken_in() -> None:
+    recorder = Recorder()
+
+    def judge_wrongly() -> Facts:
+        raise IndexError("no such job")
+
+    recorder.tell(lambda: facts(1.0))
+    recorder.tell(judge_wrongly)
+    recorder.tell(lambda: facts(3.0))
+    with pytest.raises(IndexError, match="no such job"):
+        recorder.review()
+    assert recorder.view()["at_s"] == 3.0
