@@ -142,9 +142,9 @@ class Child:
 
     @property
     def epitaph(self) -> str:
-        """How it ended, and its last words."""
-        words = "\n".join(self.last_words) or "(it wrote nothing)"
-        return f"process {self.process.pid} {how_it_ended(self.process.returncode)}:\n{words}"
+        """How it ended, a line that is logged without the others; then its last words, if there are any."""
+        words = ["it wrote:", *self.last_words] if self.last_words else ["(it wrote nothing)"]
+        return "\n".join([f"process {self.process.pid} {how_it_ended(self.process.returncode)}", *words])
 
 
 class EmbeddedProducers:
