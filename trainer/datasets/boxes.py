@@ -53,6 +53,13 @@ def checked_boxes(
     return arrays
 
 
+def own_boxes(boxes: Sequence[Any] | None) -> list[Any] | None:
+    """Copy boxes where a caller may change them later: `checked_boxes` makes new arrays of lists alone."""
+    if boxes is None:
+        return None
+    return [given if isinstance(given, list | tuple) else np.array(given) for given in boxes]
+
+
 def are_fractions(coordinates: Array) -> bool:
     """Whether the coordinates of all boxes of a dataset, of any shape, seem to be fractions of an image.
 

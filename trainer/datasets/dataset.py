@@ -16,7 +16,7 @@ from feedline.trainer.datasets.annotations import coco, voc, yolo3, yolo_txt
 from feedline.trainer.datasets.annotations.gathering import Wanted
 from feedline.trainer.datasets.annotations.voc import VOC_CLASSES
 from feedline.trainer.datasets.bad_rows import BadRows, DroppedRow
-from feedline.trainer.datasets.boxes import refuse_fractions
+from feedline.trainer.datasets.boxes import own_boxes, refuse_fractions
 from feedline.trainer.datasets.dicom import neighbours, reading
 from feedline.trainer.datasets.further import with_mask_values
 from feedline.trainer.datasets.keras_split import KerasSplit
@@ -176,7 +176,7 @@ class ImageDataset(SampleTable):
         given = [*((Role.INPUT, names) for names in inputs), (Role.TARGET, target_images), (Role.MASK, masks)]
         table = read_lists(paths, labels, weights, given, directory, class_names)
         further = with_mask_values(table.further, mask_values)
-        data = cls.of_parts(replace(table, boxes=boxes, further=further))
+        data = cls.of_parts(replace(table, boxes=own_boxes(boxes), further=further))
         refuse_fractions(data.boxes)
         return data
 

@@ -48,6 +48,16 @@ def test_boxes_of_any_array_become_float32_rows() -> None:
     ]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_boxes_that_their_giver_changes_later_stay_as_they_were(dtype: Any) -> None:
+    separate, together = np.array([[1, 2, 3, 4, 0]], dtype), np.array([[[1, 2, 3, 4, 0]]], dtype)
+    sets = [ImageDataset.from_lists(["a"], boxes=boxes) for boxes in ([separate], together)]
+    separate[:] = together[:] = 7
+    for data in sets:
+        assert data.boxes is not None
+        assert data.boxes[0].tolist() == [[1, 2, 3, 4, 0]]
+
+
 def test_a_dataset_says_how_many_boxes_it_has() -> None:
     assert repr(numbered(5)) == "ImageDataset(5 samples, targets=[], 4 boxes)"
     assert ImageDataset.from_lists(["a"]).boxes is None
