@@ -22,6 +22,7 @@ from feedline.trainer.datasets.further import with_mask_values
 from feedline.trainer.datasets.keras_split import KerasSplit
 from feedline.trainer.datasets.lists import read_lists
 from feedline.trainer.datasets.table import SampleTable
+from feedline.trainer.datasets.unchanging import unchanging
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,7 @@ Path: TypeAlias = str | os.PathLike[str]
 """The name of a file or folder."""
 
 
+@unchanging
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ImageDataset(SampleTable):
     """Samples that a `BatchSequence` delivers; made by one of the ``from_`` constructors.

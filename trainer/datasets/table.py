@@ -18,8 +18,10 @@ from feedline.trainer.datasets.columns import Array, Parts, check_lengths, check
 from feedline.trainer.datasets.further import AnyFurther
 from feedline.trainer.datasets.listing.files import absolute
 from feedline.trainer.datasets.stacks import Stacks
+from feedline.trainer.datasets.unchanging import unchanging
 
 
+@unchanging
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SampleTable:
     """What a dataset holds: one entry per sample in each of its parts. It knows none of its constructors.

@@ -141,3 +141,14 @@ def test_columns_of_several_levels_are_refused() -> None:
 def test_what_is_not_a_frame_is_refused_with_the_constructor_for_lists() -> None:
     with pytest.raises(ConfigurationError, match="got dict; for lists use from_lists"):
         ImageDataset.from_dataframe({"filename": ["a"]})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["labels", "weights", "nothing_that_there_is"])
+def test_a_dataset_does_not_change_and_says_what_to_do_instead(name: str) -> None:
+    data = of_frame(ANIMALS)
+    sentence = f"^a dataset does not change, so {name} cannot be {{}}: make another, with from_dataframe"
+    with pytest.raises(ConfigurationError, match=sentence.format("set")):
+        setattr(data, name, [1.0] * 5)
+    with pytest.raises(ConfigurationError, match=sentence.format("deleted")):
+        delattr(data, name)
+    assert data.weights is None
