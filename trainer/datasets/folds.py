@@ -15,7 +15,7 @@ from feedline.common.errors import ConfigurationError, DatasetError
 from feedline.common.extras import what_is_missing
 from feedline.common.signatures import suggests
 from feedline.trainer.datasets.columns import Array, codes_of, column_named
-from feedline.trainer.datasets.splits import class_values
+from feedline.trainer.datasets.splits import class_values, warn_of_shared
 from feedline.trainer.datasets.table import D, SampleTable
 
 
@@ -41,7 +41,7 @@ def k_fold(
     -------
     list of (train, validation)
         One pair of datasets for each fold, their samples in dataset order. Every sample is in exactly one of
-        the validation sides.
+        the validation sides; a file of several samples may be in several, with a warning.
 
     Raises
     ------
@@ -74,6 +74,7 @@ def k_fold(
         cuts = list(splitter.split(np.zeros(len(dataset)), placeholder, groups))
     except ValueError as error:
         raise DatasetError(f"{dataset!r} cannot be cut into {num_folds} folds: {error}") from error
+    warn_of_shared(dataset, [np.isin(np.arange(len(dataset)), held_out) for _, held_out in cuts])
     return [(dataset.subset(np.sort(train)), dataset.subset(np.sort(held_out))) for train, held_out in cuts]
 
 

@@ -6,6 +6,7 @@ promises for ever, and are only ever sorted (stably): a split made today is made
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -16,9 +17,10 @@ import numpy.typing as npt
 from feedline.common.arguments import yes_or_no
 from feedline.common.draws import Purpose, raw
 from feedline.common.errors import ConfigurationError, DatasetError
+from feedline.common.notices import warn
 from feedline.common.signatures import suggests
 from feedline.trainer.datasets.columns import Array, Column, codes_of, column_named
-from feedline.trainer.datasets.table import D
+from feedline.trainer.datasets.table import D, SampleTable
 
 Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.intp]
@@ -51,6 +53,7 @@ def split(
     Returns
     -------
     train, validation : ImageDataset
+        With a warning if a file of several samples is on both sides.
 
     Raises
     ------
@@ -72,7 +75,40 @@ def split(
         held_out = by_class(request, class_codes(dataset.targets))
     else:
         held_out = by_sample(request)
+    warn_of_shared(dataset, [held_out])
     return dataset.subset(~held_out), dataset.subset(held_out)
+
+
+def warn_of_shared(dataset: SampleTable, cuts: Sequence[Mask]) -> None:
+    """Warn of files that are on both sides, for validation would measure what was learnt by heart.
+
+    Parameters
+    ----------
+    dataset : SampleTable
+        All samples.
+    cuts : sequence of ndarray of bool
+        Which of them each split holds out, shape (num_samples,).
+    """
+    if len(set(dataset.paths)) == len(dataset.paths):
+        return
+    shared = {path for held_out in cuts for path in _on_both_sides(dataset.paths, held_out)}
+    if not shared:
+        return
+    column = dataset.input_columns[0] if dataset.input_columns else "filename"
+    remedy = f"group_col={column!r} keeps all samples of a file together"
+    if column not in dataset.columns:
+        remedy += ", in a dataset from_dataframe, which has columns"
+    warn(
+        f"{len(shared):,} of {len(set(dataset.paths)):,} files are on both sides of the split, such as"
+        f" {min(shared)!r}, because several samples name them: {remedy}"
+    )
+
+
+def _on_both_sides(paths: Sequence[str], held_out: Mask) -> set[str]:
+    sides: tuple[set[str], set[str]] = (set(), set())
+    for path, side in zip(paths, held_out.tolist(), strict=True):
+        sides[side].add(path)
+    return sides[0] & sides[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,3 +233,51 @@ def test_an_empty_side_is_refused_with_the_numbers() -> None:
         grouped(["a", "b"] * 15).split(0.1, group_col="patient")
     with pytest.raises(DatasetError, match=r"0.9 .* asks for 27 .*training .*1 groups of 30 to 30 samples"):
         grouped(["a"] * 30).split(0.9, group_col="patient")
+
+
+# --- files of several samples -----------------------------------------------------------------------
+
+
+def repeated(name: str = "filename") -> ImageDataset:
+    """Ten files of two samples each."""
+    frame = pd.DataFrame({name: [f"{row}.png" for row in range(10)], "one": 1})
+    both = pd.concat([frame, frame])
+    return ImageDataset.from_dataframe(both, x_col=name, class_mode=None, validate_filenames=False)
+
+
+def files_on_both_sides(sides: tuple[ImageDataset, ImageDataset]) -> set[str]:
+    return set(sides[0].paths) & set(sides[1].paths)
+
+
+@pytest.mark.parametrize("name", ["filename", "image"])
+def test_files_on_both_sides_are_counted_in_a_warning_whose_remedy_keeps_them_together(name: str) -> None:
+    data = repeated(name)
+    with pytest.warns(UserWarning, match="files are on both sides") as warned:
+        shared = files_on_both_sides(data.split(0.2, seed=1))
+    assert shared
+    text = str(warned[0].message)
+    assert text.startswith(
+        f"{len(shared)} of 10 files are on both sides of the split, such as '{min(shared)}'"
+    )
+    assert text.endswith(f": group_col={name!r} keeps all samples of a file together")
+    assert not files_on_both_sides(data.split(0.2, seed=1, group_col=name))
+
+
+def test_another_group_may_leave_files_on_both_sides_and_is_no_excuse() -> None:
+    frame = pd.DataFrame({"filename": ["a", "a"], "patient": [1, 2]})
+    data = ImageDataset.from_dataframe(frame, class_mode=None, validate_filenames=False)
+    with pytest.warns(UserWarning, match="1 of 1 files are on both sides"):
+        data.split(0.5, group_col="patient")
+
+
+def test_without_columns_the_warning_says_what_has_some() -> None:
+    with pytest.warns(UserWarning, match="group_col='filename' .*, in a dataset from_dataframe"):
+        ImageDataset.from_lists(["a", "a"]).split(0.5)
+
+
+def test_folds_warn_once_of_all_files_that_several_of_them_hold_out() -> None:
+    with pytest.warns(UserWarning, match="files are on both sides") as warned:
+        folds = repeated().k_fold(2)
+    assert len(warned) == 1
+    assert str(warned[0].message).startswith(f"{len(files_on_both_sides(folds[0]))} of 10 files")
+    repeated().k_fold(2, group_col="filename")
