@@ -19,8 +19,11 @@ Classes may be whole numbers from 0 on, or true and false, instead of names.
 
 from __future__ import annotations
 
+import ast
+import re
 from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -153,7 +156,7 @@ def _flat_labels(column: Column, class_mode: str) -> tuple[npt.NDArray[np.intp],
         ' are use "raw"'
     )
     if all(isinstance(cell, str) for cell in cells):
-        _warn_of_joined(column, cells)
+        _warn_of_several(column, cells)
         return np.arange(len(cells)), cells
     lists = [list(cell) if may_be_list and isinstance(cell, _LISTS) else [cell] for cell in cells]
     first = next(chain.from_iterable(lists), "")
@@ -195,19 +198,50 @@ def _classes_in(column: Column, labels: Sequence[Any]) -> list[Any]:
     return found
 
 
-def _warn_of_joined(column: Column, cells: Sequence[str]) -> None:
-    """Warn of cells like ``"a,b"`` if what they are made of occurs elsewhere, too: lists were meant."""
+def _warn_of_several(column: Column, cells: Sequence[str]) -> None:
+    """Warn of cells that seem to name several classes: lists were meant."""
     different = set(cells)
+    written = next((cell for cell in sorted(different) if _is_written_list(cell)), None)
+    if written is None:
+        _warn_of_joined(column, different)
+    else:
+        made = f"frame[{column.name!r}].map(ast.literal_eval)"
+        _warn_of_one(column, written, f"frame[{column.name!r}] = {made}")
+
+
+def _is_written_list(cell: str) -> bool:
+    """Whether a text is a list, tuple or set of texts or numbers as Python writes it."""
+    if cell.strip()[:1] not in _OPENING or _WITHOUT_COMMA.search(cell):
+        return False
+    try:
+        return isinstance(ast.literal_eval(cell.strip()), list | tuple | set)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return False
+
+
+_OPENING = ("[", "(", "{")
+
+_WITHOUT_COMMA = re.compile(r"""['"]\s+['"]""")
+"""In arrays as NumPy writes them: to Python, that is one text."""
+
+
+def _warn_of_joined(column: Column, different: AbstractSet[str]) -> None:
+    """Warn of cells like ``"a,b"`` if what they are made of occurs elsewhere, too."""
     for mark in ",;|":
         joined = [cell for cell in sorted(different) if mark in cell]
         seen = Counter(part.strip() for cell in different for part in cell.split(mark))
         suspect = next((c for c in joined if all(seen[part.strip()] > 1 for part in c.split(mark))), None)
         if suspect is not None:
-            warn(
-                f"{suspect!r} in {column.name!r} is taken for the name of one class. If a sample has several,"
-                f" make lists of them: frame[{column.name!r}] = frame[{column.name!r}].str.split({mark!r})"
-            )
+            split = f"frame[{column.name!r}].str.split({mark!r})"
+            _warn_of_one(column, suspect, f"frame[{column.name!r}] = {split}")
             return
+
+
+def _warn_of_one(column: Column, suspect: str, remedy: str) -> None:
+    warn(
+        f"{suspect!r} in {column.name!r} is taken for the name of one class. If a sample has several,"
+        f" make lists of them: {remedy}"
+    )
 
 
 def _kept(

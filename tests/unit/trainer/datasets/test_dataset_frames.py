@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast  # noqa: F401 - see exec
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -111,6 +113,29 @@ def test_names_that_seem_to_be_several_in_one_text_are_warned_of(mark: str) -> N
         data = of_column([f"a{mark}b", "a", "b"], class_mode="categorical")
     assert data.class_names == sorted({"a", f"a{mark}b", "b"})
     assert [warning.filename for warning in warned] == [__file__]
+
+
+def test_lists_that_went_through_a_csv_file_are_warned_of_and_the_remedy_brings_them_back(
+    tmp_path: Path,
+) -> None:
+    lists = pd.DataFrame({"filename": ["a", "b"], "class": [["cat", "dog"], ["cat"]]})
+    lists.to_csv(tmp_path / "lists.csv", index=False)
+    frame = pd.read_csv(tmp_path / "lists.csv")
+    remedy = "frame['class'] = frame['class'].map(ast.literal_eval)"
+    with pytest.warns(UserWarning, match="taken for the name of one class.* lists") as warned:
+        ImageDataset.from_dataframe(frame, validate_filenames=False)
+    assert str(warned[0].message).endswith(remedy)
+    exec(remedy)  # as whoever reads the warning does
+    assert ImageDataset.from_dataframe(frame, validate_filenames=False).class_names == ["cat", "dog"]
+
+
+def test_names_in_brackets_that_are_no_lists_are_not_warned_of() -> None:
+    frame = pd.DataFrame({"filename": list("abc"), "class": ["[cat]", "(dog) big", "['a' 'b']"]})
+    assert ImageDataset.from_dataframe(frame, validate_filenames=False).class_names == [
+        "(dog) big",
+        "['a' 'b']",
+        "[cat]",
+    ]
 
 
 def test_a_name_with_a_comma_of_its_own_is_not_warned_of() -> None:
