@@ -37,6 +37,32 @@ def test_what_will_not_work_is_bad_and_the_status_says_so(
     assert said.endswith("2 of 9 will not work: see BAD above\n")
 
 
+def test_images_that_cannot_be_decoded_are_bad_data_and_the_report_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, good = tmp_path / "b ad", tmp_path / "good"
+    for folder in (bad, good):
+        folder.mkdir()
+        write_images(folder, 4)
+    (bad / "text.png").write_text("no image")
+    (bad / "empty.png").touch()
+    options = ("--workers", "1", "--seconds", "0.1", "--image-size", "32")
+    assert main(["doctor", str(bad), str(good), *options]) == 1
+    said = capsys.readouterr().out
+    assert f"BAD  data {bad}: not all of its images can be used: " in said
+    assert f"feedline check '{bad}' lists them all" in said
+    assert said.count("images/s of 32 x 32 by 1 producers") == 1
+    assert said.splitlines()[-1].startswith("1 of ")
+
+
+def test_a_file_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.touch()
+    (finding,) = look_at_folder(table, images_in(table))
+    assert str(finding).startswith(f"BAD  data {table}: a file, and no folder\n")
+    assert "the folder of images" in finding.advice
+
+
 def test_files_that_may_not_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_images(tmp_path, 3)
     # For root there is no such file.

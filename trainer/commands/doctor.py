@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     Raises
     ------
     FeedlineError
-        Nothing can be sent where it was to be, or a file cannot be decoded.
+        Nothing can be sent where it was to be, or producers cannot be started.
     """
     from feedline.trainer.doctor.findings import Severity, verdict_of
 

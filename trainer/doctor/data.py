@@ -34,6 +34,9 @@ def images_in(folder: Path) -> list[Path]:
 def look_at_folder(folder: Path, images: list[Path]) -> Iterator[Finding]:
     """Judge whether its files can be read, how large they are, and how fast they come."""
     what = f"data {folder}"
+    if folder.is_file():
+        yield Finding.bad(what, "a file, and no folder", "doctor looks at the folder of images: name that")
+        return
     if not folder.is_dir():
         yield Finding.bad(what, "no folder", "producers can read nothing there: mount it, or name another")
         return
