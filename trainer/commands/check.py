@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from feedline.common.errors import ConfigurationError
-from feedline.trainer.commands.sources import add_source_arguments, dataset_of
+from feedline.trainer.commands.sources import add_source_arguments, dataset_of, refuse_if_none_exists
 
 if TYPE_CHECKING:
     from feedline.trainer.datasets.dataset import ImageDataset
@@ -71,12 +71,13 @@ def run(args: argparse.Namespace) -> int:
     Raises
     ------
     FeedlineError
-        If a dataset cannot be read, or an option does not go with it.
+        If a dataset cannot be read, or has no image that exists; or an option does not go with it.
     """
     bad: list[Bad] = []
     with _told_once():
         for path in args.datasets:
             data = dataset_of(path, args)
+            refuse_if_none_exists(data, path, args)
             parts = (*_dropped(data), *_decoded(data, args))
             found = [Bad(str(path), where, reason) for where, reason in parts]
             for one in found:

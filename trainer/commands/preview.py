@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from feedline.common.errors import ConfigurationError, DatasetError
-from feedline.trainer.commands.sources import add_source_arguments, dataset_of, format_of, frame_of
+from feedline.trainer.commands.sources import (
+    add_source_arguments,
+    dataset_of,
+    format_of,
+    frame_of,
+    refuse_if_none_exists,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,13 +63,14 @@ def run(args: argparse.Namespace) -> int:
     Raises
     ------
     FeedlineError
-        The dataset cannot be read, or an option does not go with it.
+        The dataset cannot be read, or has no image that exists; or an option does not go with it.
     """
     from feedline.trainer.commands.spoken import transform_of
     from feedline.trainer.console.quiet import quiet_import
 
     transforms = [transform_of(text) for text in args.transform]
     data = _dataset(args)
+    refuse_if_none_exists(data, args.dataset, args)
     with quiet_import():
         from feedline.trainer.sequences.batch_sequence import BatchSequence
 

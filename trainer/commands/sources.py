@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("folder", "csv", "coco", "voc", "yolo", "yolo3")
 
+NAMING = ("csv", "coco", "yolo3")
+"""Formats of files that name images, relative to --directory."""
+
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options that say what a dataset is."""
@@ -55,6 +58,24 @@ def dataset_of(path: Path, args: argparse.Namespace) -> ImageDataset:
             return ImageDataset.from_yolo3_annotations(path, args.directory, **lenient)
         case _:
             return _of_folder(path)
+
+
+def refuse_if_none_exists(data: ImageDataset, path: Path, args: argparse.Namespace) -> None:
+    """Say once, and not of each image, that --directory was forgotten or is another.
+
+    Raises
+    ------
+    DatasetError
+        None of the images that a file names exists.
+    """
+    from feedline.trainer.datasets.listing.files import existing
+    from feedline.trainer.datasets.listing.missing import none_exists
+
+    if (args.format or format_of(path)) in NAMING and not existing(data.paths, data.directory).any():
+        raise DatasetError(
+            f"{none_exists(data.paths, data.directory, repr(str(path)))}. Say with --directory what the names"
+            " are relative to"
+        )
 
 
 def format_of(path: Path) -> str:

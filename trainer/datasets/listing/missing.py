@@ -38,20 +38,28 @@ def present(
     found = existing(names, directory)
     if found.all():
         return found
+    if not found.any():
+        raise DatasetError(
+            f"{none_exists(names, directory, holder)}. If only producers can see the images, pass"
+            " validate_filenames=False"
+        )
     hint = hint_for_missing(names[int(np.argmin(found))], directory)
     where = f"{holder} exists under directory={directory!r}"
-    if not found.any():
-        tried = str(Path(directory or "", names[0]))
-        raise DatasetError(
-            f"none of the {len(names):,} files in {where}; the first one tried was {tried!r}{hint}. "
-            "If only producers can see the images, pass validate_filenames=False"
-        )
     missing = [names[place] for place in np.flatnonzero(~found).tolist()]
     warn(
         f"left out {len(missing):,} of {len(names):,} {unit} because no file of that name in {where}; "
         f"the first are {missing[:3]}{hint}"
     )
     return found
+
+
+def none_exists(names: Sequence[str], directory: str | None, holder: str) -> str:
+    """Say that none of some files exists, and guess why; without the full stop."""
+    tried = str(Path(directory or "", names[0]))
+    return (
+        f"none of the {len(names):,} files in {holder} exists under directory={directory!r}; the first one"
+        f" tried was {tried!r}{hint_for_missing(names[0], directory)}"
+    )
 
 
 def hint_for_missing(path: str, directory: str | None) -> str:

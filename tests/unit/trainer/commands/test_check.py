@@ -88,3 +88,28 @@ def test_what_looks_like_nothing_that_is_known_is_to_be_said(tmp_path: Path) -> 
 def test_what_is_not_there_is_said_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "nowhere"]) == 1
     assert capsys.readouterr().err == "feedline check: there is no file or folder 'nowhere'\n"
+
+
+@pytest.mark.parametrize("command", [["check"], ["preview"], ["preview", "--labels", "class"]])
+def test_a_forgotten_directory_is_said_once_and_not_of_each_file(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("labels.csv").write_text("filename,class\n" + "".join(f"{i}.png,cat\n" for i in range(60)))
+    assert main([command[0], "labels.csv", *command[1:]]) == 1
+    said, error = capsys.readouterr()
+    assert not said
+    assert error == (
+        f"feedline {command[0]}: none of the 60 files in 'labels.csv' exists under directory=None; the first"
+        " one tried was '0.png'. Say with --directory what the names are relative to\n"
+    )
+
+
+def test_of_a_directory_that_is_another_the_guess_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("filename\n1\n2\n")
+    write_image(tmp_path / "1.png")
+    assert main(["check", str(table), "--directory", str(tmp_path)]) == 1
+    assert "'1.png' exists: append '.png' to the file names. Say with" in capsys.readouterr().err
