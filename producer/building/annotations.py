@@ -13,6 +13,7 @@ from feedline.common.sample.boxes import Boxes, BoxSpec, unpack
 from feedline.common.sample.image import Size
 from feedline.common.wire.protocol import Ticket
 from feedline.producer.arrays import Draws
+from feedline.producer.building.box_watch import BoxWatch
 from feedline.producer.reading.fitting import matrix_of_fit
 from feedline.producer.transforms import Composition
 from feedline.producer.transforms.boxes import dropped_below, moved_into
@@ -33,6 +34,8 @@ class Annotations:
     def __init__(self, job: Job, composition: Composition) -> None:
         self._job = job
         self._composition = composition
+        # The size of a stack is that of its last slice.
+        self._boxes_fit = BoxWatch(job.image.slices - 1)
 
     def write(
         self,
@@ -59,7 +62,9 @@ class Annotations:
             values = np.frombuffer(buffer, spec.dtype).reshape(-1, *spec.shape)
             arrays[spec.name][...] = values if self._job.num_sources == 1 else self._mixed(values, draws)
         if self._job.boxes is not None:
-            self._write_boxes(self._job.boxes, unpack(boxes, len(sizes)), draws, sizes, arrays)
+            unpacked = unpack(boxes, len(sizes))
+            self._boxes_fit.look_at(ticket.samples, unpacked, sizes)
+            self._write_boxes(self._job.boxes, unpacked, draws, sizes, arrays)
 
     def _mixed(self, values: npt.NDArray[Any], draws: Sequence[Draws]) -> npt.NDArray[Any]:
         """Add up the values of each item's sources, each times its share in the image."""

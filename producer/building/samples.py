@@ -13,6 +13,7 @@ from feedline.common.sample.image import ImageSpec, Size
 from feedline.common.stages import Stage
 from feedline.common.wire.protocol import Sample, Ticket
 from feedline.producer.arrays import Pixels
+from feedline.producer.building.class_watch import ClassWatch
 from feedline.producer.building.depth_watch import DepthWatch
 from feedline.producer.building.stage_clock import StageClock
 from feedline.producer.cache.store import Decoded, SampleCache
@@ -56,6 +57,7 @@ class Samples:
         self._files = FileReader(roots)
         self._scratch = np.empty(image.shape, image.dtype)
         self._depths = DepthWatch(image)
+        self._classes = ClassWatch(image)
 
     def begin(self, _: Ticket) -> None:
         """Samples that come from now on are those of this ticket; each names its file itself."""
@@ -145,6 +147,7 @@ class Samples:
         self._clock.begin(Stage.DECODE, path)
         decoded = Decoded(*load_sized(data, path, self._image, out, self._scratch))
         self._depths.look_at(data, path)
+        self._classes.look_at(data, path, decoded.pixels)
         self._clock.lap(Stage.DECODE)
         self._clock.begin(Stage.TRANSFORM, path)
         return decoded, status
