@@ -42,9 +42,6 @@ PREFIX = "feedline-"
 CACHE_PREFIX = f"{PREFIX}cache-"
 """... of caches of decoded samples, see `producer.cache.store`; one in memory has its user's number next."""
 
-NEW = ".new"
-"""What the name of an arena ends in until it is locked: nobody may find it free."""
-
 ARENA_NAME = re.compile(PREFIX + r"[0-9a-f]{1,64}-[0-9a-f]{1,64}-\d{1,20}")
 
 
@@ -92,13 +89,11 @@ class Arena:
         self.name = name
         self.nonce = secrets.token_bytes(NONCE_BYTES)
         self.slot_bytes, self.num_slots = slot_bytes, num_slots
-        self._path: Path | None = where[0] / f"{name}{NEW}"
+        self._path: Path | None = where[0] / name
         self._reserved: set[int] = set()
         self._full = False
-        self._fd = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._fd = _made_locked(self._path)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._path = self._path.rename(where[0] / name)
             size = _offset(slot_bytes, num_slots)
             os.ftruncate(self._fd, size)
             # Writing to a page that a full tmpfs cannot give is a SIGBUS; this is an error instead.
@@ -227,6 +222,28 @@ def _check_file(name: str, found: os.stat_result, size: int) -> None:
 def _offset(slot_bytes: int, index: int) -> int:
     """Where a slot begins: each has pages of its own, so that it can be given back."""
     return HEADER_BYTES + index * whole_pages(slot_bytes)
+
+
+def _made_locked(path: Path) -> int:
+    """Make a file that has no name until it is locked, so that nobody finds it free; returns its descriptor.
+
+    Where a file system knows no files without names (`O_TMPFILE`, open(2)), it is locked a moment later.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC
+    try:
+        fd = os.open(path.parent, os.O_TMPFILE | flags, 0o600)
+    except OSError:
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | flags, 0o600)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return fd
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Only with a folder's descriptor does Python follow the link, as linkat(2) wants it here.
+        os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 def _open(name: str) -> int:

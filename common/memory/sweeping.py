@@ -6,18 +6,13 @@ import fcntl
 import logging
 import os
 import re
-import time
 from contextlib import suppress
 from pathlib import Path
 
-from feedline.common.memory.arena import ARENA_NAME, CACHE_PREFIX, NEW, PREFIX, folders
+from feedline.common.memory.arena import ARENA_NAME, CACHE_PREFIX, PREFIX, folders
 
 logger = logging.getLogger(__name__)
 
-ABANDONED_AFTER_S = 60.0
-"""An arena that is not locked yet is about to be, unless it is older than this."""
-
-_NEW_NAME = re.compile(ARENA_NAME.pattern + re.escape(NEW))
 _CACHE_NAME = re.compile(CACHE_PREFIX + r"\d{1,20}-[0-9a-f]{1,64}")
 
 
@@ -28,9 +23,8 @@ def sweep() -> None:
     """
     for folder in folders():
         for path in folder.glob(f"{PREFIX}*"):
-            is_new = _NEW_NAME.fullmatch(path.name)
-            is_ours = is_new or ARENA_NAME.fullmatch(path.name) or _CACHE_NAME.fullmatch(path.name)
-            if is_ours and remove_if_unlocked(path, ABANDONED_AFTER_S if is_new else 0.0):
+            is_ours = ARENA_NAME.fullmatch(path.name) or _CACHE_NAME.fullmatch(path.name)
+            if is_ours and remove_if_unlocked(path):
                 logger.info(f"removed {path}, which a killed producer left behind")
 
 
@@ -41,26 +35,16 @@ def is_at(fd: int, path: Path) -> bool:
     return False
 
 
-def remove_if_unlocked(path: Path, older_than_s: float = 0.0) -> bool:
-    """Remove a file that nobody has locked.
+def remove_if_unlocked(path: Path) -> bool:
+    """Remove a file that nobody has locked; whether it was one.
 
-    Parameters
-    ----------
-    path : Path
-        Its name.
-    older_than_s : float
-        One that was changed since may be about to be locked, and stays.
-
-    Returns
-    -------
-    bool
-        Whether it was removed. Not so if it is another user's, in use, or was removed by somebody else.
+    It stays if it is another user's or in use, and may have been removed by somebody else.
     """
     with suppress(OSError):
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not is_at(fd, path) or time.time() - os.fstat(fd).st_mtime < older_than_s:
+            if not is_at(fd, path):
                 return False
             path.unlink()
         finally:

@@ -15,7 +15,7 @@ from children import PATIENCE_S, connected, pool_of, producer, producers_elsewhe
 from feedline import ProducerPool, RemoteSequence
 from feedline.common.batch.packed import PackedBatch
 from feedline.errors import BatchError, ConfigurationError
-from feedline.trainer.dispatch import books, leases
+from feedline.trainer.dispatch import leases, works
 
 TESTS = str(Path(__file__).parent.parent)
 ALLOWED = ("--allow", "user_code", "--import-path", TESTS)
@@ -277,7 +277,7 @@ def test_batches_that_take_long_are_built_once_and_nobody_is_given_up_for_them(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where a lease is given up early, if nothing is known of its job; a survey takes longer than a batch."""
-    monkeypatch.setattr(books, "OVERDUE_AFTER_S", 0.1)
+    monkeypatch.setattr(works, "OVERDUE_AFTER_S", 0.1)
     monkeypatch.setattr(leases, "OVERDUE_AFTER_S", 0.1)
     with (
         pool_of(2) as pool,

@@ -7,7 +7,6 @@ import gc
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from feedline.common.memory.arena import (
     arena_name,
     whole_pages,
 )
-from feedline.common.memory.sweeping import ABANDONED_AFTER_S, sweep
+from feedline.common.memory.sweeping import sweep
 from feedline.errors import LocalProtocolError, RemoteProtocolError
 
 NAME = arena_name(b"\x01" * 16, b"\x02" * 16, 3)
@@ -222,39 +221,24 @@ def test_an_arena_is_not_swept_between_its_making_and_its_lock(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = fcntl.flock
-    seen: list[str] = []
+    seen: list[list[str]] = []
 
     def sweep_and_lock(fd: int, operation: int) -> None:
         monkeypatch.setattr(fcntl, "flock", lock)
-        seen.extend(path.name for path in folder.iterdir())
+        seen.append([path.name for path in folder.iterdir()])
         sweep()
         lock(fd, operation)
 
     monkeypatch.setattr(fcntl, "flock", sweep_and_lock)
     arena = Arena(NAME, SLOT_BYTES, 2)
-    assert len(seen) == 1
+    assert seen == [[]]
     assert view_of(arena).is_whole
+    assert [path.name for path in folder.iterdir()] == [NAME]
+    sweep()
     assert [path.name for path in folder.iterdir()] == [NAME]
 
 
-def test_a_maker_that_was_away_for_so_long_that_its_file_was_swept_goes_without(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lock = fcntl.flock
-
-    def wake_later(fd: int, operation: int) -> None:
-        monkeypatch.setattr(fcntl, "flock", lock)
-        os.utime(fd, (0, 0))
-        sweep()
-        lock(fd, operation)
-
-    monkeypatch.setattr(fcntl, "flock", wake_later)
-    with pytest.raises(OSError, match="No such file"):
-        Arena(NAME, SLOT_BYTES, 2)
-    assert list(folder.iterdir()) == []
-
-
-def test_what_a_maker_left_that_was_killed_before_it_had_a_lock_is_swept_when_it_is_old(folder: Path) -> None:
+def test_a_maker_that_is_killed_before_it_has_a_lock_leaves_nothing(folder: Path) -> None:
     script = (
         "import fcntl, os, signal; from feedline.common.memory.arena import Arena\n"
         "fcntl.flock = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -263,14 +247,29 @@ def test_what_a_maker_left_that_was_killed_before_it_had_a_lock_is_swept_when_it
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
     done = subprocess.run([sys.executable, "-c", script], env=environment, timeout=60, check=False)
     assert done.returncode == -9
-    (left,) = folder.iterdir()
-    long_ago = time.time() - ABANDONED_AFTER_S - 1.0
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_where_every_file_has_a_name_it_is_locked_under_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = os.open
+
+    def without_nameless(path: os.PathLike[str], flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(95, "Operation not supported")
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", without_nameless)
+    arena = Arena(NAME, SLOT_BYTES, 2)
     sweep()
-    assert left.exists()
-    os.utime(left, (long_ago, long_ago))
-    with left.open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        sweep()
-    assert left.exists()
-    sweep()
-    assert not left.exists()
+    assert view_of(arena).is_whole
+    with pytest.raises(OSError, match="File exists"):
+        Arena(NAME, SLOT_BYTES, 2)
+
+
+@pytest.mark.usefixtures("folder")
+def test_nobody_takes_the_name_of_another() -> None:
+    arena = Arena(NAME, SLOT_BYTES, 2)
+    with pytest.raises(OSError, match="File exists"):
+        Arena(NAME, SLOT_BYTES, 2)
+    assert view_of(arena).is_whole
