@@ -249,7 +249,7 @@ def test_threads_that_ask_at_random_share_one_whole_epoch_after_the_other(
             assert sorted(row for batch in rows for row in batch) == sorted(planned(20, epoch))
             assert sequence.labels.tolist() == planned(20, epoch)
             sequence.on_epoch_end()
-    # In one run of ten a batch more than that is built, which is known to be wanted when it comes; why is open.
+    # In one run of ten one batch more than PREFETCH is built, and wanted when it comes: why is not known.
     assert num_built() <= EPOCHS * 20 + PREFETCH + NUM_PRODUCERS
 
 
