@@ -132,6 +132,7 @@ def test_answers_that_come_twice_and_in_another_order_are_told_apart(
         wait_for_producers(pool, 2)
         with rows_sequence(data, pool) as sequence:
             take_whole_epochs(sequence, 3)
+            assert sequence.stats.num_samples == 3 * len(sequence.labels)
 
 
 def test_a_trainer_that_was_killed_and_starts_on_the_same_address_gets_whole_epochs_of_the_old_producers(

@@ -120,6 +120,7 @@ def test_a_cache_that_is_cut_off_while_it_is_read_kills_no_training(
         file = cache_file(tmp_path)
         os.truncate(file, file.stat().st_size - 8_000_000)
         take_whole_epochs(sequence, 2)
+        assert sequence.stats.num_samples == 3 * len(sequence.labels)
 
 
 def test_a_data_folder_that_is_gone_and_back_is_waited_for(tmp_path: Path) -> None:

@@ -43,7 +43,9 @@ def test_the_first_box_that_sticks_out_is_named_under_a_topic_of_its_own(
 def test_nothing_is_compared_once_it_has_warned() -> None:
     watch = BoxWatch()
     look(watch, "a.png", (48, 64), (100, 100, 300, 300))
-    watch.look_at([], [], [])  # which would raise an error
+    watch.look_at([], [], [])
+    with pytest.raises(ValueError, match="concatenate"):
+        BoxWatch().look_at([], [], [])
 
 
 @pytest.mark.parametrize(
