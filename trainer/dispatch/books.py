@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from feedline.trainer.dispatch.instructions import DropSlots, Instruction, Note
-from feedline.trainer.dispatch.peers import TICKETS_AHEAD, Peer
+from feedline.trainer.dispatch.peers import Peer
 from feedline.trainer.dispatch.slots import Owner, SlotTable
 from feedline.trainer.dispatch.works import UNPROVEN_S, Work
 from feedline.trainer.plan.epochs import StepKey
@@ -40,7 +40,7 @@ class Books:
     waiting : dict of int to Work
         Those of `resting` that somebody waits for.
     short : dict of bytes to Peer
-        Those of the peers that hold fewer than `TICKETS_AHEAD` leases.
+        Those of the peers that hold fewer leases than their `Peer.tickets_ahead`.
     out : list of Instruction
         What the pool is to do, not yet handed out.
     unproven_s : float
@@ -87,7 +87,7 @@ class Books:
 
     def count_leases(self, peer: Peer) -> None:
         """A peer came, or holds more or fewer leases than before."""
-        if len(peer.leases) < TICKETS_AHEAD:
+        if len(peer.leases) < peer.tickets_ahead:
             self.short[peer.producer_id] = peer
         else:
             self.short.pop(peer.producer_id, None)

@@ -9,7 +9,7 @@ that follow from it. What it promises, for any order of events:
 - slots never take more than the budget, and a slot is never in two hands.
 
 How it chooses: steps somebody waits for come first, in the order asked; then, of the jobs that may
-prefetch, the one with the least in hand. A producer has at most `TICKETS_AHEAD` tickets beside
+prefetch, the one with the least in hand. A producer has at most `Peer.tickets_ahead` tickets beside
 those that somebody waits for: enough never to idle, and little to lose when it dies. What somebody waits for
 does not stay with a slow producer (`feedline.trainer.dispatch.stragglers`).
 """

@@ -6,13 +6,13 @@ from feedline.trainer.dispatch.books import Books
 from feedline.trainer.dispatch.leases import Leases
 from feedline.trainer.dispatch.ledger import StepState
 from feedline.trainer.dispatch.paces import is_slow, num_ahead
-from feedline.trainer.dispatch.peers import TICKETS_AHEAD, Peer
+from feedline.trainer.dispatch.peers import MOST_AHEAD, Peer
 from feedline.trainer.dispatch.slots import SlotId
 from feedline.trainer.dispatch.works import Work
 from feedline.trainer.plan.epochs import StepKey
 
 DEMANDED_AHEAD = 4
-"""A producer may hold more than `TICKETS_AHEAD` leases, but no more than so many, when somebody waits."""
+"""When somebody waits, a producer may hold so many leases, though its `Peer.tickets_ahead` be fewer."""
 
 
 class Feeder:
@@ -35,14 +35,14 @@ class Feeder:
         if self._books.slots.is_starving:
             self._drop_spare()
         if only is not None and not self.has_unleased_demand:
-            while self._feed_one(only, TICKETS_AHEAD, now):
+            while self._feed_one(only, only.tickets_ahead, now):
                 pass
         else:
             self._feed_all(now)
 
     def _feed_all(self, now: float) -> None:
-        """One ticket each, then a second each: work spreads before it queues."""
-        for depth in range(1, DEMANDED_AHEAD + 1):
+        """One ticket each, then a second each, and so on: work spreads before it queues."""
+        for depth in range(1, MOST_AHEAD + 1):
             for peer in self._candidates():
                 self._feed_one(peer, depth, now)
 
@@ -54,10 +54,11 @@ class Feeder:
 
     def _feed_one(self, peer: Peer, depth: int, now: float) -> bool:
         """Lease one step to a producer that holds fewer than `depth` leases."""
-        if peer.barred or peer.is_stuck or len(peer.leases) >= min(depth, DEMANDED_AHEAD):
+        num_held = len(peer.leases)
+        if peer.barred or peer.is_stuck or num_held >= depth:
             return False
-        choice = self._demanded_choice(peer)
-        if choice is None and len(peer.leases) < min(depth, TICKETS_AHEAD):
+        choice = self._demanded_choice(peer) if num_held < DEMANDED_AHEAD else None
+        if choice is None and num_held < peer.tickets_ahead:
             choice = self._prefetch_choice(peer, now)
         if choice is None:
             return False

@@ -9,7 +9,7 @@ from feedline.trainer.dispatch.answers import Answers
 from feedline.trainer.dispatch.books import MAX_LOST, Books
 from feedline.trainer.dispatch.instructions import Discard, SendCancel, SendTicket
 from feedline.trainer.dispatch.ledger import StepEvent, StepState
-from feedline.trainer.dispatch.paces import begun_at
+from feedline.trainer.dispatch.paces import begun_at, learn_rhythm
 from feedline.trainer.dispatch.peers import BARRED_S, Lease, Peer
 from feedline.trainer.dispatch.slots import SlotEvent, SlotId
 from feedline.trainer.dispatch.works import OVERDUE_AFTER_S, RETRY_S, Work
@@ -63,6 +63,7 @@ class Leases:
             return None, None
         lease.took_s = now - begun_at(peer, lease)
         peer.answered_at = now
+        learn_rhythm(peer, lease)
         self._books.count_leases(peer)
         return peer, lease
 

@@ -22,8 +22,13 @@ LARGEST_STEP = 4.0
 SHORTEST_S = 0.03
 """Shorter times are not told apart."""
 
-MOST_AHEAD = 1000
+MOST_STEPS_AHEAD = 1000
 """A slow producer is not given steps farther ahead."""
+
+
+def learn_rhythm(peer: Peer, lease: Lease) -> None:
+    """A producer has answered; of answers that are read together all but the first took no time."""
+    peer.rhythm_s += LEARNING_RATE * (lease.took_s - peer.rhythm_s)
 
 
 def learn_pace(peer: Peer, work: Work, lease: Lease) -> None:
@@ -112,4 +117,4 @@ def num_ahead(slow: Peer, work: Work, peers: Iterable[Peer], now: float) -> int:
     """
     takes_s = free_in_s(slow, now) + slow.paces[work.job_id]
     rate = sum(1 / pace for peer in peers if (pace := peer.paces.get(work.job_id)))
-    return min(max(0, int(takes_s * rate) - len(work.leased)), MOST_AHEAD)
+    return min(max(0, int(takes_s * rate) - len(work.leased)), MOST_STEPS_AHEAD)

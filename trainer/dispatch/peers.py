@@ -11,6 +11,12 @@ from feedline.trainer.plan.lineups import Lineup
 TICKETS_AHEAD = 2
 """Leases of one producer: one in work, one waiting. Enough never to idle, little to lose."""
 
+MOST_AHEAD = 8
+"""... of one whose batches are so small that waking up for each would take the most of its time, ..."""
+
+WORTH_WAKING_S = 0.004
+"""... which is given what it builds in so long."""
+
 BARRED_S = 10.0
 """A producer all of whose reads failed is given one ticket so often: its folder may be back."""
 
@@ -70,6 +76,8 @@ class Peer:
         What it takes for a batch, in seconds, by job; lately more than long ago.
     guessed : set of int
         The jobs of which its pace is a guess: it did not come to the end of a batch.
+    rhythm_s : float
+        What it takes from one answer to the next, in seconds, of whatever job; lately more than long ago.
     barred : bool
         Gets no tickets because its reads failed too often.
     retry_at : float or None
@@ -90,11 +98,17 @@ class Peer:
     answered_at: float = 0.0
     paces: dict[int, float] = field(default_factory=dict)
     guessed: set[int] = field(default_factory=set)
+    rhythm_s: float = WORTH_WAKING_S
 
     @property
     def named(self) -> str:
         """Its name, and what it is at."""
         return f"{self.name} ({self.doing})" if self.doing else self.name
+
+    @property
+    def tickets_ahead(self) -> int:
+        """How many leases it may hold, beside those that somebody waits for."""
+        return min(max(TICKETS_AHEAD, int(WORTH_WAKING_S / max(self.rhythm_s, 1e-6))), MOST_AHEAD)
 
     @property
     def is_stuck(self) -> bool:

@@ -71,16 +71,17 @@ class Load:
         """Read it from a span, of which it is known what was the limit in it."""
         num = max(1, snapshot.num_batches)
         built_cpu_s = snapshot.stages.cpu_us / 1e6 / max(1, snapshot.num_built)
+        cpu_s = built_cpu_s + snapshot.trainer_cpu_s / num
         return cls(
             snapshot.num_able,
             snapshot.samples_per_batch,
             snapshot.step_s,
             min(snapshot.hand_over_s, snapshot.wait_s) / num,
             _undisturbed(snapshot, built_cpu_s, limit),
-            built_cpu_s + snapshot.trainer_cpu_s / num,
+            cpu_s,
             snapshot.cores,
             _most_at_once(snapshot),
-            _way_per_s(snapshot, limit),
+            _way_per_s(snapshot, cpu_s, limit),
         )
 
     def made_per_s(self, num_producers: int) -> float:
@@ -153,10 +154,13 @@ def _most_at_once(snapshot: Snapshot) -> float:
     return max(snapshot.num_able, snapshot.cores / needs_core)
 
 
-def _way_per_s(snapshot: Snapshot, limit: Limit) -> float:
+def _way_per_s(snapshot: Snapshot, cpu_s: float, limit: Limit) -> float:
     """A line is full with what comes; the trainer's Python, with as many as one core can hand over."""
     if limit is Limit.NETWORK:
         return snapshot.batches_per_s
     if limit is Limit.HAND_OVER and snapshot.trainer_cpu_s:
-        return max(snapshot.batches_per_s, snapshot.num_batches / snapshot.trainer_cpu_s)
+        by_python = snapshot.num_batches / snapshot.trainer_cpu_s
+        # Whoever wakes up for each small batch does not fill the cores.
+        by_cores = CORES_ARE_FULL * cores / cpu_s if (cores := snapshot.cores) and cpu_s else inf
+        return max(snapshot.batches_per_s, min(by_python, by_cores))
     return inf

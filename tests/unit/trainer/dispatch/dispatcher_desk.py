@@ -33,6 +33,8 @@ class Desk:
         Batches in consumers' hands.
     unable : set of str
         Producers that fail to read whatever they are given while time passes.
+    build_s : float
+        What passes before each batch that comes, in seconds.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Desk:
         self.open: dict[int, SendTicket] = {}
         self.held: list[Deliver] = []
         self.unable: set[str] = set()
+        self.build_s = 0.0
         self.open_job(1, num_steps=num_steps)
         for name in names:
             self.join(name)
@@ -148,6 +151,7 @@ class Desk:
         """Batches come."""
         for ticket in tickets:
             self.open.pop(ticket.lease_id, None)
+            self.now += self.build_s
             self.hear(self.dispatcher.batch_came(ticket.slot.producer_id, ticket.lease_id, self.now))
 
     def build_all(self, name: str | None = None) -> None:

@@ -7,8 +7,9 @@ from dispatcher_desk import Desk
 
 from feedline.common.wire.protocol import FailureKind
 from feedline.errors import ConfigurationError
-from feedline.trainer.dispatch.feeder import DEMANDED_AHEAD, TICKETS_AHEAD
+from feedline.trainer.dispatch.feeder import DEMANDED_AHEAD
 from feedline.trainer.dispatch.instructions import Deliver, Discard, Keep, SendCloseJob, SendJob, SendTicket
+from feedline.trainer.dispatch.peers import MOST_AHEAD, TICKETS_AHEAD
 from feedline.trainer.dispatch.slots import SlotState
 
 
@@ -50,6 +51,23 @@ def test_a_producer_has_two_tickets_ahead_and_four_when_somebody_waits() -> None
     assert len(desk.tickets("p")) == DEMANDED_AHEAD
 
 
+def _take(desk: Desk, steps: range, batch_s: float) -> None:
+    """A consumer takes steps of a producer that needs so long for each."""
+    desk.build_s = batch_s
+    for step in steps:
+        desk.ask(step)
+        desk.build(desk.ticket(step))
+        desk.release()
+
+
+def test_a_producer_of_tiny_batches_has_more_tickets_ahead_until_they_are_larger() -> None:
+    desk = Desk("p", num_steps=200)
+    _take(desk, range(40), 0.0004)
+    assert len(desk.tickets("p")) == MOST_AHEAD
+    _take(desk, range(40, 60), 0.01)
+    assert len(desk.tickets("p")) == TICKETS_AHEAD
+
+
 def test_work_is_spread_before_it_queues() -> None:
     desk = Desk("p", "q", "r", num_steps=100)
     desk.ask(0)
@@ -67,6 +85,7 @@ def test_jobs_do_not_wait_for_each_other() -> None:
     """One job's consumer pauses with all its slots ready; the other's goes on."""
     desk = Desk("p", num_steps=100)
     desk.ask(0)
+    desk.build_s = 0.01
     desk.build_all()
     desk.open_job(2)
     desk.ask(0, job_id=2)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from race import Race
 
 from feedline.trainer.dispatch.instructions import SendTicket
-from feedline.trainer.dispatch.paces import MOST_AHEAD
+from feedline.trainer.dispatch.paces import MOST_STEPS_AHEAD
 
 FAST_S = 0.1
 MANY = 200
@@ -94,7 +94,7 @@ def test_batches_that_come_together_say_nothing_of_a_pace() -> None:
         if step % 10 == 0:
             desk.wait(0.01)
     desk.wait(1)
-    assert max(said.key.step for said in desk.of(SendTicket)) < 200 + MOST_AHEAD
+    assert max(said.key.step for said in desk.of(SendTicket)) < 200 + MOST_STEPS_AHEAD
     assert len(set(desk.delivered)) == len(desk.delivered) == 200
 
 

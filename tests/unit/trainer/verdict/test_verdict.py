@@ -131,6 +131,17 @@ def test_a_producer_whose_batches_are_handed_on_slowly_could_make_more() -> None
     assert verdict.fewer.images_per_s == pytest.approx(verdict.snapshot.images_per_s)
 
 
+def test_small_batches_do_not_fill_the_cores_with_more_producers_either() -> None:
+    """Each costs 0.1 s of two cores, of which waking up leaves a tenth: 18 a second, not 20."""
+    resting = Stages(decode_us=3_000_000, cpu_us=4_500_000)
+    both = (ProducerSpan("p", "h", 10.0, 50, resting),) * 2
+    handed_on = {"thread_cpu_s": 0.5, "hand_over_s": 4.0, "trainer_cpu_s": 1.0}
+    verdict = judge(span(wait_s=9.9, producers=both, cores=2, **handed_on))
+    assert verdict.bound is Bound.HAND_OVER
+    assert verdict.more is not None
+    assert verdict.more.images_per_s == pytest.approx(18 * 32)
+
+
 def test_producers_that_sleep_in_their_transforms_need_no_core_of_their_own() -> None:
     asleep = Stages(transform_us=10_000_000, cpu_us=400_000)
     verdict = judge(span(producers=(ProducerSpan("p", "h", 10.0, 50, asleep),) * 2, cores=2))
