@@ -52,6 +52,21 @@ def test_feedline_and_the_limit_do_the_same_work_and_both_are_in_the_table(photo
     assert "Feedline is " in report.stdout
 
 
+@pytest.mark.parametrize("link", ["tcp", "tcp-checksums", "tcp-curve"])
+@pytest.mark.exhaustive
+def test_producers_over_tcp_do_the_same_work(photos: Path, link: str) -> None:
+    work = ("--corpus", photos, "--against", "limit", "--batch-size", "8", "--image-size", "32")
+    done = bench("--quick", *work, "--over", link, "--json", photos.parent / "out.json")
+    assert done.returncode == 0, done.stderr
+    (mine,) = [
+        one
+        for one in json.loads((photos.parent / "out.json").read_text())["results"]
+        if one["name"] == "feedline"
+    ]
+    assert (mine["error"], mine["difference"]) == ("", 0)
+    assert mine["rounds"][0]["images_per_s"] > 0
+
+
 @pytest.mark.parametrize("transport", ["auto", "frames"])
 def test_eight_simulated_producers_lose_and_double_nothing(transport: str) -> None:
     load = simulate(Simulation(num_producers=8, num_steps=300, batch_size=4, transport=transport))

@@ -15,6 +15,10 @@ DELTA = 0.2
 
 THROUGH = ("sequence", "fit")
 SUFFIXES = {".dcm", ".jpg", ".jpeg", ".png"}
+LINKS = ("embedded", "tcp", "tcp-checksums", "tcp-curve")
+"""How batches reach Feedline's trainer: from producers of its own, or over loopback TCP: bare, with
+checksums, and encrypted as well."""
+
 COLOR_MODES = ("grayscale", "rgb", "windows")
 
 
@@ -36,6 +40,10 @@ class Case:
         Processes or threads that do the work.
     fast : bool
         Feedline uses the decoders of its extra ``fast`` where they are installed.
+    transport : {"auto", "frames"}
+        As of `ProducerPool`, for Feedline.
+    over : str
+        How batches reach the trainer, for Feedline: one of `LINKS`.
     through : {"sequence", "fit"}
         Batches are taken by hand, or by `fit` of a model that does next to nothing.
     """
@@ -48,6 +56,7 @@ class Case:
     color_mode: str = "rgb"
     workers: int = 2
     transport: str = "auto"
+    over: str = "embedded"
     cache: str | None = None
     jpeg_scaling: bool = False
     fast: bool = True
@@ -56,6 +65,8 @@ class Case:
     def __post_init__(self) -> None:
         if self.through not in THROUGH:
             raise ConfigurationError(f"through must be one of {THROUGH}, got {self.through!r}")
+        if self.over not in LINKS:
+            raise ConfigurationError(f"over must be one of {LINKS}, got {self.over!r}")
         if self.color_mode not in COLOR_MODES:
             raise ConfigurationError(f"the bench knows {COLOR_MODES}, got {self.color_mode!r}")
 

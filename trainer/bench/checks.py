@@ -62,7 +62,7 @@ def against(what: str, one: Result | None, other: Result | None, asked: float) -
 
 def case_checks(results: Sequence[Result], *, fast: bool = False) -> list[Check]:
     """Promises 1 to 4 and 6, as far as the contenders took part; more is asked of a `fast` decoder."""
-    plain = {"through": "sequence", "cache": None}
+    plain = {"through": "sequence", "cache": None, "over": "embedded"}
     png, jpeg = (find(results, "feedline", case, **plain, fast=True) for case in ("png", "jpeg"))
     limits = {case: find(results, "limit", case) for case in ("png", "jpeg", "dicom", "large")}
     by_opencv = find(results, "feedline", "png", **plain, fast=False) if fast else png
@@ -80,6 +80,14 @@ def case_checks(results: Sequence[Result], *, fast: bool = False) -> list[Check]
     for cache, asked in (("memory", 12.0), ("disk", 8.0)):
         cached = find(results, "feedline", "png", cache=cache)
         checks += against(f"PNG, cache={cache}, of uncached bare OpenCV", cached, limits["png"], asked)
+    over_tcp = find(results, "feedline", "jpeg", over="tcp")
+    for link, asked in (("tcp-checksums", 0.97), ("tcp-curve", 0.5)):
+        checks += against(
+            f"JPEG to 224 over {link}, of bare tcp",
+            find(results, "feedline", "jpeg", over=link),
+            over_tcp,
+            asked,
+        )
     for name, through_sequence in (("png", png), ("jpeg", jpeg)):
         through_fit = find(results, "feedline", name, through="fit", cache=None)
         checks += against(f"{name}, fit over sequence", through_fit, through_sequence, 0.9)

@@ -27,6 +27,7 @@ def case_title(case: Mapping[str, Any]) -> str:
     """One line that says what was done."""
     extra = [f"cache={case['cache']}"] * bool(case["cache"]) + ["jpeg_scaling"] * case["jpeg_scaling"]
     extra += ["Feedline with OpenCV alone"] * (not case["fast"])
+    extra += [f"over {case['over']}"] * (case.get("over", "embedded") != "embedded")
     size = f"{case['height']}x{case['width']} {case['color_mode']}"
     parts = [case["name"], size, f"batches of {case['batch_size']}", f"{case['workers']} workers", *extra]
     return ", ".join([*parts, f"through {case['through']}"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +23,8 @@ import feedline
 from feedline.common.batch.layout import ArraySpec
 from feedline.common.errors import FeedlineError, StarvedError
 from feedline.common.job.images import Job
-from feedline.common.keys.making import make_keys
 from feedline.common.sample.image import ImageSpec
+from feedline.trainer.bench.links import keys_for
 from feedline.trainer.plan.epochs import EpochPlan, StepKey
 from feedline.trainer.pool.job_source import JobSource
 from feedline.trainer.pool.producer_pool import ProducerPool
@@ -103,23 +102,17 @@ def simulate(settings: Simulation) -> Load:
     FeedlineError
         The producers did not come, or a batch did not.
     """
-    with _keys(settings) as keys, _pool(settings, keys) as pool, _fakes(pool, settings, keys):
+    with (
+        keys_for(encrypts=settings.encrypts) as keys,
+        _pool(settings, keys) as pool,
+        _fakes(pool, settings, keys),
+    ):
         source = _source(pool, settings)
         _wait_for_producers(pool, settings.num_producers)
         pool.open_job(source)
         for step in range(min(2 * settings.num_producers, source.plan.num_steps)):
             pool.fetch(source.job.job_id, StepKey(0, step), TIMEOUT_S)
         return _measured(pool, source, settings)
-
-
-@contextmanager
-def _keys(settings: Simulation) -> Iterator[str | None]:
-    if not settings.encrypts:
-        yield None
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        make_keys(Path(folder))
-        yield folder
 
 
 def _pool(settings: Simulation, keys: str | None) -> ProducerPool:

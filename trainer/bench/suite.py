@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from feedline.common.errors import FeedlineError
-from feedline.trainer.bench.case import Case
+from feedline.trainer.bench.case import LINKS, Case
 from feedline.trainer.bench.checks import Check, at_least, at_most, case_checks, step_checks
 from feedline.trainer.bench.corpora import RECIPES, corpus_folder
 from feedline.trainer.bench.figures import Figure, ratio
@@ -83,6 +83,7 @@ class Suite:
         own = [("feedline", png.with_(fast=False))] if self.is_fast else []
         self._run([*self._against(png, self.peers), *own, *self._cached(png)])
         self._run(self._against(jpeg, [peer for peer in self.peers if peer == "torch"]))
+        self._run([("feedline", jpeg.with_(over=link)) for link in LINKS if link != "embedded"])
         if find_spec("pydicom") is not None:
             dicom = self._case("dicom", "dicom")
             self._run([("limit", dicom), ("feedline", dicom)])

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from feedline.common.errors import ConfigurationError
+from feedline.trainer.bench.case import LINKS
 from feedline.trainer.console.cache_dir import default_cache_dir
 
 PEERS = ("keras", "keras-mp", "tfdata", "tfdata-service", "torch", "grain")
@@ -62,6 +63,9 @@ def _add_race(parser: argparse.ArgumentParser) -> None:
         help="processes or threads (default: 2); auto: how near to the best number workers='auto' comes",
     )
     group.add_argument("--transport", choices=("auto", "frames"), default="auto")
+    group.add_argument(
+        "--over", choices=LINKS, default="embedded", help="how batches reach Feedline's trainer"
+    )
     group.add_argument("--cache", choices=("memory", "disk"), help="of decoded samples, in Feedline")
     group.add_argument("--jpeg-scaling", action="store_true", help="in Feedline")
     group.add_argument("--through", choices=("sequence", "fit"), default="sequence")
@@ -165,6 +169,7 @@ def _case(args: argparse.Namespace) -> Any:
         width=side,
         color_mode=color,
         transport=args.transport,
+        over=args.over,
         cache=args.cache,
         jpeg_scaling=args.jpeg_scaling,
         through=args.through,

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,10 +21,10 @@ from feedline.common.declarations.geometry import RandomFlip
 from feedline.common.errors import ConfigurationError
 from feedline.trainer.bench.case import DELTA, Case
 from feedline.trainer.bench.contenders.base import Contender
+from feedline.trainer.bench.links import open_pool
 from feedline.trainer.bench.processes import memory_mb
 from feedline.trainer.bench.slices import WINDOWS
 from feedline.trainer.datasets.dataset import ImageDataset
-from feedline.trainer.pool.producer_pool import ProducerPool
 from feedline.trainer.sequences.batch_sequence import BatchSequence
 
 TRANSFORMS = (RandomFlip("horizontal"), RandomBrightness(DELTA))
@@ -39,9 +40,11 @@ class Feedline(Contender):
         super().__init__(case)
         if not case.fast:
             hide_fast_decoders()
-        self._pool = ProducerPool(workers=case.workers, transport=case.transport)
+        self._names = [os.path.relpath(path, case.folder) for path in case.files]
+        self._open = ExitStack()
+        self._pool = self._open.enter_context(open_pool(case))
         labels = np.arange(len(case.files)) % 10
-        self._data = ImageDataset.from_lists(case.files, labels)
+        self._data = ImageDataset.from_lists(self._names, labels, directory=case.folder)
         self._sequence = self._make(self._data, TRANSFORMS, shuffle=True)
 
     @property
@@ -61,7 +64,7 @@ class Feedline(Contender):
 
     def plain(self, num: int) -> npt.NDArray[Any]:
         """The first images, by a sequence of their own."""
-        some = ImageDataset.from_lists(self.case.files[:num])
+        some = ImageDataset.from_lists(self._names[:num], directory=self.case.folder)
         with self._make(some, (), shuffle=False) as sequence:
             return np.concatenate(list(sequence))
 
@@ -74,7 +77,7 @@ class Feedline(Contender):
     def close(self) -> None:
         """End the producers."""
         self._sequence.close()
-        self._pool.close()
+        self._open.close()
 
     def _make(self, data: ImageDataset, transforms: Any, *, shuffle: bool) -> BatchSequence:
         case = self.case

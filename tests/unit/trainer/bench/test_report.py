@@ -116,6 +116,24 @@ def test_more_is_asked_of_the_fast_decoder() -> None:
     assert verdicts["PNG by OpenCV, of bare OpenCV"]
 
 
+def test_what_trust_costs_is_judged_beside_bare_tcp() -> None:
+    rates = {"embedded": 2000, "tcp": 1000, "tcp-checksums": 960, "tcp-curve": 700}
+    results = [result("feedline", rate, over=link) for link, rate in rates.items()]
+    for one in results:
+        one["case"]["name"] = "jpeg"
+    verdicts = {check.what: (check.measured, check.met) for check in case_checks(results)}
+    assert verdicts == {
+        "JPEG to 224 over tcp-checksums, of bare tcp": ("0.96 times", False),
+        "JPEG to 224 over tcp-curve, of bare tcp": ("0.70 times", True),
+    }
+    assert len({case_title(one["case"]) for one in results}) == len(rates)
+
+
+def test_a_case_over_what_is_no_link_is_quoted() -> None:
+    with pytest.raises(ConfigurationError, match="over must be one of .*'udp'"):
+        Case("png", "/data", over="udp")
+
+
 def test_a_case_without_the_fast_decoder_says_so() -> None:
     titles = {case_title(result("feedline", 1, fast=fast)["case"]) for fast in (True, False)}
     assert len(titles) == 2
