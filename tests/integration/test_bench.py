@@ -74,6 +74,13 @@ def test_eight_simulated_producers_lose_and_double_nothing(transport: str) -> No
     assert load.tickets_per_s > 0
 
 
+def test_hundreds_of_producers_that_come_at_once_are_all_let_in(caplog: pytest.LogCaptureFixture) -> None:
+    load = simulate(Simulation(num_producers=300, num_steps=900, batch_size=4))
+    assert (load.num_lost, load.num_doubled) == (0, 0)
+    assert "left" not in caplog.text
+    assert "refused" not in caplog.text
+
+
 @pytest.mark.exhaustive
 def test_an_automatic_number_is_compared_with_fixed_ones_on_each_load() -> None:
     said: list[str] = []

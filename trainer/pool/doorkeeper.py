@@ -9,6 +9,7 @@ let in is not watched any more. Used by the pool's thread alone.
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import struct
 from collections import OrderedDict
@@ -19,10 +20,14 @@ from dataclasses import dataclass, field
 SILENCE_S = 10.0
 """So long a connection may be there without a hello that is accepted."""
 
-MAX_STRANGERS = 128
-"""So many connections may be of strangers at a time."""
+MAX_STRANGERS = 512
+"""So many connections may be of strangers at a time: hundreds of producers come at once when a trainer is
+started anew, and are strangers until it has read what they said."""
 
-MAX_STRANGE_BYTES = 1 << 20
+MAX_SHARE = 1 / 3
+"""... but so many of the descriptors that this process may have."""
+
+MAX_STRANGE_BYTES = 1 << 18
 """So much may come over each; a hello has some hundreds of bytes."""
 
 MAX_REMEMBERED = 1 << 12
@@ -51,6 +56,11 @@ class Visit:
     inode: int
 
 
+def _most_strangers() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_STRANGERS if soft == resource.RLIM_INFINITY else min(MAX_STRANGERS, int(MAX_SHARE * soft))
+
+
 @dataclass(slots=True)
 class Doorkeeper:
     """Watches strangers.
@@ -59,9 +69,12 @@ class Doorkeeper:
     ----------
     num_hung_up : int
         Connections that were ended.
+    max_strangers : int
+        So many may be there.
     """
 
     num_hung_up: int = 0
+    max_strangers: int = field(default_factory=_most_strangers)
     _visits: OrderedDict[int, Visit] = field(default_factory=OrderedDict)
     _let_in: OrderedDict[bytes, tuple[int, int | None]] = field(default_factory=OrderedDict)
     _review_at: float = 0.0
@@ -77,7 +90,7 @@ class Doorkeeper:
         self._visits.pop(fd, None)
         if inode is not None:
             self._visits[fd] = Visit(now, inode)
-        while len(self._visits) > MAX_STRANGERS:
+        while len(self._visits) > self.max_strangers:
             self.hang_up(next(iter(self._visits)))
 
     def left(self, fd: int, _now: float) -> None:

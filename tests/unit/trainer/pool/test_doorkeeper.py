@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from collections.abc import Iterator
 
@@ -43,12 +44,20 @@ def is_hung_up(far: socket.socket) -> bool:
 
 
 def test_of_too_many_strangers_the_first_goes(door: Door) -> None:
-    keeper = Doorkeeper()
-    ends = [door.knock() for _ in range(MAX_STRANGERS + 2)]
+    keeper = Doorkeeper(max_strangers=100)
+    ends = [door.knock() for _ in range(102)]
     for now, (_, near) in enumerate(ends):
         keeper.arrived(near.fileno(), float(now))
-    assert [is_hung_up(far) for far, _ in ends] == [True] * 2 + [False] * MAX_STRANGERS
+    assert [is_hung_up(far) for far, _ in ends] == [True] * 2 + [False] * 100
     assert keeper.num_hung_up == 2
+
+
+@pytest.mark.parametrize(("soft", "most"), [(300, 100), (1200, 400), (1 << 20, MAX_STRANGERS)])
+def test_strangers_never_take_more_than_a_third_of_the_descriptors(
+    monkeypatch: pytest.MonkeyPatch, soft: int, most: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
+    assert Doorkeeper().max_strangers == most
 
 
 def test_who_says_nothing_for_long_goes_and_who_was_let_in_stays(door: Door) -> None:
