@@ -145,38 +145,33 @@ def short_s(desk: Desk) -> float:
     return desk.dispatcher.short_s
 
 
+def waited(max_slots: int, *taken: int) -> tuple[Desk, float]:
+    """Somebody took what lay ready, and has waited for 3 s; and when that began."""
+    desk = desk_of(max_slots=max_slots)
+    full(desk)
+    desk.ask(*taken)
+    desk.release()
+    desk.now += 3.0
+    return desk, desk.now - 3.0
+
+
 def test_a_wait_counts_from_when_it_began_even_if_it_is_told_of_late() -> None:
     """The batch came first, and then the pool's thread read that somebody had asked for it."""
-    desk = desk_of(max_slots=2)
-    full(desk)
-    desk.ask(1, 2)
-    desk.release()
-    asked_at = desk.now
-    desk.now += 3.0
+    desk, asked_at = waited(2, 1, 2)
     desk.build(desk.ticket(3))
     desk.hear(desk.dispatcher.demanded(1, StepKey(0, 3), 600, desk.now, waited_s=desk.now - asked_at))
     assert short_s(desk) == 3.0
 
 
 def test_where_others_are_ready_a_wait_is_not_for_want_of_room() -> None:
-    desk = desk_of(max_slots=4)
-    full(desk)
-    desk.ask(1)
-    desk.release()
-    asked_at = desk.now
-    desk.now += 3.0
+    desk, asked_at = waited(4, 1)
     desk.build(*desk.tickets())
     desk.hear(desk.dispatcher.demanded(1, StepKey(0, 2), 600, desk.now, waited_s=desk.now - asked_at))
     assert short_s(desk) == 0.0
 
 
 def test_what_lies_with_the_consumer_was_waited_for_too() -> None:
-    desk = desk_of(max_slots=2)
-    full(desk)
-    desk.ask(1, 2)
-    desk.release()
-    asked_at = desk.now
-    desk.now += 3.0
+    desk, asked_at = waited(2, 1, 2)
     desk.build(desk.ticket(3))
     desk.hear(desk.dispatcher.offered(1, [StepKey(0, 3)]))
     desk.dispatcher.was_awaited(1, asked_at)
