@@ -1,13 +1,15 @@
 """PNG by Wuffs, faster than OpenCV, for the kinds of file where the pixels are the same.
 
 Optional: `pywuffs` comes with the extra ``fast``, and so does what `feedline.producer.reading.inflate` needs,
-which does the larger half of the work. `decode_png` answers None for whatever it does not vouch for, damaged
-files included, and OpenCV then has its say: a file is accepted or refused by the same rules on every
-producer. ``tests/unit/producer/test_png.py`` compares the two over all kinds of PNG.
+which does the larger half of the work; ``FEEDLINE_FAST=0`` does without both. `decode_png` answers None for
+whatever it does not vouch for, damaged files included, and OpenCV then has its say: a file is accepted or
+refused by the same rules on every producer.
+``tests/unit/producer/test_png.py`` compares the two over all kinds of PNG.
 """
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -29,7 +31,7 @@ try:
 except ImportError:
     pywuffs = aux = None
 
-AVAILABLE = pywuffs is not None
+AVAILABLE = pywuffs is not None and os.environ.get("FEEDLINE_FAST") != "0"
 """Whether `decode_png` can be called."""
 
 _HEADER_END = 33

@@ -8,14 +8,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from feedline.common.memory.arena import PREFIX
+from feedline.common.memory.arena import PREFIX, folders
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 QUIET_SHARE = 0.1
 """Of one core: processes that use less have come to rest."""
 
 KIB = 1024
-ARENA = f"/{PREFIX}"
 KINDS = {
     "Rss": "resident",
     "Private_Clean": "private",
@@ -79,8 +78,13 @@ def memory_mb(pid: int) -> dict[str, float]:
                 kind = "slots" if slots and name != "Rss" else KINDS[name]
                 sizes[kind] += int(rest.split()[0]) * KIB
             elif "-" in name and " " in name:
-                slots = ARENA in line
+                slots = _is_shared(line)
     return {kind: size / 1e6 for kind, size in sizes.items()}
+
+
+def _is_shared(mapping: str) -> bool:
+    """Whether a line of smaps is of an arena or a cache: by its name; or by its folder, if it had none."""
+    return f"/{PREFIX}" in mapping or any(f" {folder}/#" in mapping for folder in folders())
 
 
 def wait_until_quiet(timeout_s: float) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import inspect
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,7 +35,7 @@ class Feedline(Contender):
     def __init__(self, case: Case) -> None:
         super().__init__(case)
         if not case.fast:
-            hide_fast_decoders()
+            os.environ["FEEDLINE_FAST"] = "0"
         self._names = [os.path.relpath(path, case.folder) for path in case.files]
         self._open = ExitStack()
         self._pool = self._open.enter_context(open_pool(case))
@@ -101,14 +97,6 @@ class Feedline(Contender):
             if not has_option(name):
                 raise ConfigurationError(f"this version of Feedline has no {name}=: leave it out")
         return chosen
-
-
-def hide_fast_decoders() -> None:
-    """Have the producers that this process starts find no Wuffs, as where it is not installed."""
-    folder = Path(tempfile.mkdtemp(prefix="feedline-bench-"))
-    (folder / "pywuffs.py").write_text('raise ImportError("hidden by the bench")\n')
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")]))
 
 
 def has_option(name: str) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from typing import Any
 
@@ -306,3 +309,12 @@ def test_a_result_is_an_array_of_its_own() -> None:
 
 def test_it_is_used_when_it_is_installed() -> None:
     assert DECODERS["PNG"] is decode_png
+
+
+def test_a_producer_does_without_where_that_is_asked_for() -> None:
+    command = [sys.executable, "-c", "from feedline.producer.reading import png; print(png.AVAILABLE)"]
+    answers = [
+        subprocess.check_output(command, env=os.environ | {"FEEDLINE_FAST": value}, text=True).strip()
+        for value in ("", "0")
+    ]
+    assert answers == ["True", "False"]
