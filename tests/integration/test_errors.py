@@ -258,6 +258,24 @@ def test_producers_that_cannot_even_be_started_become_an_error(
                 trainer.fetch(0)
 
 
+def test_producers_that_are_there_go_on_where_more_cannot_be_started(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_memory(*_: Any, **__: Any) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    with ProducerPool(workers=1) as pool:
+        trainer = BareTrainer(pool, folder, ["0000.png"])
+        assert trainer.fetch(0) == [0]
+        with monkeypatch.context() as patch:
+            patch.setattr("feedline.trainer.pool.embedded.start_producer", no_memory)
+            pool.resize(2)
+            failed = "no embedded producer could be started"
+            wait_for("as many failures as are hopeless", lambda: caplog.text.count(failed) > 5)
+            assert trainer.fetch(0, epoch=1) == [0]
+        wait_for_producers(pool, 2)
+
+
 def test_a_batch_that_kills_every_producer_fails_after_four_and_names_its_samples(
     tmp_path: Path,
 ) -> None:

@@ -75,11 +75,11 @@ def split(
         held_out = by_class(request, class_codes(dataset.targets))
     else:
         held_out = by_sample(request)
-    warn_of_shared(dataset, [held_out])
+    warn_of_shared(dataset, [held_out], instead_of=", instead of stratify=True," if stratify else "")
     return dataset.subset(~held_out), dataset.subset(held_out)
 
 
-def warn_of_shared(dataset: SampleTable, cuts: Sequence[Mask]) -> None:
+def warn_of_shared(dataset: SampleTable, cuts: Sequence[Mask], instead_of: str = "") -> None:
     """Warn of files that are on both sides, for validation would measure what was learnt by heart.
 
     Parameters
@@ -88,6 +88,8 @@ def warn_of_shared(dataset: SampleTable, cuts: Sequence[Mask]) -> None:
         All samples.
     cuts : sequence of ndarray of bool
         Which of them each split holds out, shape (num_samples,).
+    instead_of : str
+        What was asked for and does not go together with the remedy, between commas.
     """
     if len(set(dataset.paths)) == len(dataset.paths):
         return
@@ -95,7 +97,7 @@ def warn_of_shared(dataset: SampleTable, cuts: Sequence[Mask]) -> None:
     if not shared:
         return
     column = dataset.input_columns[0] if dataset.input_columns else "filename"
-    remedy = f"group_col={column!r} keeps all samples of a file together"
+    remedy = f"group_col={column!r}{instead_of} keeps all samples of a file together"
     if column not in dataset.columns:
         remedy += ", in a dataset from_dataframe, which has columns"
     warn(

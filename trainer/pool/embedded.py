@@ -195,7 +195,7 @@ class EmbeddedProducers:
         Raises
         ------
         ProducerCrashError
-            They die faster than they say hello.
+            They die faster than they say hello, and none is left.
         """
         for child in list(self.children):
             child.read_stderr()
@@ -259,9 +259,10 @@ class EmbeddedProducers:
         )
 
     def _pause(self, epitaph: str, now: float) -> float:
-        """Put the next start off, unless it is hopeless; returns the seconds until then."""
+        """Put the next start off, unless it is hopeless and none is there; returns the seconds until then."""
         pause_s = self._restarts.died(now)
-        if self._restarts.is_hopeless:
+        has_some = any(child.welcomed for child in self._wanted)
+        if self._restarts.is_hopeless and not has_some:
             self.num_wanted = 0
             raise ProducerCrashError(
                 f"embedded producers die as soon as they start, {self._restarts.limit} in a row; {epitaph}"

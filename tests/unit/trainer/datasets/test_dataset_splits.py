@@ -263,6 +263,13 @@ def test_files_on_both_sides_are_counted_in_a_warning_whose_remedy_keeps_them_to
     assert not files_on_both_sides(data.split(0.2, seed=1, group_col=name))
 
 
+def test_the_remedy_for_shared_files_says_what_it_does_not_go_with() -> None:
+    frame = pd.DataFrame({"filename": ["a", "a", "b", "b"], "class": ["x", "x", "y", "y"]})
+    data = ImageDataset.from_dataframe(frame, validate_filenames=False)
+    with pytest.warns(UserWarning, match="group_col='filename', instead of stratify=True, keeps"):
+        data.split(0.5, stratify=True)
+
+
 def test_another_group_may_leave_files_on_both_sides_and_is_no_excuse() -> None:
     frame = pd.DataFrame({"filename": ["a", "a"], "patient": [1, 2]})
     data = ImageDataset.from_dataframe(frame, class_mode=None, validate_filenames=False)
