@@ -45,6 +45,11 @@ MOVING = [
     RandomZoom(0.2, fill_mode="constant"),
     RandomCrop(40, 56),
 ]
+OTHERWISE = (
+    {"cache": "memory"},
+    {"image_size": (40, 80), "pad_to_aspect_ratio": True},
+    {"image_size": (40, 80), "crop_to_aspect_ratio": True},
+)
 
 
 @pytest.fixture(scope="module")
@@ -258,7 +263,9 @@ def test_boxes_move_with_their_image(folder: Path, pool: ProducerPool) -> None:
         assert sorted(seen) == list(range(NUM_ROWS))
 
 
-@pytest.mark.parametrize("mixing", [MixUp(1.0), CutMix(), Mosaic()])
+@pytest.mark.parametrize(
+    "mixing", [MixUp(1.0), pytest.param(CutMix(), marks=pytest.mark.exhaustive), Mosaic()]
+)
 def test_labels_are_mixed_in_the_shares_of_their_images(
     folder: Path, pool: ProducerPool, mixing: Transform
 ) -> None:
@@ -367,9 +374,7 @@ def drawn(folder: Path) -> ImageDataset:
     [
         ([], {}),
         (MOVING, {}),
-        (MOVING, {"cache": "memory"}),
-        (MOVING, {"image_size": (40, 80), "pad_to_aspect_ratio": True}),
-        (MOVING, {"image_size": (40, 80), "crop_to_aspect_ratio": True}),
+        *(pytest.param(MOVING, options, marks=pytest.mark.exhaustive) for options in OTHERWISE),
         ([RandomResizedCrop(), RandomFlip()], {}),
         ([RandomFlip(), CutMix()], {}),
         ([Mosaic()], {"dtype": "uint16"}),

@@ -74,6 +74,7 @@ def test_eight_simulated_producers_lose_and_double_nothing(transport: str) -> No
     assert load.tickets_per_s > 0
 
 
+@pytest.mark.exhaustive
 def test_hundreds_of_producers_that_come_at_once_are_all_let_in(caplog: pytest.LogCaptureFixture) -> None:
     load = simulate(Simulation(num_producers=300, num_steps=900, batch_size=4))
     assert (load.num_lost, load.num_doubled) == (0, 0)

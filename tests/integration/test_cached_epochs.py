@@ -99,7 +99,7 @@ def connected(pool: ProducerPool) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(3, marks=pytest.mark.exhaustive)])
-@pytest.mark.parametrize("cache", ["memory", "disk"])
+@pytest.mark.parametrize("cache", ["disk", pytest.param("memory", marks=pytest.mark.exhaustive)])
 def test_batches_have_the_same_bytes_with_a_cache(cache: str, workers: int, photos: ImageDataset) -> None:
     expected = two_epochs(photos, 1, None)
     assert two_epochs(photos, workers, cache) == expected

@@ -140,6 +140,7 @@ def opened_by_a_reader(fifo: Path) -> int:
 # --- Ctrl-C -------------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_ctrl_c_ends_a_fit_that_waits_and_the_next_fit_works_and_leaving_it_all_open_is_fine(
     folder: Path,
 ) -> None:

@@ -258,6 +258,7 @@ def test_producers_that_cannot_even_be_started_become_an_error(
                 trainer.fetch(0)
 
 
+@pytest.mark.exhaustive
 def test_producers_that_are_there_go_on_where_more_cannot_be_started(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -72,10 +72,10 @@ def test_every_sample_comes_once_per_epoch_while_producers_are_killed_at_random(
         sequence_of(data, pool, max_queue_size=2) as sequence,
         Killer(pool, lambda: sequence.stats.num_batches, seed=1) as killer,
     ):
-        epochs = [rows_of_an_epoch(sequence) for _ in range(5)]
+        epochs = [rows_of_an_epoch(sequence) for _ in range(3)]
 
     assert_whole_and_different(epochs)
-    assert len(killer.killed) >= 15, "that was no test"
+    assert len(killer.killed) >= 9, "that was no test"
 
 
 def test_every_sample_comes_once_per_epoch_although_producers_stop_hang_and_answer_late_and_twice(

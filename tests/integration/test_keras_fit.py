@@ -148,7 +148,7 @@ def test_initial_epoch_trains_the_epochs_that_are_left(make: MakeSequence) -> No
         ({}, [[0, 1, 2, 3, 4, 5]] * 4),
         pytest.param({"validation_freq": 2}, [[], [0, 1, 2, 3, 4, 5]] * 2, marks=pytest.mark.exhaustive),
         ({"validation_freq": [1, 4]}, [[0, 1, 2, 3, 4, 5], [], [], [0, 1, 2, 3, 4, 5]]),
-        ({"validation_steps": 2}, [[0, 1]] * 4),
+        pytest.param({"validation_steps": 2}, [[0, 1]] * 4, marks=pytest.mark.exhaustive),
         pytest.param({"validation_steps": 9}, [[0, 1, 2, 3, 4, 5]] * 4, marks=pytest.mark.exhaustive),
     ],
     ids=["every epoch", "every second epoch", "some epochs", "two steps", "more steps than there are"],

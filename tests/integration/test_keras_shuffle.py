@@ -20,8 +20,8 @@ from recorder import Recorder, recording_model
 from feedline import BatchSequence, ImageDataset, ProducerPool
 from feedline.trainer.plan.epochs import EpochPlan
 
-LATER = [range(16, 40), range(40, 80), range(80, 120), range(120, 160), range(160, 200)]
-BLOCKS = [range(16), *(pytest.param(seeds, marks=pytest.mark.all_seeds) for seeds in LATER)]
+LATER = [range(6, 40), range(40, 80), range(80, 120), range(120, 160), range(160, 200)]
+BLOCKS = [range(6), *(pytest.param(seeds, marks=pytest.mark.all_seeds) for seeds in LATER)]
 """Seeds, in portions that several test processes can share."""
 
 LENGTHS = (2, 6, 20)

@@ -66,7 +66,13 @@ def test_what_judges_a_model_leaves_the_generator_where_it_was(folder: Path) -> 
     assert rows[: 2 * NUM_ROWS] == rows[2 * NUM_ROWS :]
 
 
-@pytest.mark.parametrize(("steps", "num_steps"), [(2, 2), (27 / 10, 3), (LENGTH + 1, LENGTH)])
+@pytest.mark.parametrize(
+    ("steps", "num_steps"),
+    [
+        (2, 2),
+        *(pytest.param(*one, marks=pytest.mark.exhaustive) for one in ((27 / 10, 3), (LENGTH + 1, LENGTH))),
+    ],
+)
 def test_steps_callbacks_and_verbose(
     disorderly: DataGenerator, capsys: pytest.CaptureFixture[str], steps: float, num_steps: int
 ) -> None:

@@ -33,7 +33,7 @@ NUM_PRODUCERS = 2
 MAX_QUEUE_SIZE = 3
 PREFETCH = NUM_PRODUCERS * MAX_QUEUE_SIZE
 NUM_PEEKS = 2
-LENGTHS = (1, 2, *(pytest.param(length, marks=pytest.mark.exhaustive) for length in (6, 20)))
+LENGTHS = (2, *(pytest.param(length, marks=pytest.mark.exhaustive) for length in (1, 6, 20)))
 EPOCHS = 4
 
 MakeSequence = Callable[..., BatchSequence]
@@ -307,7 +307,10 @@ def test_a_loop_over_indices_with_a_whole_sweep_in_each_step_is_whole_itself(mak
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")
 @pytest.mark.parametrize("steps_per_epoch", [None, pytest.param(4, marks=pytest.mark.exhaustive)])
-@pytest.mark.parametrize("use", ["predict", "evaluate", "list", "look"])
+@pytest.mark.parametrize(
+    "use",
+    ["predict", "list", *(pytest.param(use, marks=pytest.mark.exhaustive) for use in ("evaluate", "look"))],
+)
 def test_a_callback_may_sweep_what_is_trained_on(
     use: str, steps_per_epoch: int | None, make: MakeSequence
 ) -> None:

@@ -187,7 +187,11 @@ def test_a_producer_ends_with_its_trainer_if_told_to(images: Path) -> None:
 # --- several of them ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("order", [("empty", "new"), ("new", "empty")], ids=" first, then ".join)
+@pytest.mark.parametrize(
+    "order",
+    [("empty", "new"), pytest.param(("new", "empty"), marks=pytest.mark.exhaustive)],
+    ids=" first, then ".join,
+)
 def test_a_producer_with_an_empty_root_is_named_and_does_not_end_the_training(
     images: Path, order: tuple[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -218,6 +222,7 @@ def test_two_jobs_of_one_pool_do_not_wait_for_each_other(images: Path) -> None:
         assert_whole(training, epoch=1)
 
 
+@pytest.mark.exhaustive
 def test_a_producer_with_two_addresses_serves_two_trainers(images: Path, address: str) -> None:
     with (
         ProducerPool(address) as first,
@@ -270,6 +275,7 @@ def test_a_producer_of_another_version_is_refused_in_a_sentence_and_exits_non_ze
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "strict", [True, pytest.param(False, marks=pytest.mark.exhaustive)], ids=["strict", "not strict"]
 )
@@ -294,6 +300,7 @@ def test_other_libraries_are_refused_only_if_versions_are_strict(
             assert caplog.text.count(difference) == 1
 
 
+@pytest.mark.exhaustive
 def test_a_strangers_garbage_changes_nothing(images: Path) -> None:
     with (
         ProducerPool("tcp://127.0.0.1:*", memory_budget=1 << 20) as pool,

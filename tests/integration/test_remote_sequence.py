@@ -244,7 +244,13 @@ def test_a_batch_larger_than_those_looked_at_is_refused_with_what_to_pass(pool: 
         assert sequence[2][0].shape == (4, 9 * 64, 96)
 
 
-@pytest.mark.parametrize("options", [(), ("--allow", "user"), ("--allow", "user_code.more")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        *(pytest.param(("--allow", one), marks=pytest.mark.exhaustive) for one in ("user", "user_code.more")),
+    ],
+)
 def test_a_producer_that_was_not_allowed_answers_with_its_operators_flag(options: tuple[str, ...]) -> None:
     with ProducerPool("tcp://127.0.0.1:*") as pool:
         command = producer(pool.endpoint, TESTS, "strict")

@@ -24,7 +24,7 @@ IS_RARE = np.arange(NUM_ROWS) % 5 == 0
 
 SAMPLERS = [
     BalancedSampler("rare"),
-    KeepProbabilitySampler({False: 0.4, True: 1}, by="rare"),
+    pytest.param(KeepProbabilitySampler({False: 0.4, True: 1}, by="rare"), marks=pytest.mark.exhaustive),
     WeightedSampler("weight", num_samples=33),
 ]
 

@@ -217,6 +217,7 @@ class Break(keras.callbacks.Callback):  # type: ignore[misc]
             raise ZeroDivisionError
 
 
+@pytest.mark.exhaustive
 def test_a_fit_that_broke_off_may_be_followed_by_another(dataset: ImageDataset, pool: ProducerPool) -> None:
     options = {"image_sizes": SIZES, "batch_size": 2, "targets": TARGETS}
     with sequence_of(dataset, pool, **options) as sequence:
@@ -227,7 +228,7 @@ def test_a_fit_that_broke_off_may_be_followed_by_another(dataset: ImageDataset, 
     assert len(model.seen) == 3 + 2 * 5
 
 
-@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("shuffle", [True, pytest.param(False, marks=pytest.mark.exhaustive)])
 def test_fit_trains_with_several_sizes_and_again_after_it_was_stopped(
     dataset: ImageDataset, pool: ProducerPool, *, shuffle: bool
 ) -> None:

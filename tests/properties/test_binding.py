@@ -29,6 +29,7 @@ every_backend = pytest.mark.parametrize("backend", list(Backend), ids=lambda bac
 every_length = pytest.mark.parametrize(
     "length", [*LENGTHS[:-1], pytest.param(LENGTHS[-1], marks=pytest.mark.exhaustive)]
 )
+STEPS = [1, 3, 7, 20, *(pytest.param(steps, marks=pytest.mark.exhaustive) for steps in (2, 5, 6, 19, 21, 40))]
 Story = Callable[[Keras, Sequence, int], object]
 
 
@@ -79,7 +80,7 @@ def test_a_fit_after_one_that_was_stopped_midway_loses_nothing(backend: Backend,
 
 @every_backend
 @every_length
-@pytest.mark.parametrize("steps", [1, 2, 3, 5, 6, 7, 19, 20, 21, 40])
+@pytest.mark.parametrize("steps", STEPS)
 def test_steps_per_epoch_goes_on_over_several_keras_epochs(backend: Backend, length: int, steps: int) -> None:
     """Below the length, one iterator serves several Keras epochs, and the last of these is short."""
     keras_epochs = 3 * -(-length // steps)
