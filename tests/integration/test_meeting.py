@@ -300,7 +300,6 @@ def test_other_libraries_are_refused_only_if_versions_are_strict(
             assert caplog.text.count(difference) == 1
 
 
-@pytest.mark.exhaustive
 def test_a_strangers_garbage_changes_nothing(images: Path) -> None:
     with (
         ProducerPool("tcp://127.0.0.1:*", memory_budget=1 << 20) as pool,
