@@ -142,12 +142,16 @@ _PLAIN_COLOURS = frozenset({16, 17})
 
 
 def read_jpeg2000(data: Data) -> Jpeg2000 | None:
-    """Read the header of a JPEG 2000 file, or of a codestream alone; None if there is none."""
+    """Read the header of a JPEG 2000 file, or of a codestream alone; None if there is none that can be."""
     stream = _inside(data, (b"jp2c",), 0, len(data)) if has(data, b"jP  ", 4) else (0, len(data))
     if stream is None or not has(data, b"\xff\x4f\xff\x51", stream[0]):
         return None
     at = stream[0] + 4  # where the length of SIZ stands
-    channels = data[at + 38 : at + 38 + 3 * big(data, at + 36, 2)]
+    num_channels = big(data, at + 36, 2)
+    # ITU-T T.800, A.5.1: Lsiz is 38 + 3 Csiz.
+    if not num_channels or big(data, at, 2) != 38 + 3 * num_channels:
+        return None
+    channels = data[at + 38 : at + 38 + 3 * num_channels]
     width, height = (big(data, at + 4 + 4 * nth, 4) - big(data, at + 12 + 4 * nth, 4) for nth in (0, 1))
     depths = channels[::3]
     return Jpeg2000(

@@ -31,6 +31,9 @@ REMEDY = "pip install 'feedline[dicom]' on the producer"
 _MOST_INFLATED, _INFLATED_AT_A_TIME = 1 << 30, 1 << 20
 """More than the pixels of the largest picture take, of 3 bytes each."""
 
+OPENJPEG = "pylibjpeg"
+"""As pydicom calls what decodes JPEG 2000 here: pylibjpeg-openjpeg."""
+
 _BINARY = ("US", "SS")
 
 
@@ -67,7 +70,8 @@ def read(data: bytes, why: str = "") -> tuple[PixelHeader, Pixels]:
         raise
     except Exception as error:
         # pydicom and the decoders under it raise whatever comes to pass.
-        raise DicomError(f"cannot be read by pydicom ({type(error).__name__}: {error})") from error
+        text = " ".join(str(error).split())
+        raise DicomError(f"cannot be read by pydicom ({type(error).__name__}: {text})") from error
 
 
 def _import(name: str, why: str = "") -> Any:
@@ -165,8 +169,19 @@ def _check_decoder(syntax: Any) -> None:
         raise DicomError(f"is compressed by {syntax.name}, and no decoder for it is installed: {REMEDY}")
 
 
+def _plugin(syntax: Any) -> str:
+    """Whom pydicom is to ask alone; empty for all there are, in its order.
+
+    GDCM ends the process where it finds a JPEG 2000 strange.
+    """
+    if not syntax.is_encapsulated or "JPEG 2000" not in syntax.name:
+        return ""
+    return OPENJPEG if OPENJPEG in _import("pydicom.pixels").get_decoder(syntax).available_plugins else ""
+
+
 def _pixels(dataset: Any, header: PixelHeader) -> Pixels:
-    pixels = _import("pydicom.pixels").pixel_array(dataset, raw=header.is_grey)
+    options = {"raw": header.is_grey, "decoding_plugin": _plugin(dataset.file_meta.TransferSyntaxUID)}
+    pixels = _import("pydicom.pixels").pixel_array(dataset, **options)
     # Values below zero become the words that they are stored in.
     kind = np.uint8 if header.words.bits_allocated == 8 else np.uint16
     return np.ascontiguousarray(pixels.astype(kind, copy=False) if pixels.dtype.kind in "iu" else pixels)

@@ -96,7 +96,9 @@ def test_every_format_that_is_decoded_has_its_bound() -> None:
         "WebP": b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X\n\0\0\0\0\0\0\0" + b"\xff" * 6,
         "PNM": b"P5\n99999 99999\n255\n",
         "TIFF": b"II*\0\x08\0\0\0\2\0\0\1\4\0\1\0\0\0\0\0\1\0\1\1\4\0\1\0\0\0\0\0\1\0" + bytes(4),
-        "JPEG 2000": b"\xff\x4f\xff\x51" + struct.pack(">2H8I", 41, 0, 1 << 20, 1 << 20, *[0] * 6) + bytes(9),
+        "JPEG 2000": b"\xff\x4f\xff\x51"
+        + struct.pack(">2H8I", 41, 0, 1 << 20, 1 << 20, *[0] * 6)
+        + b"\0\1\7\1\1",
         "JPEG": b"\xff\xd8\xff\xc0\0\x11\x08\xff\xff\xff\xff\3" + bytes(9) + b"\xff\xd9",
     }
     for name, data in headers.items():

@@ -175,3 +175,23 @@ def test_a_producer_without_a_decoder_says_what_to_install() -> None:
 
 def test_pydicom_is_imported_only_when_it_is_needed() -> None:
     assert said_without([], dicom_bytes(UNSIGNED, RLELossless))[0] == "False"
+
+
+SIZ = b"\xff\x51\0\x29"
+
+
+def test_a_jpeg_2000_that_says_what_cannot_be_is_refused_and_ends_no_producer() -> None:
+    """Of 65,535 channels, beside a picture that begins below its own end: GDCM called abort()."""
+    data = bytearray(dicom_bytes(UNSIGNED, JPEG2000Lossless))
+    at = data.index(SIZ) + len(SIZ)
+    data[at + 30 : at + 36] = b"\0\0\0\xff\xff\xff"
+    _, text = said_without([], bytes(data))
+    assert text.startswith("slice.dcm: the DICOM file holds a compressed picture of unknown size")
+
+
+def test_a_jpeg_2000_is_decoded_by_openjpeg_alone_where_that_is_there() -> None:
+    data = dicom_bytes(UNSIGNED, JPEG2000Lossless)
+    _, text = said_without([], data.replace(b"\xff\x52\0", b"\xff\x5c\0", 1))
+    assert text.startswith("slice.dcm: the DICOM file cannot be read by pydicom")
+    assert "pylibjpeg" in text
+    assert "gdcm" not in text
