@@ -81,7 +81,7 @@ def two_epochs(
 def kill_one(pool: ProducerPool, rng: random.Random, num: int) -> None:
     """Kill one of `num` producers at any moment of whatever it does, when all are there.
 
-    Four that die within a blink at what a producer tries out again after a death would be taken for its doing.
+    Four that die within a blink at what is tried out after a death would be taken for its doing.
     """
     until = time.monotonic() + 60
     while len(victims := connected(pool)) < num:
