@@ -34,7 +34,10 @@ MAX_REMEMBERED = 1 << 12
 """So many producers' connections are told apart."""
 
 REVIEW_S = 0.05
-"""Between two looks at what came from strangers, while there are any."""
+"""Between two looks at what came from strangers, while there are any, ..."""
+
+AT_A_LOOK = 128
+"""... for each so many of them: more take no more of the pool's thread."""
 
 _BYTES_RECEIVED = struct.Struct("=128xQ")
 """Linux' ``struct tcp_info`` up to ``tcpi_bytes_received``."""
@@ -120,7 +123,7 @@ class Doorkeeper:
         """Hang up on who was silent for too long, and on who sends too much."""
         if now < self._review_at:
             return
-        self._review_at = now + REVIEW_S
+        self._review_at = now + REVIEW_S * max(1.0, len(self._visits) / AT_A_LOOK)
         for fd, visit in list(self._visits.items()):
             if now - visit.since > SILENCE_S or _bytes_received(fd) > MAX_STRANGE_BYTES:
                 self.hang_up(fd)

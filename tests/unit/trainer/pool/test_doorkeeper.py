@@ -9,7 +9,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from feedline.trainer.pool.doorkeeper import MAX_STRANGE_BYTES, MAX_STRANGERS, REVIEW_S, SILENCE_S, Doorkeeper
+from feedline.trainer.pool import doorkeeper
+from feedline.trainer.pool.doorkeeper import (
+    AT_A_LOOK,
+    MAX_STRANGE_BYTES,
+    MAX_STRANGERS,
+    REVIEW_S,
+    SILENCE_S,
+    Doorkeeper,
+)
 
 
 class Door:
@@ -85,6 +93,16 @@ def test_who_sends_far_more_than_a_hello_goes_though_it_never_ends(door: Door) -
     keeper.review(REVIEW_S)
     assert keeper.num_hung_up == 1
     assert near.recv(1 << 24) is not None
+
+
+def test_a_crowd_is_looked_at_less_often(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper, looks = Doorkeeper(max_strangers=3 * AT_A_LOOK), []
+    monkeypatch.setattr(doorkeeper, "_bytes_received", lambda fd: looks.append(fd) or 0)
+    for _ in range(3 * AT_A_LOOK):
+        keeper.arrived(door.knock()[1].fileno(), 0.0)
+    for nth in range(6):
+        keeper.review(nth * REVIEW_S)
+    assert len(looks) == 2 * 3 * AT_A_LOOK
 
 
 def test_a_producer_that_was_sent_away_is_a_stranger_again(door: Door) -> None:
