@@ -119,10 +119,11 @@ class BatchSequence(ResumableSequence):
         and (min, max) between these. Not together with `pool`.
     pool : ProducerPool, optional
         Use its producers.
-    max_queue_size : int or "auto"
-        Batches that one producer may have in hand, at least 2. ``"auto"`` begins with 10 and adds what a
-        trainer missed whose batches came to lie ready and then did not suffice, as far as `memory_budget`
-        goes: see `feedline.trainer.dispatch.queue_size`.
+    max_queue_size : int or "auto", optional
+        Batches that one producer may have in hand, at least 2; by default 10, and ``"auto"`` where `workers`
+        is no fixed number. ``"auto"`` begins with 10 and adds what a trainer missed whose batches came to lie
+        ready and then did not suffice, as far as `memory_budget` goes: see
+        `feedline.trainer.dispatch.queue_size`.
     memory_budget : int, optional
         Bytes that all batches in hand may take; by default 1 GiB. With `pool`, the pool has it.
     timeout_s : float
@@ -202,7 +203,7 @@ class BatchSequence(ResumableSequence):
         drop_remainder: bool = False,
         workers: WorkersArgument = None,
         pool: ProducerPool | None = None,
-        max_queue_size: QueueSizeArgument = 10,
+        max_queue_size: QueueSizeArgument | None = None,
         memory_budget: int | None = None,
         timeout_s: float = 600,
         cache: str | None = None,

@@ -93,7 +93,7 @@ class RemoteSequence(ResumableSequence):
         batch_bytes: int | None = None,
         workers: WorkersArgument = None,
         pool: ProducerPool | None = None,
-        max_queue_size: QueueSizeArgument = 10,
+        max_queue_size: QueueSizeArgument | None = None,
         memory_budget: int | None = None,
         timeout_s: float = 600,
         use_multiprocessing: bool | None = None,

@@ -31,8 +31,9 @@ class Service:
         How many producers to share, by default the usable cores.
     memory_budget : int or None
         Bytes of all batches in hand.
-    max_queue_size : int or "auto"
-        Batches that one producer may have in hand.
+    max_queue_size : int, "auto" or None
+        Batches that one producer may have in hand; None, which becomes one of the others: `FIRST_SLOTS`, and
+        ``"auto"`` where the number of producers is found out, too.
     timeout_s : float
         Longest wait for one batch.
     monitor : str or None
@@ -42,7 +43,7 @@ class Service:
     pool: ProducerPool | None
     workers: WorkersArgument
     memory_budget: int | None
-    max_queue_size: QueueSizeArgument
+    max_queue_size: QueueSizeArgument | None
     timeout_s: float
     monitor: str | None = None
 
@@ -51,7 +52,11 @@ class Service:
         if self.pool is not None and not isinstance(self.pool, ProducerPool):
             made = f"; ProducerPool({self.pool!r}) makes one" if isinstance(self.pool, str) else ""
             raise ConfigurationError(f"pool must be a ProducerPool, got {self.pool!r}{made}")
-        object.__setattr__(self, "max_queue_size", _queue_size(self.max_queue_size))
+        if self.max_queue_size is None:
+            chosen = FIRST_SLOTS if workers_of(self.workers).is_fixed else AUTO
+            object.__setattr__(self, "max_queue_size", chosen)
+        else:
+            object.__setattr__(self, "max_queue_size", _queue_size(self.max_queue_size))
         object.__setattr__(self, "timeout_s", number("timeout_s", self.timeout_s))
         if self.timeout_s <= 0:
             raise ConfigurationError(f"timeout_s must be a positive number of seconds, got {self.timeout_s}")
@@ -80,7 +85,7 @@ class Service:
     @property
     def max_slots(self) -> int:
         """Slots of one producer at most."""
-        return MOST_SLOTS if isinstance(self.max_queue_size, str) else self.max_queue_size
+        return self.max_queue_size if isinstance(self.max_queue_size, int) else MOST_SLOTS
 
     @property
     def first_slots(self) -> int | None:
