@@ -22,7 +22,7 @@ from feedline.trainer.dispatch.paces import (
     learn_pace,
     left_s,
 )
-from feedline.trainer.dispatch.peers import TICKETS_AHEAD, Lease, Peer
+from feedline.trainer.dispatch.peers import Lease, Peer
 from feedline.trainer.dispatch.works import Work
 from feedline.trainer.plan.epochs import StepKey
 
@@ -92,8 +92,9 @@ class Stragglers:
     def _others(self, slow: Peer, work: Work, key: StepKey, lease: Lease) -> Iterable[Peer]:
         """Who could have a step instead, is known to be able to, and does not hold too many already."""
         # What a slow producer has done is lost: that is worth it only if others have nothing better to do.
-        most_held = 0 if is_begun(slow, lease) and work.job_id in slow.paces else TICKETS_AHEAD
+        by_the_idle = is_begun(slow, lease) and work.job_id in slow.paces
         for peer in self._books.peers.values():
+            most_held = 0 if by_the_idle else peer.tickets_ahead
             is_free = len(peer.leases) <= most_held and not (peer.barred or peer.is_stuck or peer is slow)
             if is_free and work.job_id in peer.paces and self._books.may_read(peer, work, key):
                 yield peer
