@@ -198,7 +198,7 @@ def test_a_cache_in_memory_whose_producers_were_all_killed_is_swept_at_the_next_
         sweep()
         assert file.exists(), "it is in use"
         with file.open("rb") as old:
-            kill_one(pool, random.Random(0))
+            kill_one(pool, random.Random(0), 1)
             epoch_of(sequence)  # by the producer that took its place, which swept
             (file,) = shared_memory.glob(f"{CACHE_PREFIX}*")
             assert not os.path.samestat(os.fstat(old.fileno()), file.stat())
