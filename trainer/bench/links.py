@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from feedline.common.keys.making import make_keys
-from feedline.common.processes.children import PACKAGE_FOLDER
+from feedline.common.processes.children import start_producer
 from feedline.trainer.bench.case import Case
 from feedline.trainer.pool.producer_pool import ProducerPool
 
@@ -48,14 +45,14 @@ def keys_for(*, encrypts: bool) -> Iterator[str | None]:
 
 @contextmanager
 def _over_tcp(pool: ProducerPool, case: Case, keys: str | None) -> Iterator[None]:
-    """Producers as they are started on another host; they end with the pool, or are told to."""
-    command = [sys.executable, "-P", "-m", "feedline.producer", "--connect", pool.endpoint]
-    command += ["--data-root", case.folder, "--workers", str(case.workers)]
-    command += [] if keys is None else ["--keys", keys]
-    environment = os.environ | {"PYTHONPATH": PACKAGE_FOLDER}
-    supervisor = subprocess.Popen(command, env=environment)  # noqa: S603 - our own command line
+    """Producers as they are on another host; they end with this process, or are told to."""
+    options = ["--connect", pool.endpoint, "--data-root", case.folder]
+    options += [] if keys is None else ["--keys", keys]
+    producers = [start_producer(options) for _ in range(case.workers)]
     try:
         yield
     finally:
-        supervisor.terminate()
-        supervisor.wait(END_WITHIN_S)
+        for producer in producers:
+            producer.terminate()
+        for producer in producers:
+            producer.wait(END_WITHIN_S)

@@ -6,7 +6,7 @@ from feedline.trainer.dispatch.books import Books
 from feedline.trainer.dispatch.leases import Leases
 from feedline.trainer.dispatch.ledger import StepState
 from feedline.trainer.dispatch.paces import is_slow, num_ahead
-from feedline.trainer.dispatch.peers import MOST_AHEAD, Peer
+from feedline.trainer.dispatch.peers import Peer
 from feedline.trainer.dispatch.slots import SlotId
 from feedline.trainer.dispatch.works import Work
 from feedline.trainer.plan.epochs import StepKey
@@ -42,7 +42,8 @@ class Feeder:
 
     def _feed_all(self, now: float) -> None:
         """One ticket each, then a second each, and so on: work spreads before it queues."""
-        for depth in range(1, MOST_AHEAD + 1):
+        deepest = max((peer.tickets_ahead for peer in self._books.peers.values()), default=0)
+        for depth in range(1, max(DEMANDED_AHEAD, deepest) + 1):
             for peer in self._candidates():
                 self._feed_one(peer, depth, now)
 
