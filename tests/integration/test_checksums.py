@@ -9,14 +9,16 @@ import pytest
 from bare_trainer import BareTrainer, names_in
 from children import producers_elsewhere
 from images import rows_in, write_images
-from wiretap import Wiretap
+from wiretap import Change, Wiretap
 
 from feedline import ProducerPool
 
 NUM_ROWS = 24
 BATCH_SIZE = 12
-PIECE_BYTES = 12_000
-"""A piece of so many bytes is in the middle of the pixels of a batch, which has twice as many."""
+PIXELS_BYTES = 24_000
+"""The pixels of a batch are the only frames of a message that have so many."""
+GREETING_BYTES = 64
+"""What either side says before its first frame."""
 
 
 @pytest.fixture(scope="module")
@@ -27,19 +29,45 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Damage:
-    """Changes one bit of the first pieces that are large enough."""
+    """Changes one bit in the pixels of the first batches that pass, however TCP cuts them into pieces."""
 
     def __init__(self, times: int) -> None:
         self.left = times
 
-    def __call__(self, data: bytes) -> bytes:
-        """A piece as it goes on."""
-        if self.left == 0 or len(data) < PIECE_BYTES:
-            return data
-        self.left -= 1
-        changed = bytearray(data)
-        changed[len(data) // 2] ^= 0x80
-        return bytes(changed)
+    def __call__(self) -> Change:
+        """What the pieces of one connection go through: frames go on when they are whole."""
+        greeting_left = GREETING_BYTES
+        held = bytearray()
+
+        def change(piece: bytes) -> bytes:
+            nonlocal greeting_left, held
+            # The greeting goes on as it comes: one side does not end its own before it has heard the other.
+            greeting, rest = piece[:greeting_left], piece[greeting_left:]
+            greeting_left -= len(greeting)
+            held += rest
+            passed = bytearray(greeting)
+            while (num_bytes := first_frame_bytes(held)) is not None:
+                frame, held = held[:num_bytes], held[num_bytes:]
+                if self.left and len(frame) >= PIXELS_BYTES:
+                    self.left -= 1
+                    frame[len(frame) // 2] ^= 0x80
+                passed += frame
+            return bytes(passed)
+
+        return change
+
+
+def first_frame_bytes(stream: bytearray) -> int | None:
+    """The size of the frame that `stream` begins with, None while it is not whole.
+
+    ZMTP 3.1 (ZeroMQ RFC 37, "Framing"): flags, whose bit 1 says that the size has eight bytes instead of
+    one, the size, the body.
+    """
+    head = 9 if stream and stream[0] & 0x02 else 2
+    if len(stream) < head:
+        return None
+    whole = head + int.from_bytes(stream[1:head], "big")
+    return whole if len(stream) >= whole else None
 
 
 def rows_of_an_epoch(images: Path, damage: Damage, *, checksums: bool) -> list[int]:

@@ -21,7 +21,8 @@ class Wiretap:
     port : int
         Where to hand it on to.
     change : callable
-        What a producer sends goes through it, piece by piece.
+        Is called for each connection, and gives what the pieces of it that a producer sends go through.
+        Where TCP cuts a stream into pieces is chance.
 
     Attributes
     ----------
@@ -31,7 +32,7 @@ class Wiretap:
         What passed, one for each connection.
     """
 
-    def __init__(self, port: int, change: Change = bytes) -> None:
+    def __init__(self, port: int, change: Callable[[], Change] = lambda: bytes) -> None:
         self._target = port
         self._change = change
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -71,7 +72,7 @@ class Wiretap:
                 with suppress(ConnectionRefusedError):
                     far = socket.create_connection(("127.0.0.1", self._target))
                     self._sockets.append(far)
-                    self._pass_on(near, far, self.to_trainer, self._change)
+                    self._pass_on(near, far, self.to_trainer, self._change())
                     self._pass_on(far, near, self.to_producers, bytes)
 
     def _pass_on(
