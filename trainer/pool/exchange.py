@@ -236,6 +236,7 @@ class Exchange:
             self._waiters.refuse(job_id, key, error)
         self._act(self._dispatcher.job_closed(job_id, now), now)
         self._arenas.drop_job(job_id)
+        self._arenas.let_go(self._dispatcher.has_slots)
         if self._jobs.pop(job_id, None) is not None:
             self.shelves.pop(job_id).clear()
 
