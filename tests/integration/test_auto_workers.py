@@ -17,7 +17,9 @@ from feedline import BatchSequence, ImageDataset, ProducerPool
 from feedline.callbacks import FeedMonitor
 from feedline.common.memory.arena import whole_pages
 from feedline.errors import ConfigurationError
+from feedline.trainer.dispatch.queue_size import FIRST_SLOTS, MOST_SLOTS
 from feedline.trainer.pool import sizer
+from feedline.trainer.pool.settings import WorkersArgument
 from feedline.trainer.pool.shared import SHARED
 from feedline.trainer.verdict import sizing
 
@@ -200,6 +202,14 @@ def test_what_is_no_number_of_producers_is_refused(data: ImageDataset, workers: 
             make()
     with pytest.raises(ConfigurationError, match="an endpoint is for producers elsewhere"):
         ProducerPool("tcp://127.0.0.1:*", workers="auto")
+
+
+@pytest.mark.parametrize(("workers", "expected"), [((1, 2), MOST_SLOTS), (1, FIRST_SLOTS)])
+def test_a_queue_is_found_out_where_a_pool_finds_out_its_producers(
+    data: ImageDataset, workers: WorkersArgument, expected: int
+) -> None:
+    with ProducerPool(workers=workers) as pool, BatchSequence(data, pool=pool, image_size=SIZE) as sequence:
+        assert sequence.max_queue_size == expected
 
 
 @pytest.mark.exhaustive

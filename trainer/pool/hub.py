@@ -189,6 +189,11 @@ class PoolThread(threading.Thread):
         self.exchange.doom = None
         self._have(self._sizer.adopt(workers, self._producers.num_wanted), now)
 
+    @property
+    def sizes_itself(self) -> bool:
+        """Whether it finds out how many producers there are to be. From any thread."""
+        return self._sizer.has_choice
+
     def tell(self, recorder: Recorder, now: float) -> None:
         """Tell `recorder` how the pool stands: now, and each second from now on."""
         self._recorder = recorder

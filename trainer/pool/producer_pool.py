@@ -200,6 +200,11 @@ class ProducerPool:
         """How many producers are connected; costs nothing."""
         return self._thread.exchange.num_producers
 
+    @property
+    def sizes_itself(self) -> bool:
+        """Whether it finds out how many producers there are to be: `workers` is no fixed number."""
+        return self._thread.sizes_itself
+
     def resize(self, workers: WorkersArgument) -> None:
         """Have so many embedded producers from now on, ``"auto"`` or (min, max) included."""
         if not self.embedded:

@@ -40,6 +40,11 @@ class Sizer:
         self._notes: deque[PoolStats] = deque(maxlen=MAX_NOTES)
         self._num_taken, self._taken_at = 0, 0.0
 
+    @property
+    def has_choice(self) -> bool:
+        """Whether it is left to it how many producers there are. From any thread."""
+        return not self._workers.is_fixed
+
     def adopt(self, workers: Workers, num: int) -> int:
         """Keep to other bounds from now on; returns what `num` producers become by that."""
         if workers != self._workers:
@@ -63,7 +68,7 @@ class Sizer:
         """
         if is_asked or stats.taken.num_batches != self._num_taken:
             self._num_taken, self._taken_at = stats.taken.num_batches, now
-        if self._workers.is_fixed or not num:
+        if not self.has_choice or not num:
             return None
         if sum(one.is_able for one in stats.producers) != num or len(stats.producers) != num:
             self._notes.clear()

@@ -120,9 +120,9 @@ class BatchSequence(ResumableSequence):
     pool : ProducerPool, optional
         Use its producers.
     max_queue_size : int or "auto", optional
-        Batches that one producer may have in hand, at least 2; by default 10, and ``"auto"`` where `workers`
-        is no fixed number. ``"auto"`` begins with 10 and adds what a trainer missed whose batches came to lie
-        ready and then did not suffice, as far as `memory_budget` goes: see
+        Batches that one producer may have in hand, at least 2; by default 10, and ``"auto"`` where `workers`,
+        or those of `pool`, are no fixed number. ``"auto"`` begins with 10 and adds what a trainer missed
+        whose batches came to lie ready and then did not suffice, as far as `memory_budget` goes: see
         `feedline.trainer.dispatch.queue_size`.
     memory_budget : int, optional
         Bytes that all batches in hand may take; by default 1 GiB. With `pool`, the pool has it.

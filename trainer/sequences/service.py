@@ -53,7 +53,7 @@ class Service:
             made = f"; ProducerPool({self.pool!r}) makes one" if isinstance(self.pool, str) else ""
             raise ConfigurationError(f"pool must be a ProducerPool, got {self.pool!r}{made}")
         if self.max_queue_size is None:
-            chosen = FIRST_SLOTS if workers_of(self.workers).is_fixed else AUTO
+            chosen = AUTO if self._sizes_itself else FIRST_SLOTS
             object.__setattr__(self, "max_queue_size", chosen)
         else:
             object.__setattr__(self, "max_queue_size", _queue_size(self.max_queue_size))
@@ -81,6 +81,11 @@ class Service:
             raise ConfigurationError(
                 f"pool= has a page of its own: say ProducerPool(..., monitor={self.monitor!r}) instead"
             )
+
+    @property
+    def _sizes_itself(self) -> bool:
+        """Whether the number of producers is found out."""
+        return not workers_of(self.workers).is_fixed if self.pool is None else self.pool.sizes_itself
 
     @property
     def max_slots(self) -> int:
