@@ -271,12 +271,21 @@ class Normalization(Transform):
 
     def output_range(self, value_range: Pair) -> Pair:
         """The lowest and the highest value of any channel."""
-        return _ends_of(np.subtract.outer(value_range, self.mean) / np.sqrt(self.variance))
+        return _ends_of(np.subtract.outer(value_range, self.mean) / self._deviation)
 
     def fill_after(self, fill: tuple[float, ...]) -> tuple[float, ...]:
-        """Normalized; as in Keras, nothing is divided by less than 1e-7."""
-        deviation = np.maximum(np.sqrt(self.variance), 1e-7)
-        return tuple(np.ravel(np.subtract(fill, self.mean) / deviation).tolist())
+        """Normalized."""
+        return tuple(np.ravel(np.subtract(fill, self.mean) / self._deviation).tolist())
+
+    @property
+    def reach(self) -> float:
+        """The largest value of a usual pixel, or the smallest negated: three deviations from the mean."""
+        return float(np.max(np.abs(self.mean) + 3 * self._deviation))
+
+    @property
+    def _deviation(self) -> npt.NDArray[np.float64]:
+        """As in Keras, nothing is divided by less than 1e-7."""
+        return np.maximum(np.sqrt(self.variance), 1e-7)
 
 
 def _ends_of(values: npt.NDArray[np.float64]) -> Pair:

@@ -130,10 +130,10 @@ class SequenceOptions:
                 )
 
     def _warn_of_ranges(self) -> None:
-        """Say which transforms are told a range of values that is not that of their pixels."""
+        """Say which transforms are made for values that are not those of their pixels."""
         pixels = range_of(self.image.dtype)
         for text in misjudged(self.transforms, pixels):
-            warn(f"{text}: say value_range=, or put it before what changes the range")
+            warn(text)
 
     @cached_property
     def plan(self) -> EpochPlan:

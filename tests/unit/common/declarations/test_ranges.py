@@ -19,6 +19,9 @@ from feedline.transforms import (
     Transform,
 )
 
+IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229**2, 0.224**2, 0.225**2))
+"""In [0, 1]; of torchvision."""
+
 
 @pytest.mark.parametrize(
     ("transforms", "dtype", "words"),
@@ -32,6 +35,18 @@ from feedline.transforms import (
         ([Rescaling(1 / 255), GaussianNoise(0.1)], "uint8", "pixels from 0 to 1, and does 255 times as much"),
         ([Rescaling(1 / 127.5, -1), RandomBrightness(0.1)], "uint8", "from -1 to 1, and does 128 times"),
         ([Normalization(127.5, 4000), RandomFlip(), GaussianNoise(0.1)], "uint8", "and does 63 times"),
+        (
+            [Rescaling(1 / 255), Rescaling(1 / 255)],
+            "uint8",
+            "and makes them nearly alike, 0 to 0.00392: they",
+        ),
+        ([Rescaling(1 / 255), Normalization(127.5, 4000)], "uint8", "nearly alike, -2.02 to -2: they"),
+        (
+            [IMAGENET],
+            "uint8",
+            "but its mean and variance are those of pixels up to 1.2: put",
+        ),
+        ([Normalization(0.5, 0.25)], "uint8", "pixels up to 2: put a Rescaling before it"),
     ],
 )
 def test_a_range_that_is_far_off_is_told_with_what_comes_of_it(
@@ -60,6 +75,13 @@ def test_what_is_inside_of_others_is_looked_at_where_it_stands() -> None:
         ([Rescaling(1 / 255), GaussianNoise(0.1, (0, 1))], "uint8"),
         ([Rescaling(1 / 255), GaussianNoise(0.1, (-0.5, 1.5))], "uint8"),
         ([GaussianNoise(0.1), Rescaling(1 / 255)], "uint8"),
+        ([Rescaling(1 / 255), IMAGENET], "uint8"),
+        ([Rescaling(1 / 127.5, -1), Normalization(0.0, 1.0)], "uint8"),
+        ([Normalization((120, 110, 100), (3600, 3300, 3200))], "uint8"),
+        ([Normalization(300.0, 128.0**2)], "uint16"),
+        ([Normalization(-500.0, 400.0**2)], "int16"),
+        ([Normalization(0.0, 1.0)], "uint8"),
+        ([Rescaling(1 / 65535)], "uint16"),
     ],
 )
 def test_one_that_may_be_meant_is_not(transforms: list[Transform], dtype: str) -> None:
