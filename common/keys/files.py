@@ -139,7 +139,7 @@ class Listing:
     folder: Path
     names: Mapping[bytes, str] = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
-    _seen: object = None
+    _seen: object = field(default_factory=object)
 
     def review(self) -> set[bytes]:
         """Look whether the folder has changed; returns the keys that were in it and are not any more."""
@@ -160,9 +160,18 @@ class Listing:
         """Differs when a file came, went or changed; a folder that is gone lists nobody."""
         try:
             with os.scandir(self.folder) as entries:
-                return {(e.name, (s := e.stat()).st_mtime_ns, s.st_size, s.st_ino) for e in entries}
+                return {(entry.name, _stamp(entry)) for entry in entries}
         except OSError:
             return None
+
+
+def _stamp(entry: os.DirEntry[str]) -> object:
+    """Differs when what a file holds does; one of them that leads nowhere hides no change of others."""
+    try:
+        status = entry.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def read_pair(path: Path) -> KeyPair:

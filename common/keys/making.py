@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -38,7 +39,7 @@ def make_keys(folder: Path, producer: str | None = None, *, keep: bool = False) 
     Raises
     ------
     ConfigurationError
-        A pair is there already, or nothing can be written there.
+        A pair is there already, one was moved away that others still know, or nothing can be written there.
     """
     name = _checked(producer or PRODUCER)
     trainers, producers = folder / TRAINER, folder / name
@@ -49,6 +50,11 @@ def make_keys(folder: Path, producer: str | None = None, *, keep: bool = False) 
             f"there are keys in {there} already, and whoever has them would be shut out by new ones:"
             f" `--producer NAME` makes keys for one more, another folder has keys of its own"
         )
+    if not has_producer:
+        _refuse_a_double(trainers / PRODUCERS / f"{name}{PUBLIC}", producers)
+    if not has_trainer:
+        for known in sorted(folder.glob(f"*/{TRAINER}{PUBLIC}")):
+            _refuse_a_double(known, trainers)
     try:
         for place in (folder, trainers, trainers / PRODUCERS, producers):
             _make_folder(place)
@@ -70,6 +76,15 @@ def _checked(name: str) -> str:
             f" {TRAINER!r}, got {name!r}"
         )
     return name
+
+
+def _refuse_a_double(known: Path, missing: Path) -> None:
+    """Refuse a second pair of one name, where the other side still has the public key of the first."""
+    if os.path.lexists(known):
+        raise ConfigurationError(
+            f"{known} is the public key of a pair that is not in {missing} any more, and whoever has it would"
+            f" be shut out by a new one: put {missing} back, or delete {known} if the pair is lost"
+        )
 
 
 def _has_pair(folder: Path, name: str) -> bool:

@@ -96,6 +96,22 @@ def test_a_list_that_is_gone_lets_nobody_in(keys: Path) -> None:
     assert listing.names == {}
 
 
+@pytest.mark.parametrize("name", [".#notes", "lab.key"])
+def test_a_link_that_leads_nowhere_hides_no_change_of_others(keys: Path, name: str) -> None:
+    place = keys / "trainer/producers"
+    (place / name).symlink_to("gone")
+    listing = Listing(place)
+    listing.review()
+    (producer,) = listing.names
+    assert [name in trouble for trouble in listing.troubles] == [True] * name.endswith(".key")
+    make_keys(keys, "other")
+    listing.review()
+    assert sorted(listing.names.values()) == ["other", "producer"]
+    (place / "producer.key").unlink()
+    assert listing.review() == {producer}
+    assert list(listing.names.values()) == ["other"]
+
+
 def test_a_listed_file_that_is_no_key_is_named_and_others_stay(keys: Path) -> None:
     listing = Listing(keys / "trainer/producers")
     (keys / "trainer/producers/broken.key").write_text("no key")

@@ -71,6 +71,25 @@ def test_nothing_is_overwritten(tmp_path: Path, name: str | None) -> None:
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize(
+    ("moved", "known"), [("lab2", "trainer/producers/lab2.key"), ("trainer", "lab2/trainer.key")]
+)
+def test_a_pair_that_was_moved_to_its_host_is_not_made_anew(
+    tmp_path: Path, moved: str, known: str, keep: bool
+) -> None:
+    keys = tmp_path / "keys"
+    make_keys(keys, "lab2")
+    (keys / moved).rename(tmp_path / "host")
+    before = contents(tmp_path)
+    name = "lab2" if moved == "lab2" else "lab3"
+    with pytest.raises(ConfigurationError, match=rf"{known} is the public key of a pair that is not in"):
+        make_keys(keys, name, keep=keep)
+    assert contents(tmp_path) == before
+    (keys / known).unlink()
+    assert make_keys(keys, name)
+
+
 def test_more_producers_get_keys_of_their_own_beside_the_one_trainer(tmp_path: Path) -> None:
     make_keys(tmp_path)
     before = contents(tmp_path)
