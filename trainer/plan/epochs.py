@@ -99,7 +99,7 @@ class EpochPlan:
             )
         if self.num_steps < 1:
             raise ConfigurationError(
-                f"{self.shard_samples} samples give no batch of {self.batch_size}"
+                f"{self.num_drawn} samples give no batch of {self.batch_size}"
                 + (" with drop_remainder=True" if self.drop_remainder else "")
                 + (f" in each of {self.shard_count} shards" if self.shard_count > 1 else "")
             )
@@ -118,9 +118,13 @@ class EpochPlan:
 
     @property
     def num_steps(self) -> int:
-        """Steps of one epoch, the same in all epochs."""
+        """Steps of one epoch, the same in all epochs.
+
+        Short is a step of which all shards together lack a sample, so that it is dropped for any number of
+        them that has the same global batch.
+        """
         if self.drop_remainder:
-            return self.shard_samples // self.batch_size
+            return self.num_drawn // (self.batch_size * self.shard_count)
         return -(-self.shard_samples // self.batch_size)
 
     def order(self, epoch: int) -> Rows:

@@ -123,7 +123,7 @@ class ResumableSequence(ServedSequence):
 
     def _state(self, key: StepKey) -> SequenceState:
         plan = self._plan
-        return SequenceState(*key, plan.seed, plan.batch_size, plan.shard_count, self._fields)
+        return SequenceState(*key, plan.seed, plan.batch_size, plan.shard_count, plan.num_steps, self._fields)
 
     @property
     def shard_index(self) -> int:

@@ -149,6 +149,30 @@ def test_a_step_of_all_shards_together_is_that_of_one_shard_with_the_global_batc
         assert in_turn.tolist() == whole.rows(epoch, step).tolist()
 
 
+@many
+@given(*SHARDS, st.sampled_from(["pad", "drop"]))
+def test_without_a_short_step_an_epoch_is_the_same_for_any_number_of_shards(
+    num_samples: int, batch_size: int, shard_count: int, shuffle: bool, epoch: int, remainder: str
+) -> None:
+    assume(num_samples >= shard_count * batch_size)
+    shards = [
+        replace(shard, drop_remainder=True)
+        for shard in shards_of(remainder, num_samples, batch_size, shard_count, shuffle)
+    ]
+    whole = EpochPlan(num_samples, batch_size * shard_count, shuffle, 5, drop_remainder=True)
+    in_turn = np.stack([shard.order(epoch) for shard in shards], axis=1).ravel()
+    assert in_turn.tolist() == whole.order(epoch).tolist()
+    assert [shard.num_steps for shard in shards] == [whole.num_steps] * shard_count
+
+
+@many
+@given(*SHARDS[:3])
+def test_padded_shards_have_as_many_steps_as_one(num_samples: int, batch_size: int, shard_count: int) -> None:
+    whole = EpochPlan(num_samples, batch_size * shard_count)
+    (first, *_) = shards_of("pad", num_samples, batch_size, shard_count, shuffle=False)
+    assert first.num_steps == whole.num_steps
+
+
 def test_a_sample_that_pads_a_shard_has_draws_of_its_own() -> None:
     shards = shards_of("pad", 3, 2, 8, shuffle=False)
     visits = [(s.rows(0, 0).item(), s.occurrences(0, 0).item()) for s in shards]
@@ -191,7 +215,11 @@ def test_equal_plans_give_equal_orders_whoever_asks_first() -> None:
         ({"shard_count": 0}, "shard_index=0, shard_count=0"),
         (
             {"num_samples": 2, "shard_index": 2, "shard_count": 3, "shard_remainder": "drop"},
-            "0 samples give no batch of 3 in each of 3 shards",
+            "2 samples give no batch of 3 in each of 3 shards",
+        ),
+        (
+            {"num_samples": 8, "shard_count": 3, "drop_remainder": True},
+            "8 samples give no batch of 3 with drop_remainder=True in each of 3 shards",
         ),
         ({"shard_remainder": "keep"}, "shard_remainder.*'keep'"),
     ],

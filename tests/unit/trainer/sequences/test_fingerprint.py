@@ -179,7 +179,7 @@ def test_others_by_their_digest(value: Any) -> None:
 def test_a_state_takes_less_than_a_kilobyte_whatever_the_options_are() -> None:
     longest = dict.fromkeys(fields_with(), DIGEST_SIGN + "0" * 8)
     assert all(len(json.dumps(value)) <= MAX_PLAIN_CHARS for value in longest.values())
-    state = SequenceState(10**9, 10**9, -(2**63), 10**6, 10**6, longest)
+    state = SequenceState(10**9, 10**9, -(2**63), 10**6, 10**6, 10**9, longest)
     assert len(json.dumps(state.to_dict())) < 1024
 
 
