@@ -44,6 +44,10 @@ class Script:
         File that gets the weights and the history.
     stop_after : int
         Raise `Interrupted` after so many batches; 0: never.
+    is_polite : bool
+        Tell Keras to stop then, and raise it when Keras has.
+    swaps_ema : bool
+        Judge by averaged weights, which are in the model between epochs.
     """
 
     images: str
@@ -61,6 +65,8 @@ class Script:
     class_weight: dict[str, float] | None = None
     validates: bool = True
     stop_after: int = 0
+    is_polite: bool = False
+    swaps_ema: bool = False
 
     def __post_init__(self) -> None:
         """Find the images."""
@@ -77,6 +83,7 @@ class Script:
             "cache": self.cache,
         }
         transforms = [RandomFlip("horizontal"), RandomBrightness(0.2)]
+        interrupt = Interrupt(self.stop_after, is_polite=self.is_polite)
         weights = {int(name): weight for name, weight in (self.class_weight or {}).items()}
         with (
             BatchSequence(self.data, seed=self.seed, transforms=transforms, **common) as train,
@@ -92,10 +99,13 @@ class Script:
                     ResumeTraining(self.run, self.save_every),
                     keras.callbacks.ReduceLROnPlateau(monitor="loss", patience=1, factor=0.5, min_delta=0.05),
                     keras.callbacks.EarlyStopping(monitor="loss", patience=15, restore_best_weights=True),
-                    Interrupt(self.stop_after),
+                    interrupt,
+                    *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if self.swaps_ema else []),
                 ],
                 verbose=0,
             )
+        if interrupt.has_stopped:
+            raise Interrupted
         self.write_result(model)
         return model.history.history
 
@@ -115,7 +125,7 @@ class Script:
             ],
         )
         model.compile(
-            keras.optimizers.Adam(1e-2),
+            keras.optimizers.Adam(1e-2, use_ema=self.swaps_ema, ema_momentum=0.9),
             "binary_crossentropy",
             metrics=["accuracy"],
             steps_per_execution=self.steps_per_execution,
@@ -175,17 +185,24 @@ class Recording(keras.Sequential):  # type: ignore[misc]  # Keras has no types
 
 
 class Interrupt(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Ends the training after so many batches, as an error would."""
+    """Ends the training after so many batches: as an error would, or as a time limit does."""
 
-    def __init__(self, after: int) -> None:
+    def __init__(self, after: int, *, is_polite: bool) -> None:
         super().__init__()
-        self._left = after
+        self._left, self._is_polite = after, is_polite
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether Keras was told to stop, and did so."""
+        return self._is_polite and self.model.stop_training and self._left <= 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
         """Count."""
         self._left -= 1
-        if self._left == 0:
+        if self._left == 0 and not self._is_polite:
             raise Interrupted
+        if self._left == 0:
+            self.model.stop_training = True
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ Runs on whatever backend Keras has; on torch and JAX by way of `test_keras_backe
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 from resumable_fit import SIZE
 from resuming import MakeScript, assert_same_training, determinism, images, interrupted_until_it_ends, script
@@ -77,6 +79,95 @@ def test_what_is_kept_is_refused_by_another_training_with_what_differs(
         pytest.raises(ConfigurationError, match=r"is damaged .* to begin anew"),
     ):
         flat_model().fit(same, epochs=2, callbacks=[ResumeTraining(tmp_path)], verbose=0)
+
+
+class AtTheEnd(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Dies when all epochs are trained, and before anybody after it hears of that."""
+
+    def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
+        """Die."""
+        raise RuntimeError("dead at the end")
+
+
+def test_who_stopped_the_training_at_an_epochs_end_stays_heard(data: ImageDataset, tmp_path: Path) -> None:
+    for end in (pytest.raises(RuntimeError, match="dead at the end"),) * 2 + (nullcontext(),):
+        model = flat_model()
+        callbacks = [
+            keras.callbacks.EarlyStopping(monitor="loss", patience=1, min_delta=1e9, mode="min"),
+            ResumeTraining(tmp_path, save_every=1000),
+            *([] if isinstance(end, nullcontext) else [AtTheEnd()]),
+        ]
+        with BatchSequence(data, batch_size=5, image_size=SIZE, workers=1) as train, end:
+            model.fit(train, epochs=9, callbacks=callbacks, verbose=0)
+        assert len(model.history.history["loss"]) == 2
+
+
+class AfterBatch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Tells Keras to stop after one of its batches; knows how many were trained."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__()
+        self._last, self.num_trained = last, 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
+        """Count."""
+        self.num_trained += 1
+        if batch == self._last:
+            self.model.stop_training = True
+
+
+def test_a_training_that_was_stopped_in_the_midst_of_an_epoch_goes_on_there(
+    data: ImageDataset, tmp_path: Path
+) -> None:
+    counts, states = [], []
+    for last in (1, 3, 2, 100):
+        model, limit = flat_model(), AfterBatch(last)
+        with BatchSequence(data, batch_size=5, image_size=SIZE, workers=1) as train:
+            model.fit(train, epochs=3, callbacks=[limit, ResumeTraining(tmp_path)], verbose=0)
+            states.append((train.state_dict()["epoch"], train.state_dict()["step"]))
+        counts.append(limit.num_trained)
+    assert counts == [2, 2, 3, 5]
+    # An epoch that was over when it was stopped is over.
+    assert states == [(0, 2), (1, 0), (1, 3), (3, 0)]
+    assert model.history.epoch == [0, 1, 2]
+
+
+def test_a_metric_of_several_numbers_is_kept_as_it_was(data: ImageDataset, tmp_path: Path) -> None:
+    found = []
+    for epochs in (1, 2):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((*SIZE, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+        model.compile("sgd", "mse", metrics=[keras.metrics.F1Score()])
+        labelled = ImageDataset.from_lists(data.filenames, np.eye(2)[data.labels], directory=data.root)
+        with BatchSequence(labelled, batch_size=5, image_size=SIZE, workers=1) as train:
+            model.fit(train, epochs=epochs, callbacks=[ResumeTraining(tmp_path)], verbose=0)
+        found.append(model.history.history["f1_score"])
+    (first,), (again, _) = found
+    first = keras.ops.convert_to_numpy(first)
+    assert first.shape == (2,)
+    assert (again.dtype, again.tolist()) == (first.dtype, first.tolist())
+
+
+class Unkeepable(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Says what no file can have."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Say it."""
+        return {"model": self.model}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing ever comes back."""
+
+
+def test_a_callback_that_cannot_be_kept_is_refused_before_training_begins(
+    data: ImageDataset, tmp_path: Path
+) -> None:
+    callbacks = [ResumeTraining(tmp_path), Unkeepable()]
+    with (
+        BatchSequence(data, batch_size=5, image_size=SIZE, workers=1) as train,
+        pytest.raises(ConfigurationError, match=r"the callback Unkeepable-0 cannot be kept: .* plain values"),
+    ):
+        flat_model().fit(train, callbacks=callbacks, verbose=0)
 
 
 @pytest.mark.parametrize(

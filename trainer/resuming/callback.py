@@ -12,7 +12,7 @@ import keras
 
 from feedline.common.errors import ConfigurationError
 from feedline.trainer.resuming.course import Position
-from feedline.trainer.resuming.folder import Kept, TrainingFolder
+from feedline.trainer.resuming.folder import Kept, TrainingFolder, as_json
 from feedline.trainer.resuming.generators import draw_on, drawn_so_far
 from feedline.trainer.resuming.keepable import remembered, remind
 from feedline.trainer.resuming.pace import Pace
@@ -90,11 +90,12 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         super().__init__()
         self._fit, self._folder, self._pace = fit, folder, pace
         self._kept: Kept | None = None
-        self._has_begun = self._has_trained = False
+        self._has_begun = self._has_trained = self._is_cut_short = False
         self._at = self._begun = Position(0, 0, *fit.sequence.next_step)
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002 - Keras passes it
         """Go back to what is kept."""
+        self._check_callbacks()
         self._pace.saved()
         kept = self._kept = self._folder.read()
         if kept is None:
@@ -107,6 +108,15 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         draw_on(kept.plain["generators"], kept.arrays)
         self._at = Position(*kept.plain["position"])
         self._begin_with(self._at.keras_epoch, stopped=kept.plain["stopped"])
+
+    def _check_callbacks(self) -> None:
+        """Refuse those whose state could not be written when it is to be."""
+        plain, _ = remembered(self._fit.others)
+        for name, state in plain.items():
+            try:
+                as_json(state)
+            except TypeError as error:
+                raise ConfigurationError(f"the callback {name} cannot be kept: {error}") from error
 
     def _begin_with(self, keras_epoch: int, *, stopped: bool) -> None:
         """Tell Keras its first epoch; of a training that is over it has none."""
@@ -157,25 +167,47 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self._fit.sequence.commit(self._at.epoch, self._at.step)
         self._pace.trained(self._at.step - before.step)
         # After the last batch of an epoch Keras wants its logs, and validates: kept when that is done.
-        if self._pace.is_due and not course.is_over(self._begun, self._at) and not self.model.stop_training:
+        self._is_cut_short = bool(self.model.stop_training)
+        is_due = self._pace.is_due or self._is_cut_short
+        if is_due and not course.is_over(self._begun, self._at):
             self._save()
 
+    def on_test_end(self, logs: Any = None) -> None:  # noqa: ARG002 - Keras passes it
+        """Validated: who wants to stop by now does so for another reason than how good the model is."""
+        self._is_cut_short = bool(self.model.stop_training)
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras passes it
-        """The epoch is trained and validated."""
-        self._at = self._fit.course.after_epoch(self._at)
+        """The epoch is trained and validated, or Keras was told to stop in its midst."""
+        course = self._fit.course
+        if not course.is_over(self._begun, self._at):
+            # What was kept then goes on there. Since then callbacks have heard that the epoch was over.
+            self._is_cut_short = True
+            return
+        self._at = course.after_epoch(self._at)
         self._fit.sequence.commit(self._at.epoch, self._at.step)
-        if self._pace.is_due_at_end:
+        if self.model.stop_training or self._pace.is_due_at_end:
             self._save()
 
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002 - Keras passes it
-        """Nothing is left to train: what is kept is what the script goes on with."""
+        """Nothing is left to train: what is kept is what the script goes on with.
+
+        Unless it was cut short: weights may be the best ones by now, and no more those that go on.
+        """
         self._fit.begin_with_epoch(None)
-        if self._has_trained:
-            self._save(stopped=bool(self.model.stop_training))
+        if self._has_trained and not self._is_cut_short:
+            self._save()
         self._fit.remove(self)
         self._folder.release()
 
-    def _save(self, *, stopped: bool = False) -> None:
+    @property
+    def _is_ended(self) -> bool:
+        """Whether a callback ended the training when an epoch was judged, as `EarlyStopping` does.
+
+        Whoever says so before, such as a limit of time, wants to go on.
+        """
+        return bool(self.model.stop_training) and not self._is_cut_short
+
+    def _save(self) -> None:
         """Gather all of it, on every rank, and have the first write it."""
         of_callbacks, further = remembered(self._fit.others)
         of_generators, states = drawn_so_far()
@@ -184,7 +216,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             "sequence": self._fit.sequence.state_dict(),
             "callbacks": of_callbacks,
             "generators": of_generators,
-            "stopped": stopped,
+            "stopped": self._is_ended,
         }
         kept = Kept(plain, further | states | gathered(self.model))
         self._pace.saved()
@@ -194,7 +226,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     def _write(self, kept: Kept) -> None:
         try:
             self._folder.write(kept)
-        except OSError as error:
+        except (OSError, TypeError) as error:
             logger.warning(f"the training goes on, but was not kept in {self._folder.path}: {error}")
 
 

@@ -26,6 +26,9 @@ UNFINISHED = ".training-{}.tmp"
 PLAIN = "plain"
 """What the plain values are called among the arrays."""
 
+_ARRAY, _DTYPE = "of ndarray", "dtype"
+"""Short arrays among plain values are these two: their numbers, and what these are."""
+
 VERSION = 1
 
 _LOCKS: dict[Path, int] = {}
@@ -97,10 +100,12 @@ class TrainingFolder:
         ------
         OSError
             The disk is full, or gone; the old file is still there.
+        TypeError
+            See `as_json`.
         """
         # A ZIP file has a checksum of each member, and none of which there are.
         head = {"version": VERSION, "names": sorted(kept.arrays)}
-        plain = json.dumps({**head, **kept.plain}, default=_plain_number).encode()
+        plain = as_json({**head, **kept.plain}).encode()
         unfinished = self.path / UNFINISHED.format(os.getpid())
         try:
             with unfinished.open("wb") as file:
@@ -172,18 +177,30 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, M
 
 def _kept_in(arrays: Arrays) -> Kept:
     """Part plain values from arrays; ValueError unless all of them are there."""
-    plain = json.loads(arrays.pop(PLAIN).tobytes())
+    plain = json.loads(arrays.pop(PLAIN).tobytes(), object_hook=_array_again)
     names = plain.pop("names")
     if sorted(arrays) != names:
         raise ValueError(f"{len(names)} arrays were written, {len(arrays)} are there")
     return Kept(plain, arrays)
 
 
-def _plain_number(value: Any) -> Any:
-    """Callbacks may remember NumPy's numbers, which JSON does not know."""
+def as_json(plain: dict[str, Any]) -> str:
+    """Plain values as they are kept; TypeError if some are not plain."""
+    return json.dumps(plain, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Callbacks may remember NumPy's numbers, and metrics that give several, which JSON does not know."""
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        return {_ARRAY: value.tolist(), _DTYPE: value.dtype.str}
     raise TypeError(f"{value!r:.80} cannot be kept: state_dict() of a callback returns plain values")
+
+
+def _array_again(found: dict[str, Any]) -> Any:
+    """Undo what `_plain` did."""
+    return np.array(found[_ARRAY], found[_DTYPE]) if set(found) == {_ARRAY, _DTYPE} else found
 
 
 def _write_arrays(file: IO[bytes], arrays: Arrays) -> None:

@@ -24,6 +24,7 @@ REMEMBERED: dict[type, tuple[str, ...]] = {
         "_batches_seen_since_last_saving",
         "_last_batch_seen",
     ),
+    keras.callbacks.SwapEMAWeights: ("_ema_weights_in_model",),
 }
 """Attributes in which Keras' callbacks keep what they know of earlier epochs."""
 
@@ -78,7 +79,17 @@ def _attributes(callback: Any) -> tuple[str, ...]:
 def _state(callback: Any) -> dict[str, Any]:
     if _speaks_for_itself(callback):
         return dict(callback.state_dict())
-    return {name: getattr(callback, name) for name in _attributes(callback) if hasattr(callback, name)}
+    names = [name for name in _attributes(callback) if hasattr(callback, name)]
+    return {name: _without_tensors(getattr(callback, name)) for name in names}
+
+
+def _without_tensors(value: Any) -> Any:
+    """As NumPy's arrays what a metric gives that is more than a number; plain values as they are."""
+    if isinstance(value, dict):
+        return {key: _without_tensors(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_tensors(one) for one in value]
+    return keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else value
 
 
 def _set_state(callback: Any, state: dict[str, Any]) -> None:
