@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from children import PATIENCE_S, producers_elsewhere, wait_for_producers
+from gates import gated
+from images import write_images
 from planted import napping, narrow_line, pictures, report_of
 
 from feedline import BatchSequence, ImageDataset, ProducerPool
@@ -35,6 +40,33 @@ def test_a_slow_transform_is_named_with_the_producers_that_would_do(tmp_path: Pa
     assert report.verdict.num_wanted > 2
     assert report.verdict.more is not None
     assert report.verdict.more.images_per_s > 1.2 * report.verdict.snapshot.images_per_s
+
+
+def test_a_trainer_that_waits_for_a_batch_that_does_not_come_is_seen_to_wait(tmp_path: Path) -> None:
+    gate = tmp_path / "gate-2"
+    os.mkfifo(gate)
+    names = write_images(tmp_path, 4)
+    data = ImageDataset.from_lists(names, range(4), directory=tmp_path)
+    options = {"batch_size": 1, "image_size": SIZE, "shuffle": False, "transforms": [gated(tmp_path)]}
+    shares: list[float] = []
+
+    def look(pool: ProducerPool) -> None:
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until and not (shares and shares[-1] > 0.9):
+            report = pool.stats().report
+            shares.append(0.0 if report is None else report.verdict.snapshot.wait_share)
+            time.sleep(0.1)
+        gate.write_bytes(b"")
+
+    with (
+        ProducerPool(workers=1) as pool,
+        BatchSequence(data, pool=pool, **options) as sequence,
+        ThreadPoolExecutor(1) as other,
+    ):
+        looking = other.submit(look, pool)
+        assert [len(x) for x, _ in sequence] == [1] * 4
+        looking.result()
+    assert shares[-1] > 0.9
 
 
 @pytest.mark.planted

@@ -134,7 +134,7 @@ ROWS = (
     ),
     Row(
         "feedline_wait_ratio",
-        "share of the last ten seconds, 0 to 1, of the same",
+        "share, 0 to 1, of the same: of the last ten seconds, or of the last eight steps if they took longer",
         _one("rates", "wait_share"),
     ),
     Row(
@@ -200,7 +200,7 @@ ROWS = (
     ),
     Row(
         "feedline_producer_busy_ratio",
-        "share of the last ten seconds, 0 to 1, in which it built",
+        "share, 0 to 1, of the span of `feedline_wait_ratio` in which it built",
         _of_producers("busy_share"),
         _PRODUCER,
     ),

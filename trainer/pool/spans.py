@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from feedline.common.processes.children import usable_cores
 from feedline.trainer.pool.stats import DeliveryStats, PoolStats, ProducerStats
-from feedline.trainer.verdict.snapshot import CacheState, Certainty, ProducerSpan, Snapshot
+from feedline.trainer.verdict.snapshot import MIN_BATCHES, CacheState, Certainty, ProducerSpan, Snapshot
+
+WINDOW_S = 10
+"""What is said of a pool is about so many seconds, or about more where steps are slow."""
+
+STEPS_OF_REST = 3
+"""Who has taken nothing for the time of so many steps does something else."""
 
 FEW_UNCERTAIN = 0.1
 """A share of batches of which it is not known how long the trainer waited, which changes little."""
@@ -56,6 +62,36 @@ def span_between(
         cache=cache,
         short_s=max(0.0, after.short_s - before.short_s),
     )
+
+
+def looked_back_to(notes: Sequence[PoolStats], now: PoolStats, idle_s: float) -> PoolStats | None:
+    """The note from which on a pool is judged; None if there is none.
+
+    It is `WINDOW_S` old, or as old as it has to be for `MIN_BATCHES` to have been taken since. None is from
+    before the first batch, when everybody had to begin, if there are others.
+
+    Parameters
+    ----------
+    notes : sequence of PoolStats
+        In the order of their times; at least `WINDOW_S` of them are near the end.
+    now : PoolStats
+        How it is.
+    idle_s : float
+        How long nothing was taken, and nobody has waited: not for slow steps, but for none.
+    """
+    started = [one for one in notes if one.taken.num_batches] or list(notes[:1])
+    if not started:
+        return None
+    recent = next((one for one in started if now.at_s - one.at_s <= WINDOW_S + 1), started[-1])
+    before = [one for one in started if one.at_s <= recent.at_s]
+    enough = (one for one in reversed(before) if _num_taken(one, now) >= MIN_BATCHES)
+    chosen = next(enough, before[0])
+    step_s = (now.at_s - chosen.at_s) / max(1, _num_taken(chosen, now))
+    return chosen if idle_s <= max(WINDOW_S, STEPS_OF_REST * step_s) else recent
+
+
+def _num_taken(before: PoolStats, now: PoolStats) -> int:
+    return now.taken.num_batches - before.taken.num_batches
 
 
 def taken_between(before: DeliveryStats, after: DeliveryStats) -> DeliveryStats:

@@ -101,6 +101,8 @@ class PoolStats:
         `feedline.trainer.pool.verification.Breach`. Empty while only honest producers came.
     short_s : float
         Seconds of waiting for batches of the open sequences that longer queues would have saved.
+    waiting_s : float
+        Seconds that the trainer has waited so far for batches that have not come.
     """
 
     producers: tuple[ProducerStats, ...]
@@ -114,6 +116,7 @@ class PoolStats:
     report: Report | None = field(default=None, compare=False)
     refused: Mapping[str, int] = field(default_factory=dict)
     short_s: float = 0.0
+    waiting_s: float = 0.0
 
     def __str__(self) -> str:
         return repr(self) if self.report is None else str(self.report)

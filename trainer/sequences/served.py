@@ -127,11 +127,14 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             key = self._binding.request(position % len(self), callers)
             self._warn()
         began = time.perf_counter()
+        waiting = self._pool.tally.wait_begins(partial(self._waited_s, threading.get_ident(), began))
         try:
             batch, num_samples = self._pool.fetch(self._job_id, key, self._timeout_s, self._unpack)
         except FeedlineError as error:
             self._failure = error
             raise
+        finally:
+            self._pool.tally.wait_ends(waiting)
         wait_s = time.perf_counter() - began
         self._count(num_samples, wait_s, self._wait(callers, began))
         self._passes.delivers(key.epoch)
@@ -340,6 +343,13 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             return Wait(now - asked_at, is_certain=True)
         with self._lock:
             return self._waits.fetched(next(iter(callers), None), asked_at, now)
+
+    def _waited_s(self, thread: int, asked_at: float, now: float) -> float:
+        """How long the trainer has waited so far for what `thread` asked for. In the pool's thread."""
+        if self._passes.keras_thread in {None, thread}:
+            return now - asked_at
+        # Without the lock, which whoever has it may keep while the pool's thread is asked something.
+        return self._waits.under_way(asked_at, now).seconds
 
     def _count(self, num_samples: int, wait_s: float, wait: Wait) -> None:
         for tally in (self._tally, self._pool.tally):

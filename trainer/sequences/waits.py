@@ -58,7 +58,18 @@ class WaitMeter:
             self._empty_since = asked_at
         if self._num_fetched - self._num_done > MOST_AHEAD:
             self._is_told = False
-        waited = 0.0 if self._empty_since is None else max(0.0, now - max(asked_at, self._empty_since))
+        wait = self.under_way(asked_at, now)
         self._num_fetched += 1
         self._empty_since = None
-        return Wait(waited, is_certain=True) if self._is_told else Wait(now - asked_at, is_certain=False)
+        return wait
+
+    def under_way(self, asked_at: float, now: float) -> Wait:
+        """Say how long the trainer has waited so far for what its reader asked for at `asked_at`.
+
+        This alone any thread may ask.
+        """
+        empty_since = self._empty_since
+        if not self._is_told:
+            return Wait(now - asked_at, is_certain=False)
+        waited = 0.0 if empty_since is None else max(0.0, now - max(asked_at, empty_since))
+        return Wait(waited, is_certain=True)

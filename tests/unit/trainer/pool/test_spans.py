@@ -9,7 +9,7 @@ import pytest
 
 from feedline.common.processes.children import usable_cores
 from feedline.common.stages import Stages
-from feedline.trainer.pool.spans import span_between, taken_between
+from feedline.trainer.pool.spans import looked_back_to, span_between, taken_between
 from feedline.trainer.pool.stats import DeliveryStats, PoolStats, ProducerStats
 from feedline.trainer.pool.watch import Tally
 from feedline.trainer.verdict.snapshot import Certainty
@@ -93,3 +93,45 @@ def test_a_tally_adds_up_what_it_is_told() -> None:
     tally.count(8, 0.5, 0.25, is_certain=True)
     tally.count(4, 0.5, 0.5, is_certain=False)
     assert tally.stats == DeliveryStats(2, 12, 1.0, 0.75, 1)
+
+
+def noted(*moments: tuple[float, int]) -> list[PoolStats]:
+    """Counters by when they were noted, and how many batches had been taken."""
+    return [PoolStats((), 0, 0.0, 0.0, at_s=at_s, taken=DeliveryStats(num)) for at_s, num in moments]
+
+
+@pytest.mark.parametrize(
+    ("older", "first", "taken", "idle_s", "expected"),
+    [
+        pytest.param([(0, 3), (80, 5)], 10, 20, 0.1, 90.0, id="fast steps: ten seconds"),
+        pytest.param([(0, 1), (70, 2), (80, 4)], 10, 11, 6.0, 70.0, id="slow steps: eight of them"),
+        pytest.param([(0, 9), (80, 10)], 10, 11, 0.0, 0.0, id="slower ones: all that there were"),
+        pytest.param([(0, 0), (80, 10)], 10, 11, 0.0, 80.0, id="never before the first batch"),
+        pytest.param([(0, 1), (80, 11)], 11, 11, 40.0, 90.0, id="no steps any more: ten seconds"),
+    ],
+)
+def test_it_is_looked_back_as_far_as_a_few_steps_take(
+    older: list[tuple[float, int]], first: int, taken: int, idle_s: float, expected: float
+) -> None:
+    recent = [(90.0 + second, first) for second in range(11)]
+    (now,) = noted((100.5, taken))
+    before = looked_back_to(noted(*older, *recent), now, idle_s)
+    assert before is not None
+    assert before.at_s == expected
+
+
+def test_before_the_first_batch_it_is_the_first_note_and_without_notes_none() -> None:
+    notes = noted((90.0, 0), (91.0, 0))
+    assert looked_back_to(notes, noted((92.0, 0))[0], 0.0) is notes[0]
+    assert looked_back_to([], noted((92.0, 0))[0], 0.0) is None
+
+
+def test_waits_that_are_under_way_count_until_they_end() -> None:
+    tally = Tally()
+    first, second = (tally.wait_begins(lambda now, since=since: now - since) for since in (10.0, 12.0))
+    assert tally.waiting_s(13.0) == 4.0
+    assert tally.idle_s(13.0) == 0.0
+    tally.wait_ends(first)
+    assert tally.waiting_s(13.0) == 1.0
+    tally.wait_ends(second)
+    assert tally.waiting_s(13.0) == 0.0

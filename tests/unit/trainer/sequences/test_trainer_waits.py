@@ -58,3 +58,13 @@ def test_steps_that_are_told_of_another_training_are_not_believed_for_ever() -> 
     waits = [meter.fetched("loop", asked_at=now, now=now + 1.0) for now in range(MOST_AHEAD + 2)]
     assert waits[-2].is_certain
     assert not waits[-1].is_certain
+
+
+def test_of_a_wait_that_goes_on_the_trainers_part_so_far_can_be_asked_again_and_again() -> None:
+    meter = WaitMeter()
+    meter.fetched("loop", asked_at=0.0, now=1.0)
+    meter.step_begins(0, now=1.0)
+    assert meter.under_way(1.0, now=2.0) == Wait(0.0, is_certain=True)
+    meter.step_begins(1, now=3.0)
+    assert [meter.under_way(1.0, now=now).seconds for now in (4.0, 4.0, 5.0)] == [1.0, 1.0, 2.0]
+    assert meter.fetched("loop", asked_at=1.0, now=5.0) == Wait(2.0, is_certain=True)
