@@ -168,13 +168,16 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self._pace.trained(self._at.step - before.step)
         # After the last batch of an epoch Keras wants its logs, and validates: kept when that is done.
         self._is_cut_short = bool(self.model.stop_training)
-        is_due = self._pace.is_due or self._is_cut_short
-        if is_due and not course.is_over(self._begun, self._at):
+        is_over = course.is_over(self._begun, self._at)
+        if is_over and self._is_cut_short:
+            # Keras may as well end the epoch as it always does: on torch it draws then.
+            self.model.stop_training = False
+        if not is_over and (self._pace.is_due or self._is_cut_short):
             self._save()
 
     def on_test_end(self, logs: Any = None) -> None:  # noqa: ARG002 - Keras passes it
         """Validated: who wants to stop by now does so for another reason than how good the model is."""
-        self._is_cut_short = bool(self.model.stop_training)
+        self._is_cut_short = self._is_cut_short or bool(self.model.stop_training)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras passes it
         """The epoch is trained and validated, or Keras was told to stop in its midst."""
@@ -185,6 +188,8 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             return
         self._at = course.after_epoch(self._at)
         self._fit.sequence.commit(self._at.epoch, self._at.step)
+        if self._is_cut_short:
+            self.model.stop_training = True
         if self.model.stop_training or self._pace.is_due_at_end:
             self._save()
 
