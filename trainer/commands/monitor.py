@@ -6,6 +6,7 @@ is taken from FEEDLINE_MONITOR_TOKEN.
 For example:
   feedline monitor                                     the one of this machine, at 127.0.0.1:8265
   feedline monitor --connect node7:8265
+  feedline monitor --connect https://trainer.example   through a proxy with TLS
   feedline monitor --connect trainer:8265 --web        its page, at http://127.0.0.1:8266
   feedline monitor --connect 127.0.0.1:8265 | cat      once, as text
 """
@@ -44,15 +45,18 @@ def run(args: argparse.Namespace) -> int:
     FeedlineError
         Nobody answers there, or the page cannot be served.
     """
-    from feedline.trainer.monitor.access import TOKEN_VARIABLE, Address
+    from feedline.trainer.monitor.access import TOKEN_VARIABLE, Address, check_token
 
-    address = Address.parse(args.connect, "--connect")
+    address = Address.to_ask(args.connect, "--connect")
     if args.web is not None:
         return _serve(address, args.web)
     from feedline.trainer.monitor.elsewhere import view_at
     from feedline.trainer.monitor.terminal import show
 
-    show(partial(view_at, address, os.environ.get(TOKEN_VARIABLE, "")))
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    if token:
+        check_token(token)
+    show(partial(view_at, address, token))
     return 0
 
 
@@ -61,7 +65,7 @@ def _serve(address: Address, web: str) -> int:
     from feedline.trainer.monitor.elsewhere import TrainingSource
     from feedline.trainer.monitor.server import MonitorServer
 
-    server = MonitorServer(TrainingSource(address), Access.of(web, os.environ))
+    server = MonitorServer(TrainingSource(address), Access.of(web, os.environ, "--web"))
     print(f"the page of {address} is at http://{server.address}, until Ctrl-C", flush=True)
     try:
         server.wait()

@@ -18,8 +18,14 @@ MIN_TOKEN_CHARS = 16
 
 MAX_PORT = 65_535
 
-_ADDRESS = re.compile(r"(?:https?://)?(?P<host>\[[^\]]+\]|[^:\[\]/\s]+):(?P<port>\d{1,5})/?")
+HTTPS_PORT = 443
+"""Where ``https://`` without a port is."""
+
+_ADDRESS = re.compile(
+    r"(?P<scheme>https?://)?(?P<host>\[[^\]]+\]|[^:\[\]/\s]+)(?::(?P<port>\d{1,5}))?/?", re.ASCII
+)
 _BEARER = "Bearer "
+_SENDABLE = re.compile("[!-~]([ -~]*[!-~])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +38,34 @@ class Address:
         Without brackets.
     port : int
         0 takes a free one, where somebody listens.
+    is_encrypted : bool
+        Whether it is asked over TLS; never where somebody listens.
     """
 
     host: str
     port: int
+    is_encrypted: bool = False
 
     @classmethod
     def parse(cls, text: object, what: str = "monitor") -> Address:
-        """Read it.
+        """Read one to listen on.
+
+        Raises
+        ------
+        ConfigurationError
+            It is none, quoted.
+        """
+        address = cls.to_ask(text, what)
+        if address.is_encrypted:
+            raise ConfigurationError(
+                f"{what}={text!r} is where the page is served, and it is served without TLS: say HOST:PORT,"
+                " and put a proxy that has a certificate in front"
+            )
+        return address
+
+    @classmethod
+    def to_ask(cls, text: object, what: str) -> Address:
+        """Read one that others listen on: ``https://HOST`` is one, too.
 
         Raises
         ------
@@ -47,9 +73,11 @@ class Address:
             It is none, quoted.
         """
         match = _ADDRESS.fullmatch(text) if isinstance(text, str) else None
-        if match is None or int(match["port"]) > MAX_PORT:
+        is_encrypted = match is not None and match["scheme"] == "https://"
+        port = None if match is None else match["port"] or (HTTPS_PORT if is_encrypted else None)
+        if match is None or port is None or int(port) > MAX_PORT:
             raise ConfigurationError(f'{what} is HOST:PORT, such as "127.0.0.1:8265", got {text!r}')
-        return cls(match["host"].strip("[]"), int(match["port"]))
+        return cls(match["host"].strip("[]"), int(port), is_encrypted)
 
     @property
     def is_loopback(self) -> bool:
@@ -61,7 +89,27 @@ class Address:
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return f"{'https://' if self.is_encrypted else ''}{host}:{self.port}"
+
+
+def check_token(token: str) -> None:
+    """Refuse a token that can be guessed, or that no request can carry. It is not quoted.
+
+    Raises
+    ------
+    ConfigurationError
+        It is one.
+    """
+    if len(token) < MIN_TOKEN_CHARS or not token.isascii():
+        raise ConfigurationError(
+            f"{TOKEN_VARIABLE} needs {MIN_TOKEN_CHARS} ASCII characters or more, lest it be guessed; it"
+            f" has {len(token)}. Make one with: openssl rand -hex 16"
+        )
+    if not _SENDABLE.fullmatch(token):
+        raise ConfigurationError(
+            f"{TOKEN_VARIABLE} begins or ends with a space, or has an end of line or another control"
+            " character in it, which no request can carry: take that out"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +139,13 @@ class Access:
                 f"monitor={str(self.address)!r} can be reached from other machines: set {TOKEN_VARIABLE} to a"
                 " token that whoever looks has to know, or listen on 127.0.0.1"
             )
-        if self.token and not (len(self.token) >= MIN_TOKEN_CHARS and self.token.isascii()):
-            raise ConfigurationError(
-                f"{TOKEN_VARIABLE} needs {MIN_TOKEN_CHARS} ASCII characters or more, lest it be guessed; it"
-                f" has {len(self.token)}. Make one with: openssl rand -hex 16"
-            )
+        if self.token:
+            check_token(self.token)
 
     @classmethod
-    def of(cls, monitor: object, environment: Mapping[str, str]) -> Access:
-        """What an argument ``monitor=`` and the environment say."""
-        return cls(Address.parse(monitor), environment.get(TOKEN_VARIABLE, ""))
+    def of(cls, monitor: object, environment: Mapping[str, str], what: str = "monitor") -> Access:
+        """What an argument, such as ``monitor=``, and the environment say."""
+        return cls(Address.parse(monitor, what), environment.get(TOKEN_VARIABLE, ""))
 
     def may_change(self, authorization: str) -> bool:
         """Whether a request with this header may scale. No other site's page can send it: it is no cookie."""

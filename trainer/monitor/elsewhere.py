@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Mapping
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import quote
 
@@ -87,15 +88,22 @@ def view_at(address: Address, token: str = "", since_s: float = float("inf")) ->
 def _ask(
     address: Address, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
 ) -> Reply:
-    connection = HTTPConnection(address.host, address.port, timeout=TIMEOUT_S)
+    connection = _connection(address)
     try:
         connection.request(method, path, body, dict(headers))
         answer = connection.getresponse()
         return Reply(answer.status, answer.headers.get("Content-Type", ""), answer.read())
     except ConnectionRefusedError as error:
+        why = (
+            "is the proxy with TLS running?"
+            if address.is_encrypted
+            else f'is the training running, and was its pool or sequence made with monitor="{address}"?'
+        )
+        raise FeedlineError(f"nobody listens at {address}: {why}") from error
+    except ssl.SSLCertVerificationError as error:
         raise FeedlineError(
-            f"nobody listens at {address}: is the training running, and was its pool or sequence made with"
-            f' monitor="{address}"?'
+            f"the certificate of {address} is not believed ({error.verify_message}): if an authority of your"
+            " own signed it, name the file of that one's certificate in SSL_CERT_FILE"
         ) from error
     except TimeoutError as error:
         raise FeedlineError(f"{address} did not answer for {TIMEOUT_S:g} s") from error
@@ -103,3 +111,11 @@ def _ask(
         raise FeedlineError(f"{address} cannot be asked: {error}") from error
     finally:
         connection.close()
+
+
+def _connection(address: Address) -> HTTPConnection:
+    """Opened by its first request. Over TLS nothing is sent before the certificate was verified."""
+    if not address.is_encrypted:
+        return HTTPConnection(address.host, address.port, timeout=TIMEOUT_S)
+    context = ssl.create_default_context()
+    return HTTPSConnection(address.host, address.port, timeout=TIMEOUT_S, context=context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from feedline.common.errors import ConfigurationError
+from feedline.trainer.commands.cli import main
 from feedline.trainer.monitor.access import TOKEN_VARIABLE, Access, Address
 
 TOKEN = "0123456789abcdef"
@@ -24,12 +25,47 @@ def test_an_address_is_a_host_and_a_port(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["8265", "127.0.0.1", "127.0.0.1:65536", ":8265", "a b:1", 8265, True, "a:-1"]
+    "text",
+    [
+        "8265",
+        "127.0.0.1",
+        "127.0.0.1:65536",
+        ":8265",
+        "a b:1",
+        8265,
+        True,
+        "a:-1",
+        "http://a",
+        "https://",
+        "https://a/b",
+    ],
 )
 def test_anything_else_is_refused_and_quoted(text: object) -> None:
     with pytest.raises(ConfigurationError, match="HOST:PORT") as caught:
         Address.parse(text)
     assert repr(text) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://trainer.example", Address("trainer.example", 443, is_encrypted=True)),
+        ("https://[::1]:8443/", Address("::1", 8443, is_encrypted=True)),
+        ("http://node7:80", Address("node7", 80)),
+        ("node7:80", Address("node7", 80)),
+    ],
+)
+def test_one_that_is_asked_may_be_asked_over_tls(text: str, expected: Address) -> None:
+    assert Address.to_ask(text, "--connect") == expected
+    assert Address.to_ask(str(expected), "--connect") == expected
+
+
+def test_nobody_listens_over_tls() -> None:
+    for what in ("monitor", "--web"):
+        with pytest.raises(
+            ConfigurationError, match=f"{what}='https://node7:8265'.* without TLS: say HOST:PORT"
+        ):
+            Access.of("https://node7:8265", {TOKEN_VARIABLE: TOKEN}, what)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0:8265", "node7:8265", "[::]:8265", "10.0.0.4:1"])
@@ -61,6 +97,22 @@ def test_a_token_that_can_be_guessed_is_refused_and_none_is_shown() -> None:
         Access.of("127.0.0.1:1", {TOKEN_VARIABLE: "secret"})
     assert "secret" not in str(caught.value)
     assert TOKEN not in repr(Access.of("127.0.0.1:1", {TOKEN_VARIABLE: TOKEN}))
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\n", f" {TOKEN}", f"{TOKEN}\r\nX: y", f"{TOKEN}\x7f"])
+def test_a_token_that_no_request_can_carry_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(ConfigurationError, match="which no request can carry") as caught:
+        Access.of("127.0.0.1:1", {TOKEN_VARIABLE: token})
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\n", f"{TOKEN}€"])
+def test_who_looks_with_such_a_token_is_told_so(
+    token: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, token)
+    assert main(["monitor", "--connect", "127.0.0.1:1"]) == 1
+    assert capsys.readouterr().err.startswith(f"feedline monitor: {TOKEN_VARIABLE} ")
 
 
 @pytest.mark.parametrize(
