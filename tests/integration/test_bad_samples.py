@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import shutil
 import threading
 from collections import Counter
@@ -359,3 +360,15 @@ def test_a_file_is_bad_only_if_no_producer_has_it(tmp_path: Path) -> None:
                 rows = [row for x, _ in sequence for row in rows_in(x)]
                 assert sequence.failures["path"].tolist() == ["0011.png"]
     assert sorted(rows) == [row for row in range(20) if row != 11]
+
+
+def test_names_that_are_no_text_are_printed_and_steer_no_terminal(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    odd = os.fsdecode(b"caf\xe9\x1b[2J\n2.png")
+    (tmp_path / odd).write_text("no image")
+    for words, status in (["check"], 1), (["doctor", "--workers", "1", "--seconds", "0.1"], 1):
+        assert main([*words, str(tmp_path)]) == status
+    said = capsysbinary.readouterr().out
+    assert rb"caf\udce9\x1b[2J\n2.png: " in said
+    assert b"\x1b" not in said

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from feedline.common.errors import ConfigurationError
+from feedline.common.wire.names import printable
 from feedline.trainer.bench.case import LINKS
 from feedline.trainer.console.cache_dir import default_cache_dir
 
@@ -101,13 +102,13 @@ def run(args: argparse.Namespace) -> int:
     _print(document)
     if args.json is not None:
         _write(args.json, document)
-        print(f"\n  everything measured   {args.json}")
+        print(f"\n  everything measured   {printable(str(args.json))}")
     if args.plot is not None:
         args.plot.parent.mkdir(parents=True, exist_ok=True)
         from feedline.trainer.bench.plots import draw
 
         draw(document["results"], args.plot)
-        print(f"  bars and curves       {args.plot}")
+        print(f"  bars and curves       {printable(str(args.plot))}")
     return 0
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from feedline.common.errors import ConfigurationError
+from feedline.common.wire.names import one_line, printable
 from feedline.trainer.commands.sources import add_source_arguments, dataset_of, refuse_if_none_exists
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ SIZE = (32, 32)
 
 BATCH_SIZE = 32
 BAD = 1
+
+MOST_CHARS = 8192
+"""Of a file name that is printed: more than any path has, and where in which table it stands."""
 
 
 class Bad(NamedTuple):
@@ -81,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
             parts = (*_dropped(data), *_decoded(data, args))
             found = [Bad(str(path), where, reason) for where, reason in parts]
             for one in found:
-                print(f"{one.path}: {one.reason}")
+                print(f"{one_line(one.path, MOST_CHARS)}: {printable(one.reason)}")
             print(_summary(path, data, len(found)))
             bad += found
     if args.csv is not None:
@@ -137,15 +141,14 @@ def _decoded(data: ImageDataset, args: argparse.Namespace) -> Iterator[tuple[str
 
 
 def _summary(path: Path, data: ImageDataset, num_bad: int) -> str:
+    where = printable(str(path))
     if num_bad:
-        return f"{path}: of {len(data):,} samples, {num_bad:,} files or rows cannot be used"
-    return f"{path}: all {len(data):,} samples can be used"
+        return f"{where}: of {len(data):,} samples, {num_bad:,} files or rows cannot be used"
+    return f"{where}: all {len(data):,} samples can be used"
 
 
 def _write(file: Path, bad: list[Bad]) -> None:
     import csv
-
-    from feedline.common.wire.names import printable
 
     try:
         with file.open("w", encoding="utf-8", newline="") as opened:

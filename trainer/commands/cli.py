@@ -13,6 +13,7 @@ from typing import Protocol
 
 from feedline.common.errors import FeedlineError, InterruptedWaitError
 from feedline.common.extras import what_is_missing
+from feedline.common.wire.names import printable
 from feedline.trainer.commands import bench, check, demo, doctor, keygen, monitor, preview
 
 
@@ -106,5 +107,5 @@ def plain_sentence(error: FeedlineError) -> str:
 
 
 def _say(command: str, text: str, status: int) -> int:
-    sys.stderr.write(f"feedline {command}: {text}\n")
+    sys.stderr.write(f"feedline {command}: {printable(text)}\n")
     return status

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feedline.common.errors import ConfigurationError, FeedlineError
+from feedline.common.wire.names import printable
 from feedline.trainer.console.cache_dir import default_cache_dir
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{_headline(corpus)}; starting TensorFlow", flush=True)
     outcome = _train(corpus, args)
     pictures = _draw(outcome, corpus, out)
-    print(_summary(outcome, corpus, pictures))
+    print(printable(_summary(outcome, corpus, pictures)))
     _check_accuracy(outcome, args)
     return 0
 

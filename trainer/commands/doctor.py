@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from feedline.common.wire.names import printable
+
 if TYPE_CHECKING:
     from feedline.trainer.doctor.findings import Finding
 
@@ -51,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         return _listen(args.listen)
     findings = []
     for finding in _looked_at(args):
-        print(finding, flush=True)
+        print(printable(str(finding)), flush=True)
         findings.append(finding)
     print(verdict_of(findings))
     return BAD if any(finding.severity is Severity.BAD for finding in findings) else 0

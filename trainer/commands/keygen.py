@@ -15,6 +15,8 @@ import argparse
 import shlex
 from pathlib import Path
 
+from feedline.common.wire.names import printable
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -37,8 +39,9 @@ def run(args: argparse.Namespace) -> int:
 
     make_keys(args.folder, args.producer)
     keys, own = shlex.quote(str(args.folder)), args.folder / (args.producer or PRODUCER)
-    print(f"  {args.folder / TRAINER}   stays with the trainer:")
+    keys, quoted = printable(keys), printable(shlex.quote(str(own)))
+    print(f"  {printable(str(args.folder / TRAINER))}   stays with the trainer:")
     print(f"      ProducerPool('tcp://0.0.0.0:5555', keys={str(args.folder)!r}), or FEEDLINE_KEYS={keys}")
-    print(f"  {own}   goes to hosts of producers: scp -r {shlex.quote(str(own))} HOST:keys, and there")
+    print(f"  {printable(str(own))}   goes to hosts of producers: scp -r {quoted} HOST:keys, and there")
     print("      feedline-producer --connect tcp://TRAINER:5555 --keys keys --data-root DIR")
     return 0

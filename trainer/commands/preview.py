@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from feedline.common.errors import ConfigurationError, DatasetError
+from feedline.common.wire.names import printable
 from feedline.trainer.commands.sources import (
     add_source_arguments,
     dataset_of,
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         **_colours(args),
     ) as sequence:
         sequence.preview(args.out, args.num_samples)
-    print(f"{args.out}: {min(args.num_samples, len(data))} of {len(data):,} samples")
+    print(f"{printable(str(args.out))}: {min(args.num_samples, len(data))} of {len(data):,} samples")
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from feedline.common.errors import FeedlineError
+from feedline.common.wire.names import printable
 from feedline.trainer.monitor.access import TOKEN_VARIABLE, Address
 from feedline.trainer.monitor.reply import Reply
 
@@ -76,13 +77,25 @@ def view_at(address: Address, token: str = "", since_s: float = float("inf")) ->
     try:
         answer = json.loads(reply.body)
         if reply.status == 200 and "verdict" in answer:
-            found: dict[str, Any] = answer
+            found: dict[str, Any] = _all_printable(answer)
             return found
     except (ValueError, TypeError) as error:
         raise FeedlineError(f"what listens at {address} is no monitor of Feedline") from error
     if reply.status == 401:
         raise FeedlineError(f"the monitor at {address} wants its token: set {TOKEN_VARIABLE} here as there")
     raise FeedlineError(f"the monitor at {address} answers: {answer}")
+
+
+def _all_printable(value: Any) -> Any:
+    """What JSON has, with all texts so that nothing in them steers a terminal."""
+    match value:
+        case str():
+            return printable(value)
+        case list():
+            return [_all_printable(part) for part in value]
+        case dict():
+            return {name: _all_printable(part) for name, part in value.items()}
+    return value
 
 
 def _ask(

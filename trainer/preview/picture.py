@@ -12,6 +12,7 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.patches import Rectangle
 
 from feedline.common.errors import ConfigurationError
+from feedline.common.wire.names import printable
 from feedline.trainer.preview.samples import Panel, Shown
 from feedline.trainer.preview.shades import CLASS_COLOURS
 
@@ -89,13 +90,14 @@ def _draw_sample(
         _draw_panel(axes, panel, class_names)
         if number == 0:
             axes.annotate(
-                sample.caption,
+                printable(sample.caption),
                 (0, 1),
                 xytext=(0, 15),
                 xycoords="axes fraction",
                 textcoords="offset points",
                 va="bottom",
                 annotation_clip=False,
+                parse_math=False,
             )
 
 
@@ -112,7 +114,8 @@ def _draw_panel(axes: Axes, panel: Panel, class_names: Sequence[str] | None) -> 
         name = class_names[int(of)] if class_names and int(of) < len(class_names) else f"{of:g}"
         axes.text(
             *(x1 - 0.5, y1 - 0.5),
-            name,
+            printable(name),
+            parse_math=False,
             fontsize=5.5,
             color="white",
             va="bottom",

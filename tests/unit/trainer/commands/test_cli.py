@@ -112,6 +112,7 @@ def test_trust_without_an_endpoint_is_refused(
     ("raised", "status", "said"),
     [
         (DatasetError("no images in 'flowers'"), 1, "feedline demo: no images in 'flowers'\n"),
+        (BatchError("a\x1b[2J.png: cut off"), 1, "feedline demo: a\\x1b[2J.png: cut off\n"),
         (
             ModuleNotFoundError("No module named 'keras'", name="keras"),
             1,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from feedline.trainer.preview.samples import Kinds, caption_of, label_in_words, panels_of
+from feedline.trainer.preview.picture import draw, save
+from feedline.trainer.preview.samples import Kinds, Panel, Shown, caption_of, label_in_words, panels_of
 from feedline.trainer.preview.shades import Shades
 
 COLOUR = Kinds(is_colour=True, hounsfield=False, channel_names=(), class_names=["cat", "dog", "emu"])
@@ -31,6 +34,13 @@ AS_THEY_ARE = {"x": Shades(0, 255), "x1": Shades(0, 255)}
 )
 def test_a_label_is_said_by_its_classes_or_its_numbers(label: Any, names: Any, expected: str) -> None:
     assert label_in_words(np.asarray(label), names) == expected
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9.png"), "a\x1b[2J.png", "a$\\frac$.png"])
+def test_a_name_that_is_no_text_or_looks_like_a_formula_is_drawn(name: str, tmp_path: Path) -> None:
+    boxes = np.array([[0, 0, 4, 4, 0]], np.float32)
+    sample = Shown(name, (Panel("on disk", np.zeros((8, 8, 3), np.uint8), boxes),))
+    save(draw([sample], "1 of 1 samples", [name]), tmp_path / "out.png")
 
 
 def test_a_caption_has_labels_weight_and_the_end_of_a_long_name() -> None:
