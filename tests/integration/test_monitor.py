@@ -158,6 +158,23 @@ def test_who_has_the_token_scales(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ask(pool, "/api/scale", TOKEN, b'{"producers": 2}')[0] == 409
 
 
+@pytest.mark.exhaustive
+def test_what_the_page_asks_for_of_shared_producers_holds_until_a_sequence_is_resized(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, TOKEN)
+    data = pictures(tmp_path, 16, "png", SIZE)
+    with BatchSequence(data, batch_size=4, image_size=SIZE, workers=1, monitor="127.0.0.1:0") as sequence:
+        pool = sequence.pool
+        assert ask(pool, "/api/scale", TOKEN, b'{"producers": 2}')[0] == 200
+        wait_for_producers(pool, 2)
+        with sequence.in_order() as other:
+            assert len(other[0][1]) == 4
+        assert pool._call(lambda _: pool._thread._producers.num_wanted) == 2
+        sequence.resize(workers=1)
+        wait_for_producers(pool, 1)
+
+
 def test_beyond_this_machine_the_token_is_needed_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match=TOKEN_VARIABLE):
         ProducerPool(workers=1, monitor="0.0.0.0:0")

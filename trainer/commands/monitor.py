@@ -1,7 +1,8 @@
 """Watch a training: its verdict, jobs and producers, here or as a page.
 
 The training was started with monitor="HOST:PORT", in ProducerPool or BatchSequence. Its token, if it has one,
-is taken from FEEDLINE_MONITOR_TOKEN.
+is taken from FEEDLINE_MONITOR_TOKEN. With --web each browser is asked for it, and none is sent on from here:
+FEEDLINE_MONITOR_TOKEN is then the page's own. Set it as it is there, to scale or to serve other machines.
 
 For example:
   feedline monitor                                     the one of this machine, at 127.0.0.1:8265
@@ -65,7 +66,8 @@ def _serve(address: Address, web: str) -> int:
     from feedline.trainer.monitor.elsewhere import TrainingSource
     from feedline.trainer.monitor.server import MonitorServer
 
-    server = MonitorServer(TrainingSource(address), Access.of(web, os.environ, "--web"))
+    access = Access.of(web, os.environ, "--web")
+    server = MonitorServer(TrainingSource(address, may_scale=bool(access.token)), access)
     print(f"the page of {address} is at http://{server.address}, until Ctrl-C", flush=True)
     try:
         server.wait()

@@ -25,14 +25,17 @@ class TrainingSource:
     ----------
     address : Address
         Of the training's monitor.
+    may_scale : bool
+        Whether anybody may scale here: whoever has the token of this page, if it has one.
     """
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
+    def __init__(self, address: Address, *, may_scale: bool = True) -> None:
+        self._address, self._may_scale = address, may_scale
 
     def view(self, since_s: float, authorization: str, /) -> Reply:
         """See `Source`."""
-        return self._ask("GET", f"/api/view?since={quote(str(since_s))}", authorization)
+        reply = self._ask("GET", f"/api/view?since={quote(str(since_s))}", authorization)
+        return reply if self._may_scale or reply.status != 200 else _without_scaling(reply)
 
     def picture(self, job_id: int, authorization: str, /) -> Reply:
         """See `Source`."""
@@ -48,7 +51,13 @@ class TrainingSource:
 
     def scale(self, body: bytes, authorization: str, /) -> Reply:
         """See `Source`."""
-        return self._ask("POST", "/api/scale", authorization, body)
+        reply = self._ask("POST", "/api/scale", authorization, body)
+        if reply.status == 401:
+            # Who asks has the token of this page: to be asked for it again would help nobody.
+            return Reply.error(
+                403, f"the training at {self._address} has another token: set {TOKEN_VARIABLE} here as there"
+            )
+        return reply
 
     def review(self) -> None:
         """See `Source`: the training does that itself."""
@@ -84,6 +93,14 @@ def view_at(address: Address, token: str = "", since_s: float = float("inf")) ->
     if reply.status == 401:
         raise FeedlineError(f"the monitor at {address} wants its token: set {TOKEN_VARIABLE} here as there")
     raise FeedlineError(f"the monitor at {address} answers: {answer}")
+
+
+def _without_scaling(reply: Reply) -> Reply:
+    """The same view, of a page that does not offer it."""
+    try:
+        return Reply.json(json.loads(reply.body) | {"can_scale": False})
+    except (ValueError, TypeError):
+        return reply
 
 
 def _all_printable(value: Any) -> Any:

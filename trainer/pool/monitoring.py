@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from feedline.common.errors import ConfigurationError
@@ -12,10 +13,22 @@ from feedline.trainer.pool.hub import PoolThread
 from feedline.trainer.verdict.sizing import Workers
 
 
-def monitored(thread: PoolThread, recorder: Recorder, access: Access, *, embedded: bool) -> Address:
+def monitored(
+    thread: PoolThread,
+    recorder: Recorder,
+    access: Access,
+    *,
+    embedded: bool,
+    resize: Callable[[Workers], None] | None = None,
+) -> Address:
     """Show what `recorder` is told by a pool's thread, until that ends; returns where.
 
     Nothing here knows the pool itself, which ends when nobody has it any more.
+
+    Parameters
+    ----------
+    resize : callable, optional
+        Has so many embedded producers, and waits for nobody; by default that is told to the thread.
 
     Raises
     ------
@@ -27,11 +40,16 @@ def monitored(thread: PoolThread, recorder: Recorder, access: Access, *, embedde
         from feedline.trainer.monitor.source import PoolSource  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigurationError(f"monitor: {what_is_missing(error.name) or error}") from error
-    resize = partial(_resize, thread) if embedded and access.token else None
-    server = MonitorServer(PoolSource(recorder, thread.glimpses, resize), access)
+    may_scale = embedded and access.token
+    scale = partial(_scale, resize or partial(_resize, thread)) if may_scale else None
+    server = MonitorServer(PoolSource(recorder, thread.glimpses, scale), access)
     thread.at_end = server.close
     return server.address
 
 
-def _resize(thread: PoolThread, workers: int) -> None:
-    thread.post(partial(thread.resize, Workers(workers, workers)))
+def _scale(resize: Callable[[Workers], None], num: int) -> None:
+    resize(Workers(num, num))
+
+
+def _resize(thread: PoolThread, workers: Workers) -> None:
+    thread.post(partial(thread.resize, workers))

@@ -157,17 +157,25 @@ class ProducerPool:
         if self.embedded:
             self.resize(workers)
 
-    def _monitor(self, access: Access) -> None:
+    def _monitor(self, access: Access, resize: Callable[[Workers], None] | None = None) -> None:
         # What it is made of takes a moment to load, and may be missing.
         from feedline.trainer.pool.monitoring import monitored  # noqa: PLC0415
 
         recorder = Recorder()
         # Before anybody can ask: what was never told is shown as a pool without anything.
         self._call(partial(self._thread.tell, recorder))
-        self._monitor_address = monitored(self._thread, recorder, access, embedded=self.embedded)
+        self._monitor_address = monitored(
+            self._thread, recorder, access, embedded=self.embedded, resize=resize
+        )
 
-    def open_monitor(self, monitor: str) -> None:
+    def open_monitor(self, monitor: str, resize: Callable[[Workers], None] | None = None) -> None:
         """Serve the page as `monitor=` does, if it is not served there yet.
+
+        Parameters
+        ----------
+        resize : callable, optional
+            Has as many producers as the page asks for, and waits for nobody. By default that holds until
+            `resize`.
 
         Raises
         ------
@@ -176,7 +184,7 @@ class ProducerPool:
         """
         access, now = Access.of(monitor, os.environ), self._monitor_address
         if now is None:
-            self._monitor(access)
+            self._monitor(access, resize)
         elif access.address.host != now.host or access.address.port not in {0, now.port}:
             raise ConfigurationError(f"monitor={monitor!r}: this pool is shown at {str(now)!r} already")
 

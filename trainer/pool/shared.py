@@ -2,7 +2,8 @@
 
 Its producers are embedded: as many as the largest request among the open sequences asks for, fewer when that
 one closes, none after the last. A range of them is two requests, for the least and for the most: beside a
-sequence that asks for 4, one that asks for 1 to 8 makes it 4 to 8. Where the environment names an endpoint,
+sequence that asks for 4, one that asks for 1 to 8 makes it 4 to 8. What the pool's page asks for stands above
+all of them, until a sequence is resized. Where the environment names an endpoint,
 they are those that connect to it, and the pool stays until the process ends: so one script trains on a laptop
 and, as it is, beside producers in containers.
 """
@@ -14,8 +15,10 @@ import logging
 import os
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from feedline.common.errors import FeedlineError
 from feedline.trainer.pool.producer_pool import ProducerPool
@@ -51,19 +54,28 @@ class SharedPool:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._left: deque[int] = deque()
+        self._asides: deque[Callable[[], None]] = deque()
         self._tickets = itertools.count()
         self._requests: dict[int, Request] = {}
+        self._scaled: Workers | None = None
         self._pool: ProducerPool | None = None
         self._pid = os.getpid()
 
-    def acquire(self, request: Request) -> tuple[int, ProducerPool]:
-        """Take part: a number for `release`, and the pool."""
+    def acquire(self, request: Request, *, resizes: bool = False) -> tuple[int, ProducerPool]:
+        """Take part: a number for `release`, and the pool.
+
+        Parameters
+        ----------
+        resizes : bool
+            Ends what `scale` said.
+        """
         try:
             with self._lock:
+                if resizes:
+                    self._scaled = None
                 return self._acquire(request)
         finally:
-            self._withdraw_left()
+            self._do_asides()
 
     def release(self, number: int) -> None:
         """Take part no more. Waits for nothing: a finalizer may call it.
@@ -71,17 +83,31 @@ class SharedPool:
         A sequence that is collected as garbage does so from wherever the collector runs: in the midst of
         `acquire`, and in the pool's thread while `acquire` waits for that.
         """
-        self._left.append(number)
-        self._withdraw_left()
+        self._asides.append(partial(self._withdraw, number))
+        self._do_asides()
 
-    def _withdraw_left(self) -> None:
-        """Let those go who left; or whoever is in here now does so on its way out."""
-        while self._left and self._lock.acquire(blocking=False):
+    def scale(self, workers: Workers) -> None:
+        """Have so many producers, whatever sequences ask for. Waits for nothing: the pool's page calls it.
+
+        Its server ends with the pool, and then the pool's thread waits for it.
+        """
+        self._asides.append(partial(self._scale, workers))
+        self._do_asides()
+
+    def _do_asides(self) -> None:
+        """Do what was left to do; or whoever is in here now does so on its way out."""
+        while self._asides and self._lock.acquire(blocking=False):
             try:
-                while self._left:
-                    self._withdraw(self._left.popleft())
+                while self._asides:
+                    self._asides.popleft()()
             finally:
                 self._lock.release()
+
+    def _scale(self, workers: Workers) -> None:
+        if self._requests and self._pool is not None and self._pool.is_open:
+            self._scaled = workers
+            with suppress(FeedlineError):
+                self._pool.shrink(*self._largest)
 
     def _acquire(self, request: Request) -> tuple[int, ProducerPool]:
         if self._pid != os.getpid():
@@ -114,10 +140,11 @@ class SharedPool:
 
     def _fitted(self) -> ProducerPool:
         """The pool, in the size and with the budget that the requests ask for."""
-        workers, budget = self._largest
         if self._pool is None or not self._pool.is_open:
-            self._pool = _pool_of(workers, budget)
+            self._scaled = None
+            self._pool = _pool_of(*self._largest)
         else:
+            workers, budget = self._largest
             if self._pool.embedded:
                 self._pool.resize(workers)
             self._pool.set_memory_budget(budget)
@@ -128,7 +155,7 @@ class SharedPool:
         """The workers and the budget that are enough for every request."""
         requests = self._requests.values()
         least, most = max(r.workers.least for r in requests), max(r.workers.most for r in requests)
-        return Workers(least, most), max(r.budget_bytes for r in requests)
+        return self._scaled or Workers(least, most), max(r.budget_bytes for r in requests)
 
 
 def _pool_of(workers: Workers, budget: int) -> ProducerPool:

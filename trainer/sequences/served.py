@@ -246,7 +246,8 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             workers=old.workers if workers is None else workers,
             max_queue_size=old.max_queue_size if max_queue_size is None else max_queue_size,
         )
-        if new.workers != old.workers:
+        if workers is not None:
+            # Also if it asked for as many before: the page may have been told another number.
             self._join_anew(new)
         if new.max_queue_size != old.max_queue_size:
             self._open_anew(new)
@@ -282,7 +283,7 @@ class ServedSequence(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
 
     def _join_anew(self, service: Service) -> None:
         # Before the old request is withdrawn, so that no producer leaves that is wanted.
-        _, leave = service.join()
+        _, leave = service.join(resizes=True)
         self._leave()
         self._leave = leave
         self._watch_end()

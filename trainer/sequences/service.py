@@ -97,18 +97,24 @@ class Service:
         """How many there are at first, if it is found out how many there should be."""
         return FIRST_SLOTS if isinstance(self.max_queue_size, str) else None
 
-    def join(self) -> tuple[ProducerPool, Callable[[], None]]:
-        """The pool to use, and how to leave it."""
+    def join(self, *, resizes: bool = False) -> tuple[ProducerPool, Callable[[], None]]:
+        """The pool to use, and how to leave it.
+
+        Parameters
+        ----------
+        resizes : bool
+            Whether a sequence was told to have so many workers, whatever the page was told before.
+        """
         if self.pool is not None:
             return self.pool, lambda: None
         request = Request(
             workers_of(self.workers),
             MEMORY_BUDGET_BYTES if self.memory_budget is None else self.memory_budget,
         )
-        ticket, shared = SHARED.acquire(request)
+        ticket, shared = SHARED.acquire(request, resizes=resizes)
         if self.monitor is not None:
             try:
-                shared.open_monitor(self.monitor)
+                shared.open_monitor(self.monitor, SHARED.scale)
             except BaseException:
                 SHARED.release(ticket)
                 raise

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from feedline.trainer.monitor import elsewhere
 from feedline.trainer.monitor.access import Address
-from feedline.trainer.monitor.elsewhere import view_at
+from feedline.trainer.monitor.elsewhere import TrainingSource, view_at
 from feedline.trainer.monitor.reply import Reply
 
 ADDRESS = Address("node7", 8265)
@@ -26,3 +27,25 @@ def test_nothing_that_it_says_steers_the_terminal(monkeypatch: pytest.MonkeyPatc
         "verdict": {"sentence": r"\x1b[2J"},
         "producers": [{"name": r"\udce9", "pid": 1}],
     }
+
+
+def test_a_page_without_a_token_offers_no_scaling(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_with(Reply.json({"at_s": 1.0, "can_scale": True}), monkeypatch)
+    for may_scale in (True, False):
+        reply = TrainingSource(ADDRESS, may_scale=may_scale).view(0.0, "")
+        assert json.loads(reply.body) == {"at_s": 1.0, "can_scale": may_scale}
+
+
+@pytest.mark.parametrize("reply", [Reply(200, "", b"x"), Reply(200, "", b"3"), Reply.error(401, "the token")])
+def test_what_is_no_view_is_handed_on_as_it_is(reply: Reply, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_with(reply, monkeypatch)
+    assert TrainingSource(ADDRESS, may_scale=False).view(0.0, "") == reply
+
+
+def test_whose_token_the_training_does_not_know_is_told_so_and_not_asked_for_it_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer_with(Reply.error(401, "the token"), monkeypatch)
+    reply = TrainingSource(ADDRESS).scale(b"{}", "Bearer x")
+    assert reply.status == 403
+    assert b"the training at node7:8265 has another token" in reply.body
