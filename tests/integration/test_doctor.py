@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import threading
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from feedline.errors import ConfigurationError
 from feedline.trainer.commands.cli import main
 from feedline.trainer.doctor.data import images_in, look_at_folder
 from feedline.trainer.doctor.findings import Severity
-from feedline.trainer.doctor.rate import address, receive, send
+from feedline.trainer.doctor.rate import address, listen, network, receive, send
 
 
 def test_a_folder_is_read_and_tried(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,6 +99,67 @@ def test_what_was_sent_is_what_arrived() -> None:
     assert received[0] > 0
 
 
+def test_a_sender_that_breaks_off_is_told_of_and_the_next_one_is_taken_in() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with socket.create_connection(server.getsockname()) as sender:
+            # Closing it now resets it.
+            sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sender.sendall(b"some")
+        assert "reset by peer" in receive(server).trouble
+        with socket.create_connection(server.getsockname()) as sender:
+            sender.sendall(b"all")
+            sender.shutdown(socket.SHUT_WR)
+            assert receive(server) == ("127.0.0.1", 3, "")
+
+
+def test_who_listens_and_does_not_answer_is_not_taken_for_a_slow_network() -> None:
+    def hang_up(server: socket.socket) -> None:
+        server.accept()[0].close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        other = threading.Thread(target=hang_up, args=(server,))
+        other.start()
+        with pytest.raises(ConfigurationError, match="nothing can be sent to"):
+            send("127.0.0.1", server.getsockname()[1], seconds=0.0)
+        other.join()
+
+
+def test_an_address_of_ipv6_is_listened_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    try:
+        server = listen("::1", port)
+    except ConfigurationError:
+        pytest.skip("this machine has no IPv6")
+    with server:
+        socket.create_connection(("::1", port)).close()
+
+
+@pytest.mark.parametrize("host", ["nosuch.invalid", "a..b", "192.0.2.1"])
+def test_where_nobody_can_listen_is_said_in_a_sentence(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--listen", f"{host}:4545"]) == 1
+    assert capsys.readouterr().err.startswith(f"feedline doctor: cannot listen on {host!r}, port 4545 (")
+
+
+def test_nor_on_a_port_that_somebody_has(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert main(["doctor", "--listen", f"127.0.0.1:{server.getsockname()[1]}"]) == 1
+    assert "(Address already in use)" in capsys.readouterr().err
+
+
+def test_a_network_is_measured_in_images() -> None:
+    assert str(network("trainer:5556", 1e6, 1000)).endswith("1,000 images/s of 1 kB")
+
+
+@pytest.mark.parametrize("words", [["--image-size", "0"], ["--seconds", "0"], ["--seconds", "nan"]])
+def test_numbers_of_which_nothing_comes_are_refused(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["doctor", *words])
+    assert f"got {words[1]!r}" in capsys.readouterr().err
+
+
 def test_nobody_there_is_a_sentence_that_says_what_to_start() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -113,7 +175,9 @@ def test_addresses_are_read_as_elsewhere(text: str, expected: tuple[str, int]) -
     assert address(text) == expected
 
 
-@pytest.mark.parametrize("text", ["trainer", "trainer:", ":5556", "trainer:0", "trainer:x", "trainer:99999"])
+@pytest.mark.parametrize(
+    "text", ["trainer", "trainer:", ":5556", "trainer:0", "trainer:x", "trainer:99999", "trainer:²"]
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="expected HOST:PORT"):
         address(text)

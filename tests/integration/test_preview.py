@@ -112,6 +112,22 @@ def test_the_command_draws_classes_tables_and_annotations(
     assert "a.png: 2 of 4 samples" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("words", [["--format", "folder"], ["--labels", "a"], ["--masks", "a"], []])
+def test_what_is_not_there_is_said_whatever_is_asked_of_it(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["preview", "nosuch", *words]) == 1
+    assert capsys.readouterr().err == "feedline preview: there is no file or folder 'nosuch'\n"
+
+
+def test_a_file_that_is_said_to_be_a_folder_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.csv").touch()
+    assert main(["preview", str(tmp_path / "t.csv"), "--format", "folder"]) == 1
+    assert "cannot list the folder" in capsys.readouterr().err
+
+
 def test_the_command_refuses_what_does_not_go_together(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

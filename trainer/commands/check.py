@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from feedline.common.errors import ConfigurationError
 from feedline.common.wire.names import one_line, printable
+from feedline.trainer.commands.numbers import AtLeast
 from feedline.trainer.commands.sources import add_source_arguments, dataset_of, refuse_if_none_exists
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="rgb",
         help="what to decode to: rgb (default), rgba, grayscale or hounsfield",
     )
-    parser.add_argument("--workers", metavar="N", type=_at_least_1, help="producers (default: usable cores)")
+    parser.add_argument("--workers", metavar="N", type=AtLeast(1), help="producers (default: usable cores)")
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write what is bad there, too")
 
 
@@ -157,9 +158,3 @@ def _write(file: Path, bad: list[Bad]) -> None:
             table.writerows([printable(cell) for cell in one] for one in bad)
     except OSError as error:
         raise ConfigurationError(f"--csv {str(file)!r} cannot be written: {error.strerror}") from error
-
-
-def _at_least_1(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
-    return int(text)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from feedline.common.errors import ConfigurationError, FeedlineError
 from feedline.common.wire.names import printable
+from feedline.trainer.commands.numbers import AtLeast
 from feedline.trainer.console.cache_dir import default_cache_dir
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         ("--seed", 7, 0, "of weights, orders and augmentation"),
     ):
         training.add_argument(
-            option, metavar="N", type=_AtLeast(least), default=default, help=f"{text} (default: {default})"
+            option, metavar="N", type=AtLeast(least), default=default, help=f"{text} (default: {default})"
         )
 
 
@@ -106,7 +107,7 @@ def _add_producers(parser: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--workers",
         metavar="N",
-        type=_AtLeast(1),
+        type=AtLeast(1),
         help=f"embedded producer processes (default: {WORKERS})",
     )
     one.add_argument(
@@ -126,24 +127,6 @@ def _add_producers(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let other machines reach --endpoint without keys: nothing is encrypted or authenticated",
     )
-
-
-class _AtLeast:
-    """Reads a whole number for `argparse`."""
-
-    def __init__(self, least: int) -> None:
-        self._least = least
-
-    def __call__(self, text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = self._least - 1
-        if number < self._least:
-            raise argparse.ArgumentTypeError(
-                f"expected a whole number of {self._least} or more, got {text!r}"
-            )
-        return number
 
 
 def _log(args: argparse.Namespace) -> None:

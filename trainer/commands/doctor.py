@@ -13,12 +13,12 @@ For example:
 from __future__ import annotations
 
 import argparse
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feedline.common.wire.names import printable
+from feedline.trainer.commands.numbers import AtLeast, seconds
 
 if TYPE_CHECKING:
     from feedline.trainer.doctor.findings import Finding
@@ -30,10 +30,13 @@ CHANNELS = 3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("folders", metavar="DIR", nargs="*", type=Path, help="folders of images to look at")
-    parser.add_argument("--image-size", metavar="N", type=int, default=224, help="its sides (default: 224)")
-    parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="(default: 32)")
-    parser.add_argument("--workers", metavar="N", type=int, help="producers to try (default: usable cores)")
-    parser.add_argument("--seconds", metavar="S", type=float, default=5.0, help="to try them (default: 5)")
+    parser.add_argument(
+        "--image-size", metavar="N", type=AtLeast(1), default=224, help="its sides (default: 224)"
+    )
+    parser.add_argument(
+        "--workers", metavar="N", type=AtLeast(1), help="producers to try (default: usable cores)"
+    )
+    parser.add_argument("--seconds", metavar="S", type=seconds, default=5.0, help="to try them (default: 5)")
     parser.add_argument("--keys", metavar="DIR", type=Path, help="look at the keys there, too")
     parser.add_argument("--listen", metavar="HOST:PORT", help="take in what --rate-to sends, until Ctrl-C")
     parser.add_argument("--rate-to", metavar="HOST:PORT", help="measure the network to a --listen")
@@ -45,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     Raises
     ------
     FeedlineError
-        Nothing can be sent where it was to be, or producers cannot be started.
+        Nothing can be sent where it was to be, nobody can listen there, or producers cannot be started.
     """
     from feedline.trainer.doctor.findings import Severity, verdict_of
 
@@ -70,9 +73,7 @@ def _looked_at(args: argparse.Namespace) -> Iterator[Finding]:
     if args.keys is not None:
         yield look_at_keys(args.keys)
     if args.rate_to is not None:
-        sample_bytes = CHANNELS * args.image_size**2
-        rate = send(*address(args.rate_to))
-        yield network(args.rate_to, rate, sample_bytes * args.batch_size, args.batch_size)
+        yield network(args.rate_to, send(*address(args.rate_to)), CHANNELS * args.image_size**2)
     for folder in args.folders:
         images = images_in(folder)
         findings = list(look_at_folder(folder, images))
@@ -93,11 +94,11 @@ def _tried(args: argparse.Namespace, folder: Path, images: list[Path]) -> Findin
 
 def _listen(where: str) -> int:
     from feedline.trainer.console.units import in_bytes
-    from feedline.trainer.doctor.rate import address, receive
+    from feedline.trainer.doctor.rate import address, listen, receive
 
-    host, port = address(where)
-    with socket.create_server((host, port)) as server:
-        print(f"listening on {host}:{port}; run feedline doctor --rate-to there, and Ctrl-C here", flush=True)
+    with listen(*address(where)) as server:
+        print(f"listening on {where}; run feedline doctor --rate-to there, and Ctrl-C here", flush=True)
         while True:
-            sender, num_bytes = receive(server)
-            print(f"{in_bytes(num_bytes)} from {sender}", flush=True)
+            sender, num_bytes, trouble = receive(server)
+            end = f", until it broke off: {trouble}" if trouble else ""
+            print(f"{in_bytes(num_bytes)} from {sender}{end}", flush=True)

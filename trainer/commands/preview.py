@@ -24,6 +24,7 @@ from feedline.trainer.commands.sources import (
     dataset_of,
     format_of,
     frame_of,
+    refuse_if_missing,
     refuse_if_none_exists,
 )
 
@@ -106,7 +107,8 @@ def _dataset(args: argparse.Namespace) -> ImageDataset:
     from feedline.trainer.datasets.dataset import ImageDataset
 
     path = args.dataset
-    kind = args.format or (format_of(path) if path.exists() else "")
+    refuse_if_missing(path)
+    kind = args.format or format_of(path)
     if (args.labels or args.masks) and (kind != "csv" or (args.labels and args.masks)):
         raise ConfigurationError("--labels and --masks name columns of a CSV file, the one or the other")
     if kind == "folder" and _has_classes(path):
@@ -120,9 +122,12 @@ def _dataset(args: argparse.Namespace) -> ImageDataset:
 
 
 def _has_classes(path: Path) -> bool:
-    """Whether a folder has folders in it, and no images beside them."""
-    entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-    return bool(entries) and all(entry.is_dir() for entry in entries)
+    """Whether it is a folder that has folders in it, and no images beside them."""
+    try:
+        entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+        return bool(entries) and all(entry.is_dir() for entry in entries)
+    except OSError as error:
+        raise DatasetError(f"cannot list the folder {str(path)!r}: {error.strerror}") from error
 
 
 def _labelled(path: Path, args: argparse.Namespace) -> ImageDataset:

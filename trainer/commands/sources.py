@@ -42,8 +42,7 @@ def dataset_of(path: Path, args: argparse.Namespace) -> ImageDataset:
     """
     from feedline.trainer.datasets.dataset import ImageDataset
 
-    if not path.exists():
-        raise DatasetError(f"there is no file or folder {str(path)!r}")
+    refuse_if_missing(path)
     lenient: dict[str, Any] = {"validate_filenames": False, "on_bad_row": "drop"}
     match args.format or format_of(path):
         case "csv":
@@ -58,6 +57,18 @@ def dataset_of(path: Path, args: argparse.Namespace) -> ImageDataset:
             return ImageDataset.from_yolo3_annotations(path, args.directory, **lenient)
         case _:
             return _of_folder(path)
+
+
+def refuse_if_missing(path: Path) -> None:
+    """Say so before anything is said of what would be in it.
+
+    Raises
+    ------
+    DatasetError
+        There is no such file or folder.
+    """
+    if not path.exists():
+        raise DatasetError(f"there is no file or folder {str(path)!r}")
 
 
 def refuse_if_none_exists(data: ImageDataset, path: Path, args: argparse.Namespace) -> None:

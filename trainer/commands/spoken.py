@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import inspect
 from typing import Any
 
 from feedline.common.declarations import DECLARATIONS
@@ -29,7 +30,7 @@ def transform_of(text: str) -> Transform:
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ConfigurationError(f"expected a transform such as {EXAMPLE}, got {text!r}: {error}") from error
     made = _made(tree, text)
     if not isinstance(made, Transform):
@@ -42,25 +43,27 @@ def _made(node: ast.expr, text: str) -> Any:
     match node:
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if all(k.arg for k in keywords):
             values = {str(keyword.arg): _made(keyword.value, text) for keyword in keywords}
-            return _called(_class_named(name), [_made(arg, text) for arg in args], values)
+            return _called(name, [_made(arg, text) for arg in args], values)
         case ast.Name(id=name):
-            return _class_named(name)()
+            return _called(name, [], {})
         case ast.List(elts=parts) | ast.Tuple(elts=parts):
             listed = [_made(part, text) for part in parts]
             return tuple(listed) if isinstance(node, ast.Tuple) else listed
     try:
         return ast.literal_eval(node)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ConfigurationError(
             f"{ast.unparse(node)!r} in {text!r} is no constant: write numbers, texts and lists out"
         ) from error
 
 
-def _called(declaration: Any, args: list[Any], values: dict[str, Any]) -> Any:
+def _called(name: str, args: list[Any], values: dict[str, Any]) -> Any:
+    declaration = _class_named(name)
     try:
         return declaration(*args, **values)
     except TypeError as error:
-        raise ConfigurationError(str(error)) from error
+        names = ", ".join(inspect.signature(declaration).parameters)
+        raise ConfigurationError(f"{error}: write it as {name}({names})") from error
 
 
 def _class_named(name: str) -> Any:

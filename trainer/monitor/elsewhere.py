@@ -137,7 +137,7 @@ def _ask(
         ) from error
     except TimeoutError as error:
         raise FeedlineError(f"{address} did not answer for {TIMEOUT_S:g} s") from error
-    except (OSError, HTTPException) as error:
+    except (OSError, UnicodeError, HTTPException) as error:
         raise FeedlineError(f"{address} cannot be asked: {error}") from error
     finally:
         connection.close()

@@ -119,8 +119,9 @@ def _listen(address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        why = error.strerror or str(error)
-        if error.errno == errno.EADDRINUSE:
+    except (OSError, UnicodeError) as error:
+        # The latter of names that cannot be, such as "a..b".
+        why = getattr(error, "strerror", None) or str(error)
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
             why = "somebody else does already, perhaps another training: take another port; 0 is a free one"
         raise ConfigurationError(f"the monitor cannot listen on {address}: {why}") from error

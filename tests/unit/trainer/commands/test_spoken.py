@@ -39,6 +39,11 @@ def test_a_call_is_made(text: str, expected: object) -> None:
         ("RandomRotation(1 + x)", "is no constant"),
         ("RandomFlip(1, 2, 3, 4)", "RandomFlip"),
         ("RandomFlip(mod='horizontal')", "mode"),
+        ("RandomRotation", r"'factor': write it as RandomRotation\(factor, fill_mode, "),
+        ("RandomApply([RandomRotation])", r"write it as RandomRotation\(factor, "),
+        ("RandomRotation({[]: 2})", "is no constant"),
+        ("RandomRotation({[1]})", "is no constant"),
+        (f"RandomRotation({'-' * 3000}1)", "expected a transform such as"),
         ("RandomFlip(**{})", "no constant|expected a transform"),
     ],
 )

@@ -115,6 +115,11 @@ def test_who_looks_with_such_a_token_is_told_so(
     assert capsys.readouterr().err.startswith(f"feedline monitor: {TOKEN_VARIABLE} ")
 
 
+def test_a_name_that_cannot_be_is_said_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["monitor", "--connect", "a..b:1"]) == 1
+    assert capsys.readouterr().err.startswith("feedline monitor: a..b:1 cannot be asked: ")
+
+
 @pytest.mark.parametrize(
     ("host", "is_ours"),
     [
