@@ -59,6 +59,7 @@ def crowded_view(num_producers: int, num_jobs: int, since_s: float) -> dict[str,
         if at > since_s
     ]
     return {
+        "pool": "made up",
         "at_s": now,
         "verdict": {
             "bound": "decode-bound",

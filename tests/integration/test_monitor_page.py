@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -17,6 +18,7 @@ from planted import broken_pictures, napping, pictures
 
 from feedline import BatchSequence, ProducerPool
 from feedline.trainer.monitor.access import Access, Address
+from feedline.trainer.monitor.reply import Reply
 from feedline.trainer.monitor.server import MonitorServer
 
 pytestmark = [
@@ -182,6 +184,33 @@ def test_fifty_producers_can_be_read_in_light_and_dark(browser: Browser, scheme:
         assert browser.text("#producers tbody th") == "node4/7"
         keep_picture(browser, scheme)
     assert browser.complaints() == []
+
+
+class StartedAnew(CrowdedSource):
+    """Its clock goes on; its job 1 has bad files of the same numbers."""
+
+    pool = "first"
+
+    def view(self, since_s: float, authorization: str, /) -> Reply:
+        """See `Source`."""
+        reply = super().view(since_s, authorization)
+        return Reply.json(json.loads(reply.body) | {"pool": self.pool})
+
+
+def test_of_a_training_that_was_started_anew_nothing_old_is_shown(browser: Browser) -> None:
+    source = StartedAnew()
+    server = MonitorServer(source, Access(Address("127.0.0.1", 0)))
+    try:
+        browser.open(f"http://{server.address}")
+        wait_for("the thumbnails", lambda: browser.run("return thumbnails.size") == 2)
+        browser.run("window.before = thumbnails")
+        source.pool = "second"
+        wait_for("the other", lambda: browser.run("return view.pool") == "second")
+        assert browser.run("return thumbnails !== window.before")
+        wait_for("its thumbnails", lambda: browser.run("return thumbnails.size") == 2)
+        wait_for("its history", lambda: browser.run("return points[0].length") > 500)
+    finally:
+        server.close()
 
 
 def test_a_phone_has_no_need_to_scroll_sideways(browser: Browser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import secrets
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -25,6 +26,8 @@ class Recorder:
         self._lock = threading.Lock()
         self._history = History()
         self._facts = Facts(0.0)
+        # The clock of a training that was started anew goes on; this is another.
+        self._pool = secrets.token_hex(8)
 
     def tell(self, facts: Callable[[], Facts]) -> None:
         """A second went by. Called by the pool's thread; waits for nobody."""
@@ -39,7 +42,14 @@ class Recorder:
         """The pool as it was told last."""
         with self._lock:
             self._review()
-            return view_of(self._facts, self._history, since_s, memory_of=resident_bytes, can_scale=can_scale)
+            return view_of(
+                self._facts,
+                self._history,
+                since_s,
+                memory_of=resident_bytes,
+                can_scale=can_scale,
+                pool=self._pool,
+            )
 
     def bad_file(self, job_id: int, number: int) -> str | None:
         """Where a bad file lies, by its number in the view; None if the view has no such file."""

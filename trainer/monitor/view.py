@@ -5,7 +5,8 @@ Its fields are described in ``docs/monitoring.md``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain, islice, zip_longest
 from typing import Any, TypeAlias
 
 from feedline.trainer.monitor.facts import Event, Facts, JobFacts, ProducerFacts
@@ -29,6 +30,7 @@ def view_of(
     *,
     memory_of: MemoryOf = lambda _: None,
     can_scale: bool = False,
+    pool: str = "",
 ) -> View:
     """Show a pool as it is.
 
@@ -44,9 +46,12 @@ def view_of(
         See `MemoryOf`.
     can_scale : bool
         Whether whoever has the token may change the number of producers.
+    pool : str
+        What no other pool has: of which one this is a view.
     """
     report = facts.report
     return {
+        "pool": pool,
         "at_s": facts.at_s,
         "verdict": _verdict(report),
         "rates": _rates(facts, history),
@@ -146,16 +151,19 @@ def _producer(one: ProducerFacts, images_per_s: float, busy_share: float, memory
 
 
 def _bad(facts: Facts) -> list[View]:
-    """The last of each job, the latest first."""
-    shown: list[View] = []
-    for job in facts.jobs:
-        last = job.standing.found[-MOST_BAD:]
-        numbers = range(len(job.standing.found) - len(last), len(job.standing.found))
-        for number, one in reversed(list(zip(numbers, last, strict=True))):
-            epoch, step = one.key.planned
-            place = {"job": job.standing.job_id, "number": number, "epoch": epoch, "step": step}
-            shown.append({"path": one.path, "reason": one.reason, "producer": one.producer, **place})
-    return shown[:MOST_BAD]
+    """The latest of each job, then those before them, and so on: nobody knows which job found one first."""
+    turns = zip_longest(*(_bad_of(job) for job in facts.jobs))
+    return list(islice((one for one in chain.from_iterable(turns) if one is not None), MOST_BAD))
+
+
+def _bad_of(job: JobFacts) -> Iterator[View]:
+    """The latest first."""
+    found = job.standing.found
+    for number in reversed(range(len(found))):
+        one = found[number]
+        epoch, step = one.key.planned
+        place = {"job": job.standing.job_id, "number": number, "epoch": epoch, "step": step}
+        yield {"path": one.path, "reason": one.reason, "producer": one.producer, **place}
 
 
 def _event(event: Event, now_s: float) -> View:

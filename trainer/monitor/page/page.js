@@ -36,9 +36,11 @@ async function look() {
     }
     const body = await answer.json();
     if (!answer.ok) throw new Error(body.error);
-    if (view && body.at_s < view.at_s) { // the training was started anew
+    if (view && body.pool !== view.pool) { // the training was started anew
       points = [[], [], []];
       thumbnails = new Map();
+      $("pictures").replaceChildren();
+      body.history = []; // what came after the other's last point; all of it comes next
     }
     view = body;
     takePoints();

@@ -105,6 +105,25 @@ def test_a_bad_file_has_a_number_that_stays_its_own_and_by_which_it_is_found() -
     assert recorder.bad_file(2, 0) is None
 
 
+def test_of_many_bad_files_the_latest_of_all_jobs_are_shown() -> None:
+    standing = facts(0.0).jobs[0].standing
+    nums = {1: 2 * MOST_BAD, 2: 3, 3: 0, 4: 2 * MOST_BAD}
+    jobs = tuple(
+        JobFacts(replace(standing, job_id=of, found=standing.found * num)) for of, num in nums.items()
+    )
+    told = facts(1.0, jobs=jobs)
+    listed = [(one["job"], one["number"]) for one in view_of(told, history_of(told))["bad"]]
+    assert listed[:4] == [(1, nums[1] - 1), (2, 2), (4, nums[4] - 1), (1, nums[1] - 2)]
+    assert len(listed) == MOST_BAD
+    assert [number for job, number in listed if job == 2] == [2, 1, 0]
+    assert sum(job == 1 for job, _ in listed) == sum(job == 4 for job, _ in listed) + 1
+
+
+def test_a_training_that_is_started_anew_is_known_by_its_view() -> None:
+    first, second = Recorder(), Recorder()
+    assert first.view()["pool"] == first.view()["pool"] != second.view()["pool"]
+
+
 def test_only_embedded_producers_can_be_scaled_here() -> None:
     assert not view_of(facts(1.0), History(), can_scale=True)["can_scale"]
     assert view_of(facts(1.0, num_asked=2), History(), can_scale=True)["can_scale"]
