@@ -85,10 +85,12 @@ def view_at(address: Address, token: str = "", since_s: float = float("inf")) ->
     reply = _ask(address, "GET", f"/api/view?since={quote(str(since_s))}", headers)
     try:
         answer = json.loads(reply.body)
+        if not isinstance(answer, dict):
+            raise TypeError(f"a view is an object, and this is a {type(answer).__name__}")
         if reply.status == 200 and "verdict" in answer:
             found: dict[str, Any] = _all_printable(answer)
             return found
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise FeedlineError(f"what listens at {address} is no monitor of Feedline") from error
     if reply.status == 401:
         raise FeedlineError(f"the monitor at {address} wants its token: set {TOKEN_VARIABLE} here as there")
@@ -138,7 +140,7 @@ def _ask(
     except TimeoutError as error:
         raise FeedlineError(f"{address} did not answer for {TIMEOUT_S:g} s") from error
     except (OSError, UnicodeError, HTTPException) as error:
-        raise FeedlineError(f"{address} cannot be asked: {error}") from error
+        raise FeedlineError(f"{address} cannot be asked: {printable(str(error))}") from error
     finally:
         connection.close()
 

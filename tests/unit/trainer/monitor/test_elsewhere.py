@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from typing import Any
 
 import pytest
 
+from feedline.errors import FeedlineError
 from feedline.trainer.monitor import elsewhere
 from feedline.trainer.monitor.access import Address
 from feedline.trainer.monitor.elsewhere import TrainingSource, view_at
@@ -27,6 +30,30 @@ def test_nothing_that_it_says_steers_the_terminal(monkeypatch: pytest.MonkeyPatc
         "verdict": {"sentence": r"\x1b[2J"},
         "producers": [{"name": r"\udce9", "pid": 1}],
     }
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'"a verdict"', b"3", b"[" * 100_000])
+def test_who_is_no_monitor_is_said_to_be_none(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_with(Reply(200, "", body), monkeypatch)
+    with pytest.raises(FeedlineError, match="what listens at node7:8265 is no monitor of Feedline"):
+        view_at(ADDRESS)
+
+
+def test_what_speaks_no_http_steers_no_terminal_either() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"\x1b[2J\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(FeedlineError, match="cannot be asked") as caught:
+            view_at(Address("127.0.0.1", server.getsockname()[1]))
+        thread.join()
+    assert "\x1b" not in str(caught.value)
 
 
 def test_a_page_without_a_token_offers_no_scaling(monkeypatch: pytest.MonkeyPatch) -> None:
