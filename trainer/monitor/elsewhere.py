@@ -83,15 +83,12 @@ def view_at(address: Address, token: str = "", since_s: float = float("inf")) ->
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     reply = _ask(address, "GET", f"/api/view?since={quote(str(since_s))}", headers)
-    try:
-        answer = json.loads(reply.body)
-        if not isinstance(answer, dict):
-            raise TypeError(f"a view is an object, and this is a {type(answer).__name__}")
-        if reply.status == 200 and "verdict" in answer:
-            found: dict[str, Any] = _all_printable(answer)
-            return found
-    except (ValueError, TypeError, RecursionError) as error:
-        raise FeedlineError(f"what listens at {address} is no monitor of Feedline") from error
+    answer = _object_in(reply.body)
+    if answer is None:
+        raise FeedlineError(f"what listens at {address} is no monitor of Feedline")
+    if reply.status == 200 and "verdict" in answer:
+        found: dict[str, Any] = _all_printable(answer)
+        return found
     if reply.status == 401:
         raise FeedlineError(f"the monitor at {address} wants its token: set {TOKEN_VARIABLE} here as there")
     raise FeedlineError(f"the monitor at {address} answers: {answer}")
@@ -99,10 +96,17 @@ def view_at(address: Address, token: str = "", since_s: float = float("inf")) ->
 
 def _without_scaling(reply: Reply) -> Reply:
     """The same view, of a page that does not offer it."""
+    view = _object_in(reply.body)
+    return reply if view is None else Reply.json(view | {"can_scale": False})
+
+
+def _object_in(body: bytes) -> dict[str, Any] | None:
+    """The object that is there in JSON; None if there is anything else."""
     try:
-        return Reply.json(json.loads(reply.body) | {"can_scale": False})
-    except (ValueError, TypeError):
-        return reply
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _all_printable(value: Any) -> Any:
