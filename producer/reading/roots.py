@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 from feedline.common.errors import ConfigurationError, ReadError
@@ -44,6 +45,7 @@ class DataRoots:
 
     def __init__(self, folders: Iterable[str], max_file_bytes: int = MOST_FILE_BYTES) -> None:
         self._folders = [os.path.realpath(os.fsencode(folder)) for folder in folders]
+        self._ways = [_way_to(folder, self._folders) for folder in self._folders]
         self.max_file_bytes = max_file_bytes
         if not self._folders:
             raise ConfigurationError("a producer reads only under its --data-root: give at least one")
@@ -108,9 +110,9 @@ class DataRoots:
     def _look(self, path: str) -> int:
         """A descriptor of what the first root has of that name; that it leads out is worse than not there."""
         name, worst = as_bytes(path), errno.ENOENT
-        for folder in self._folders:
+        for way in self._ways:
             try:
-                return _look_in(folder, name)
+                return _look_in(way, name)
             except OSError as error:
                 if error.errno == errno.EXDEV:
                     worst = errno.EXDEV
@@ -139,17 +141,37 @@ class DataRoots:
         return ""
 
 
-def _look_in(root: bytes, name: bytes) -> int:
+def _way_to(root: bytes, roots: Iterable[bytes]) -> tuple[bytes, ...]:
+    """The outermost root that `root` lies below, and what leads from there to `root`, from root to root."""
+    above = {outer for outer in roots if outer != _EVERYTHING and root.startswith(outer + b"/")}
+    outside_in = [*sorted(above, key=len), root]
+    inner = [below.removeprefix(outer + b"/") for outer, below in pairwise(outside_in)]
+    return outside_in[0], *inner
+
+
+def _look_in(way: tuple[bytes, ...], name: bytes) -> int:
     """A descriptor of what is called `name` below a root, which is opened anew: it may have been mounted."""
-    if root == _EVERYTHING:
-        return os.open(root + name, LOOK)
+    if way[0] == _EVERYTHING:
+        return os.open(way[0] + name, LOOK)
     if not _is_below(name):
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-    folder = os.open(root, LOOK | os.O_DIRECTORY)
+    folder = _open_root(way)
     try:
         return open_beneath(folder, name)
     finally:
         os.close(folder)
+
+
+def _open_root(way: tuple[bytes, ...]) -> int:
+    """A descriptor of a root: whoever may write below another one may have put a link in its place."""
+    folder = os.open(way[0], LOOK | os.O_DIRECTORY)
+    for name in way[1:]:
+        try:
+            inner = open_beneath(folder, name)
+        finally:
+            os.close(folder)
+        folder = inner
+    return folder
 
 
 def _is_below(name: bytes) -> bool:

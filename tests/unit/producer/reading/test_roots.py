@@ -146,6 +146,33 @@ def test_the_root_of_all_gives_everything(disk: Path) -> None:
     assert everything.find(str(disk)[1:] + "/secret.txt") == str(disk / "secret.txt")
 
 
+@pytest.mark.parametrize("link", ["sub", "sub/deep"])
+def test_a_root_below_another_that_is_exchanged_for_a_link_leads_nowhere_outside(
+    disk: Path, link: str
+) -> None:
+    """Whoever may write below the outer one does not say what else may be read."""
+    for file in ("outer/sub/deep/a.png", "hidden/a.png", "hidden/b.png", "hidden/deep/b.png"):
+        (disk / file).parent.mkdir(parents=True, exist_ok=True)
+        (disk / file).write_text(file)
+    roots = DataRoots([str(disk / folder) for folder in ("outer/sub/deep", "outer/sub", "outer")])
+    assert roots.find("a.png") == str(disk / "outer/sub/deep/a.png")
+    (disk / "outer" / link).rename(disk / "outer/moved")
+    (disk / "outer" / link).symlink_to(disk / "hidden")
+    assert "leads out" in refusal(roots, "b.png")
+    assert "leads out" in refusal(roots, "a.png")
+    assert roots.open_at_once("b.png") is None
+    (disk / "outer" / link).unlink()
+    (disk / "outer/moved").rename(disk / "outer" / link)
+    assert roots.find("a.png") == str(disk / "outer/sub/deep/a.png")
+
+
+def test_a_root_below_another_may_be_exchanged_for_a_link_that_stays_inside(disk: Path) -> None:
+    roots = DataRoots([str(disk / "first/sub"), str(disk / "first")])
+    (disk / "first/sub").rename(disk / "first/moved")
+    (disk / "first/sub").symlink_to("moved")
+    assert roots.find("b.png") == str(disk / "first/moved/b.png")
+
+
 def test_a_root_that_is_not_there_yet_is_searched_later(disk: Path) -> None:
     roots = DataRoots([str(disk / "mounted-later"), str(disk / "second")])
     assert roots.find("c.png") == str(disk / "second/c.png")
