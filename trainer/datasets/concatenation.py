@@ -13,6 +13,7 @@ from feedline.common.errors import DatasetError
 from feedline.common.signatures import suggests
 from feedline.trainer.datasets.columns import Array
 from feedline.trainer.datasets.further import AnyFurther, DrawnMasks, FurtherImages
+from feedline.trainer.datasets.listing.files import relative
 from feedline.trainer.datasets.stacks import Stacks
 from feedline.trainer.datasets.table import D, SampleTable
 
@@ -129,16 +130,19 @@ def _under_one_root(tables: list[D]) -> list[D]:
 
 
 def _moved(table: D, root: str, prefix: str) -> D:
-    def path(name: str) -> str:
-        return os.path.normpath(f"{prefix}/{name}") if prefix != os.curdir else name
+    """A table whose paths go down from `root`, to whose own `prefix` leads; absolute ones outside stay."""
+
+    def moved(names: Sequence[str]) -> list[str]:
+        if prefix != os.curdir:
+            names = [name if name.startswith("/") else os.path.normpath(f"{prefix}/{name}") for name in names]
+        return relative(names, root)
 
     further = tuple(
-        replace(images, paths=list(map(path, images.paths))) if isinstance(images, FurtherImages) else images
+        replace(images, paths=moved(images.paths)) if isinstance(images, FurtherImages) else images
         for images in table.further
     )
-    stacks = table.stacks and replace(table.stacks, files=list(map(path, table.stacks.files)))
-    paths = list(map(path, table.paths))
-    return replace(table, paths=paths, directory=root, root=root, further=further, stacks=stacks)
+    stacks = table.stacks and replace(table.stacks, files=moved(table.stacks.files))
+    return replace(table, paths=moved(table.paths), directory=root, root=root, further=further, stacks=stacks)
 
 
 def _joined(parts: Sequence[AnyFurther]) -> AnyFurther:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from feedline import ImageDataset
 from feedline.errors import DatasetError
+from feedline.trainer.datasets.stacks import Stacks
 
 
 def of(names: list[str], labels: list[int], directory: str | None = None) -> ImageDataset:
@@ -40,6 +42,37 @@ def test_files_are_found_although_the_sets_lie_in_different_folders(tmp_path: Pa
     data = ImageDataset.concatenate([one, of(["b.png"], [1], str(tmp_path / "two"))])
     assert data.root == str(tmp_path)
     assert [(Path(data.root) / path).is_file() for path in data.paths] == [True, True]
+
+
+def test_absolute_names_of_files_and_slices_stay_so_but_for_those_below_the_folder_of_all(
+    tmp_path: Path,
+) -> None:
+    inside = str(tmp_path / "one/deep/a.png")
+    names = ["a.png", "/mnt/x/1.png"]
+    one = ImageDataset.from_lists(names, [0, 1], masks=names, directory=str(tmp_path / "one"))
+    one = replace(one, stacks=Stacks([*names, inside], np.array([[0, 1], [1, 2]], np.int32)))
+    two = ImageDataset.from_lists(["b.png"], [1], masks=["/mnt/x/2.png"], directory=str(tmp_path / "two"))
+    two = replace(two, stacks=Stacks([inside], np.array([[0, 0]], np.int32)))
+    data = ImageDataset.concatenate([one, two])
+    assert data.root == str(tmp_path)
+    assert data.paths == ("one/a.png", "/mnt/x/1.png", "two/b.png")
+    assert list(data.further[0].paths) == ["one/a.png", "/mnt/x/1.png", "/mnt/x/2.png"]
+    assert data.stacks is not None
+    assert data.stacks.files == ["one/a.png", "/mnt/x/1.png", "one/deep/a.png", "one/deep/a.png"]
+
+
+def test_absolute_names_of_a_set_without_a_folder_lead_where_they_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the only folder that holds both is that of everything."""
+    monkeypatch.chdir(tmp_path)
+    nowhere, somewhere = of(["/mnt/x/1.png", str(tmp_path / "c.png")], [0, 0]), of(["b.png"], [1], "/data/b")
+    data = ImageDataset.concatenate([nowhere, somewhere])
+    assert data.root == "/"
+    assert [f"/{path}" for path in data.paths] == ["/mnt/x/1.png", str(tmp_path / "c.png"), "/data/b/b.png"]
+    below = ImageDataset.concatenate([nowhere, of(["b.png"], [1], str(tmp_path / "sub"))])
+    assert below.root == str(tmp_path)
+    assert below.paths == ("/mnt/x/1.png", "c.png", "sub/b.png")
 
 
 def test_weights_boxes_and_further_images_go_with_their_samples() -> None:
