@@ -8,7 +8,7 @@ drawn a second time only when all others of its kind were drawn once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -21,6 +21,9 @@ from feedline.common.signatures import constructor_suggests
 from feedline.trainer.datasets.columns import Array, Column, codes_of, column_named, weights_of
 from feedline.trainer.datasets.splits import class_values
 from feedline.trainer.plan.drawings import Drawing, Quotas, Rows, Wheel, apportioned
+
+NUM_SHOWN = 10
+"""Values that an error lists."""
 
 
 class Labelled(Protocol):
@@ -129,8 +132,8 @@ class KeepProbabilitySampler:
 
     def bind(self, samples: Labelled) -> Drawing:
         """See `Sampler`."""
-        groups, kept = _valued(self, samples, self.keep, self.by, "probability")
-        return Quotas(groups, tuple(round(len(rows) * p) for rows, p in zip(groups, kept, strict=True)))
+        valued = _valued(self, samples, self.keep, self.by, "probability").values()
+        return Quotas(tuple(rows for rows, _ in valued), tuple(round(len(rows) * p) for rows, p in valued))
 
 
 @constructor_suggests()
@@ -144,7 +147,8 @@ class SharesSampler:
     Parameters
     ----------
     shares : mapping
-        From each value to its share, 0 or more; of their sum. Classes may go by names.
+        From each value to its share, 0 or more; of their sum. Classes may go by names. A class without a
+        sample, as a split may have one, leaves its share to the others; another value without one is refused.
     by : str, optional
         Column that the values are from, such as the ``"source"`` of `ImageDataset.concatenate`. Default: the
         dataset's labels, one class index per sample.
@@ -182,9 +186,25 @@ class SharesSampler:
 
     def bind(self, samples: Labelled) -> Drawing:
         """See `Sampler`."""
-        groups, shares = _valued(self, samples, self.shares, self.by, "share")
+        valued = _valued(self, samples, self.shares, self.by, "share")
+        groups, shares = zip(*valued.values(), strict=True)
+        if self.by is not None or samples.class_names is None:
+            self._check_is_there(valued)
+        if not sum(shares):
+            raise ConfigurationError(
+                f"{self!r} has no share for any sample: {_where(self.by)} has {_listed(valued)} alone"
+            )
         num_samples = len(samples) if self.num_samples is None else self.num_samples
         return Quotas(groups, apportioned(num_samples, shares))
+
+    def _check_is_there(self, values: Collection[Any]) -> None:
+        """Refuse a share of what no sample has: the others would have other shares than they are given."""
+        for value, share in self.shares.items():
+            if share and value not in values:
+                raise ConfigurationError(
+                    f"{self!r} has a share for {value!r}, which {_where(self.by)} has not: there are"
+                    f" {_listed(values)}. Leave it out, or give it 0"
+                )
 
 
 @constructor_suggests()
@@ -262,7 +282,7 @@ class WeightedSampler:
 
     def _weights_by_class(self, by_class: Mapping[Any, float], samples: Labelled) -> npt.NDArray[np.float32]:
         weights = np.zeros(len(samples), np.float32)
-        for rows, weight in zip(*_valued(self, samples, by_class, None, "weight"), strict=True):
+        for rows, weight in _valued(self, samples, by_class, None, "weight").values():
             weights[rows] = weight
         return weights
 
@@ -280,17 +300,42 @@ def _groups(sampler: Sampler, samples: Labelled, by: str | None) -> dict[Any, Ro
 
 def _valued(
     sampler: Sampler, samples: Labelled, numbers: Mapping[Any, float], by: str | None, what: str
-) -> tuple[tuple[Rows, ...], tuple[float, ...]]:
-    """The groups of `_groups`, and the number that each of them is given; classes may go by their names."""
+) -> dict[Any, tuple[Rows, float]]:
+    """The rows of each value of `_groups`, and the number that it is given; classes may go by their names."""
     groups = _groups(sampler, samples, by)
     names = samples.class_names if by is None else None
-    numbered = []
-    for value in groups:
+    valued = {}
+    for value, rows in groups.items():
         key = names[int(value)] if names is not None and value not in numbers else value
         if key not in numbers:
             raise ConfigurationError(f"{sampler!r} has no {what} for {key!r}, which {_where(by)} has: add it")
-        numbered.append(numbers[key])
-    return tuple(groups.values()), tuple(numbered)
+        valued[value] = rows, numbers[key]
+    if names is not None:
+        _check_classes(sampler, numbers, names, what)
+    return valued
+
+
+def _check_classes(sampler: Sampler, numbers: Mapping[Any, float], names: list[str], what: str) -> None:
+    """Refuse numbers for what is no class, and two for one; a class may have no sample, as after a split."""
+    classes = {*names, *range(len(names))}
+    for key, number_of_key in numbers.items():
+        if number_of_key and key not in classes:
+            raise ConfigurationError(
+                f"{sampler!r} has a {what} for {key!r}, which is no class: those are {_listed(names)}"
+            )
+    for index, name in enumerate(names):
+        if index in numbers and name in numbers:
+            raise ConfigurationError(
+                f"{sampler!r} has a {what} for {name!r} and one for {index}, which is the same class: leave"
+                " one out"
+            )
+
+
+def _listed(values: Iterable[Any]) -> str:
+    """The values that there are, in words; not all of many."""
+    shown = [repr(value) for value in values]
+    more = f" and {len(shown) - NUM_SHOWN:,} more" if len(shown) > NUM_SHOWN else ""
+    return f"{', '.join(shown[:NUM_SHOWN])}{more}"
 
 
 def _where(by: str | None) -> str:

@@ -319,3 +319,48 @@ def test_a_set_without_a_share_is_refused_when_the_dataset_is_known() -> None:
     samples = Samples({"source": np.array(["real", "drawn"])})
     with pytest.raises(ConfigurationError, match=r"no share for 'drawn', which column 'source' has: add it"):
         SharesSampler({"real": 1}, by="source").bind(samples)
+
+
+@pytest.mark.parametrize("shares", [{"a": 0.5, "b": 0.25, "typo": 0.25}, {"a": 0, "b": 0, "typo": 1}])
+def test_a_share_of_what_no_sample_has_is_refused_and_what_there_is_named(shares: dict[str, float]) -> None:
+    samples = Samples({"source": np.array(["a", "b", "b"])})
+    match = "a share for 'typo', which column 'source' has not: there are 'a', 'b'. Leave it out"
+    with pytest.raises(ConfigurationError, match=match):
+        SharesSampler(shares, by="source").bind(samples)
+    allowed = SharesSampler({**shares, "a": 1, "typo": 0}, by="source", num_samples=100)
+    assert allowed.bind(samples).num_samples == 100
+
+
+def test_a_class_that_a_split_lacks_leaves_its_share_to_the_others_unless_nobody_has_one() -> None:
+    samples = Samples({"w": np.zeros(10)}, (np.array(RARE),), ["easy", "rare", "absent"])
+    drawing = SharesSampler({"easy": 0.25, "rare": 0.25, "absent": 0.5}).bind(samples)
+    assert Counter(RARE[row] for row in drawing.rows(0, 0)) == {0: 5, 1: 5}
+    with pytest.raises(ConfigurationError, match="no share for any sample: the dataset has 0, 1 alone"):
+        SharesSampler({"easy": 0, "rare": 0, "absent": 1}).bind(samples)
+
+
+BY_CLASS = [SharesSampler, WeightedSampler, KeepProbabilitySampler]
+"""Samplers that are told something of each class."""
+
+
+@pytest.mark.parametrize("kind", BY_CLASS)
+def test_what_is_no_class_is_refused_and_a_class_without_a_sample_is_not(kind: Any) -> None:
+    names = ["easy", "rare", *(f"absent{number}" for number in range(9))]
+    samples = Samples({"w": np.zeros(10)}, (np.array(RARE),), names)
+    numbers = dict.fromkeys(names, 1)
+    assert kind(numbers).bind(samples).num_samples == 10
+    assert kind(dict.fromkeys(range(11), 1)).bind(samples).num_samples == 10
+    assert kind({**numbers, "typo": 0}).bind(samples).num_samples == 10
+    for key in ("typo", 11, -1):
+        match = f"for {key!r}, which is no class: those are 'easy', .*, 'absent7' and 1 more"
+        with pytest.raises(ConfigurationError, match=match):
+            kind({**numbers, key: 1}).bind(samples)
+    with pytest.raises(ConfigurationError, match="for 'rare' and one for 1, which is the same class"):
+        kind({**numbers, 1: 1}).bind(samples)
+
+
+@pytest.mark.parametrize("kind", [WeightedSampler, KeepProbabilitySampler])
+def test_numbers_for_labels_that_a_subset_lacks_change_nothing(kind: Any) -> None:
+    """Every sample that is there has its own: what is missing shifts none of them."""
+    rows = kind({0: 0.5, 1: 1}).bind(labelled(RARE)).rows(3, 1)
+    assert kind({0: 0.5, 1: 1, 2: 1}).bind(labelled(RARE)).rows(3, 1).tolist() == rows.tolist()
