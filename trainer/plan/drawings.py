@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -32,13 +32,23 @@ class Quotas:
     Attributes
     ----------
     groups : tuple of ndarray of int
-        Rows of each group; no row in two of them.
+        Rows of each group; each row of the dataset in one of them.
     counts : tuple of int
         Samples of each group in an epoch.
     """
 
     groups: tuple[Rows, ...]
     counts: tuple[int, ...]
+    _group_of: Rows = field(init=False)
+    _giving: Rows = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find out which group each row is in, and which rows are in those that give any."""
+        group_of = np.empty(sum(map(len, self.groups)), np.intp)
+        for number, rows in enumerate(self.groups):
+            group_of[rows] = number
+        object.__setattr__(self, "_group_of", group_of)
+        object.__setattr__(self, "_giving", np.flatnonzero(np.array(self.counts)[group_of]))
 
     @property
     def num_samples(self) -> int:
@@ -54,6 +64,10 @@ class Quotas:
             for part in _evenly(rows[np.argsort(words[rows], kind="stable")], count)
         ]
         return np.sort(np.concatenate(drawn))
+
+    def pools(self, row: int) -> list[Rows]:
+        """Rows that may come in the place of one that is drawn: of its group, then of all that give any."""
+        return [self.groups[self._group_of[row]], self._giving]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +91,10 @@ class Wheel:
         # A product may be rounded up to the very end; the sector there is the last that is not empty.
         last = np.searchsorted(self.ends, self.ends[-1], side="left")
         return np.sort(np.minimum(np.searchsorted(self.ends, places, side="right"), last))
+
+    def pools(self, row: int) -> list[Rows]:  # noqa: ARG002 - the same for all rows
+        """Rows that may come in the place of one that is drawn: all whose sector is not empty."""
+        return [np.flatnonzero(np.diff(self.ends, prepend=0) > 0)]
 
 
 def apportioned(total: int, shares: Sequence[float]) -> tuple[int, ...]:

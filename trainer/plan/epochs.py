@@ -13,7 +13,7 @@ from feedline.common.arguments import check_seed, one_of, whole, yes_or_no
 from feedline.common.draws import Purpose, raw
 from feedline.common.errors import ConfigurationError
 from feedline.common.job.sizes import planned_step
-from feedline.trainer.plan.drawings import Drawing, Rows, occurrences_of
+from feedline.trainer.plan.drawings import Drawing, Quotas, Rows, Wheel, occurrences_of
 
 
 class StepKey(NamedTuple):
@@ -143,6 +143,17 @@ class EpochPlan:
         """How often each of `rows` came before in the epoch, in whatever shard; shape as `rows`."""
         return _order(self, epoch)[1][self._places(step)]
 
+    def pools(self, epoch: int, row: int) -> list[Rows]:
+        """Rows that may come in the place of one that the epoch has, each ascending; the best pool first."""
+        match self.drawing:
+            case None:
+                return [np.arange(self.num_samples)]
+            case Quotas() | Wheel():
+                return self.drawing.pools(row)
+            case _:
+                # Of a sampler of somebody's nothing is known but what it draws.
+                return [_distinct(self, epoch)]
+
     def _places(self, step: int) -> slice:
         if not 0 <= step < self.num_steps:
             raise IndexError(f"step {step} of an epoch of {self.num_steps}")
@@ -155,7 +166,7 @@ def _order(plan: EpochPlan, epoch: int) -> tuple[Rows, Rows]:
 
     Sorts rows by random 64-bit words: stable for ever, unlike `Generator.permutation` (NEP 19).
     """
-    rows = np.arange(plan.num_samples) if plan.drawing is None else plan.drawing.rows(plan.seed, epoch)
+    rows = _drawn(plan, epoch)
     if plan.shuffle:
         rows = rows[np.argsort(raw(Purpose.ORDER, plan.seed, epoch, len(rows)), kind="stable")]
     # As many for all shards: what is beyond the end of the order begins it once more, or is left out.
@@ -163,6 +174,19 @@ def _order(plan: EpochPlan, epoch: int) -> tuple[Rows, Rows]:
     is_repeated = plan.drawing is not None or len(rows) > plan.num_drawn
     occurrences = occurrences_of(rows) if is_repeated else np.zeros_like(rows)
     return _share(plan, rows), _share(plan, occurrences)
+
+
+@lru_cache(maxsize=8)
+def _distinct(plan: EpochPlan, epoch: int) -> Rows:
+    """The rows of an epoch, of all shards together, each once and ascending; read-only."""
+    rows = np.unique(_drawn(plan, epoch))
+    rows.flags.writeable = False
+    return rows
+
+
+def _drawn(plan: EpochPlan, epoch: int) -> Rows:
+    """The rows of an epoch in the order of the dataset, of all shards together."""
+    return np.arange(plan.num_samples) if plan.drawing is None else plan.drawing.rows(plan.seed, epoch)
 
 
 def _share(plan: EpochPlan, values: Rows) -> Rows:

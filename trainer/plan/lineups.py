@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -88,7 +87,7 @@ class Lineups:
     on_error : OnError
         What is done with an item one of whose samples is bad.
     classes : ndarray of int or None
-        Shape (rows,): what takes a place is of the same class, as long as one of it is good.
+        Shape (rows,): what takes a place is of the same class, as long as one is good that may be drawn.
     is_bad : ndarray of bool
         Shape (rows,): the samples that are known to be bad; see `mark`.
     has_bad : bool
@@ -188,16 +187,22 @@ class Lineups:
                 rows, occurrences = self._with_partners(epoch, np.array([candidate]), mark)
                 if not self.is_bad[rows].any():
                     return rows, occurrences
-        raise BadSamplesError(f"no sample is left that could take the place of row {row}: all others are bad")
+        drawn = "" if self.plan.drawing is None else " that the sampler draws"
+        raise BadSamplesError(
+            f"no sample is left that could take the place of row {row}: all others{drawn} are bad"
+        )
 
     def _candidates(self, epoch: int, row: int, occurrence: int) -> Iterator[int]:
-        """Rows in the order of the attempts: those of the same class first."""
+        """Rows in the order of the attempts: those of the same class in each pool, then all of each."""
         draws = uniforms(
             Purpose.REPLACEMENT, self.plan.seed, epoch, NUM_DRAWN, row=row, occurrence=occurrence
         )
-        everyone = np.arange(self.plan.num_samples)
-        alike = everyone if self.classes is None else np.flatnonzero(self.classes == self.classes[row])
-        return chain(_drawn(alike, draws), () if self.classes is None else _drawn(everyone, draws))
+        pools = self.plan.pools(epoch, row)
+        if self.classes is not None:
+            for pool in pools:
+                yield from _drawn(pool[self.classes[pool] == self.classes[row]], draws)
+        for pool in pools:
+            yield from _drawn(pool, draws)
 
     def _with_partners(self, epoch: int, rows: Rows, occurrences: Rows) -> tuple[Rows, Rows]:
         """Put behind each sample those it is mixed with, drawn from the whole data set, not the shard."""
@@ -214,7 +219,9 @@ class Lineups:
 
 
 def _drawn(rows: Rows, draws: npt.NDArray[np.float64]) -> Iterator[int]:
-    """Some of `rows` at random, then all of them from the last of these on."""
+    """Some of `rows` at random, then all of them from the last of these on; nothing if there are none."""
+    if not len(rows):
+        return
     places = (draws * len(rows)).astype(np.intp)
     yield from rows[places].tolist()
     for place in range(len(rows)):

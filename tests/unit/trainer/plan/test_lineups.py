@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from labelled import Samples
 
 from feedline.errors import BadSamplesError
+from feedline.samplers import SharesSampler, WeightedSampler
+from feedline.trainer.plan.drawings import Drawing, Rows
 from feedline.trainer.plan.epochs import EpochPlan, StepKey
 from feedline.trainer.plan.lineups import Lineup, Lineups, OnError
 
@@ -138,3 +141,94 @@ def test_one_bad_sample_of_several_that_are_mixed_makes_all_of_them_bad(on_error
             if 9 not in sources:
                 index = after.places.tolist().index(place)
                 assert after.rows.reshape(-1, 4)[index].tolist() == sources
+
+
+# --- with a sampler -------------------------------------------------------------------------------
+
+SOURCES = np.where(np.arange(NUM_ROWS) % 2, "drawn", "real")
+
+
+def sampled(drawing: Drawing, *bad: int, classes: Rows | None = CLASSES) -> Lineups:
+    plan = EpochPlan(NUM_ROWS, BATCH, shuffle=True, seed=5, drawing=drawing)
+    lineups = Lineups(plan, on_error=OnError.REPLACE, classes=classes)
+    lineups.mark(list(bad))
+    return lineups
+
+
+def replaced(lineups: Lineups, epoch: int) -> list[tuple[int, int]]:
+    """(planned row, row in its place) of each bad sample of an epoch."""
+    pairs = zip(lineups.plan.order(epoch).tolist(), rows_of(lineups, epoch), strict=True)
+    return [(planned, row) for planned, row in pairs if lineups.is_bad[planned]]
+
+
+def test_what_a_sampler_excludes_takes_no_place() -> None:
+    """Neither rows without weight nor those of a group that gives nothing."""
+    allowed = np.arange(NUM_ROWS) < 30
+    samples = Samples({"half": allowed.astype(int)})
+    for sampler in (WeightedSampler(allowed, 600), SharesSampler({0: 0, 1: 1}, by="half", num_samples=600)):
+        lineups = sampled(sampler.bind(samples), 4, 17)
+        pairs = [pair for epoch in range(3) for pair in replaced(lineups, epoch)]
+        assert len(pairs) > 20
+        assert all(row < 30 and CLASSES[row] == CLASSES[planned] for planned, row in pairs)
+        lineups.mark(np.flatnonzero(allowed & (CLASSES == 1)).tolist())
+        assert {row < 30 for _, row in replaced(lineups, 0)} == {True}
+        lineups.mark(range(30))
+        with pytest.raises(BadSamplesError, match="all others that the sampler draws are bad"):
+            rows_of(lineups)
+
+
+@pytest.mark.parametrize("classes", [CLASSES, None])
+def test_a_place_is_taken_by_a_sample_of_the_same_group_as_long_as_there_is_one(classes: Rows | None) -> None:
+    shares = SharesSampler({"real": 3, "drawn": 1}, by="source")
+    drawing = shares.bind(Samples({"source": SOURCES}))
+    lineups = sampled(drawing, 4, 16, 17, 31, classes=classes)
+    pairs = [pair for epoch in range(4) for pair in replaced(lineups, epoch)]
+    assert len(pairs) > 9
+    assert all(SOURCES[row] == SOURCES[planned] for planned, row in pairs)
+    lineups.mark(np.flatnonzero(SOURCES == "drawn").tolist())
+    assert {str(SOURCES[row]) for row in rows_of(lineups)} == {"real"}
+
+
+def test_the_class_counts_for_more_than_the_group() -> None:
+    drawing = SharesSampler({"real": 3, "drawn": 1}, by="source").bind(Samples({"source": SOURCES}))
+    lineups = sampled(drawing, *np.flatnonzero((SOURCES == "real") & (CLASSES == 1)).tolist())
+    pairs = [pair for epoch in range(3) for pair in replaced(lineups, epoch)]
+    assert {(str(SOURCES[row]), int(CLASSES[row])) for _, row in pairs} == {("drawn", 1)}
+
+
+class Alternating:
+    """A drawing of somebody's, who knows nothing but the protocol."""
+
+    num_samples = NUM_ROWS
+
+    def rows(self, seed: int, epoch: int) -> Rows:  # noqa: ARG002 - part of the protocol
+        """Even rows, then odd ones."""
+        return np.repeat(np.arange(epoch % 2, NUM_ROWS, 2), 2)
+
+
+@pytest.mark.parametrize("shard_count", [1, 2])
+def test_with_a_sampler_of_somebodys_a_place_is_taken_by_what_that_epoch_draws(
+    shard_count: int,
+) -> None:
+    plan = EpochPlan(NUM_ROWS, BATCH, shuffle=True, seed=5, drawing=Alternating(), shard_count=shard_count)
+    lineups = Lineups(plan, on_error=OnError.REPLACE, classes=CLASSES)
+    lineups.mark([4, 16, 17, 31, 32, 55])
+    for epoch in range(4):
+        pairs = replaced(lineups, epoch)
+        assert pairs
+        assert all(row % 2 == epoch % 2 and CLASSES[row] == CLASSES[planned] for planned, row in pairs)
+
+
+def test_with_a_sampler_too_what_takes_a_place_does_not_depend_on_when_it_became_known() -> None:
+    drawing = SharesSampler({"real": 3, "drawn": 1}, by="source").bind(Samples({"source": SOURCES}))
+    bad = [*range(0, 40, 3), *range(1, 20, 2)]
+    gradual = sampled(drawing)
+    for row in bad:
+        gradual.mark([row])
+        rows_of(gradual)
+    assert rows_of(gradual) == rows_of(sampled(drawing, *bad))
+
+
+def test_what_takes_a_place_without_a_sampler_is_pinned() -> None:
+    """A training that is resumed next year must see the epoch that it would have seen."""
+    assert replaced(lineups_of(OnError.REPLACE, 4, 17, 30, 31), 0) == [(31, 37), (30, 15), (17, 2), (4, 40)]
