@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -70,6 +71,47 @@ def test_it_is_distributed_among_devices(sequence: BatchSequence) -> None:
     strategy = tf.distribute.get_strategy()
     rows = [y for _, y in strategy.experimental_distribute_dataset(sequence.as_dataset())]
     assert sorted(np.concatenate(rows).tolist()) == list(range(NUM_ROWS))
+
+
+def test_a_dataset_of_a_sequence_that_goes_on_midway_has_what_is_left_and_then_whole_epochs(
+    sequence: BatchSequence,
+) -> None:
+    """Also if it was made before anybody knew, and whatever is made of it."""
+    made = sequence.as_dataset().map(lambda _, y: y).prefetch(1)
+    assert made.cardinality() == 3
+    for epoch in (1, 4):
+        sequence.begin_at(epoch, 2)
+        assert sequence.as_dataset().cardinality() == 3
+        assert [len(y) for y in made.as_numpy_iterator()] == [2]
+        assert sorted(np.concatenate(list(made.as_numpy_iterator()))) == list(range(NUM_ROWS))
+
+
+def test_fit_takes_what_is_left_of_an_epoch_and_all_of_the_next_ones(sequence: BatchSequence) -> None:
+    model = keras.Sequential([keras.layers.Input((*SIZE, 3)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=False)
+    made = sequence.as_dataset()
+    sequence.begin_at(0, 1)
+    ended: list[int] = []
+    steps: list[int] = []
+    counting = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda step, logs: steps.append(step),  # noqa: ARG005 - Keras names it
+        on_epoch_end=lambda *_: ended.append(len(steps)),
+    )
+    with pytest.warns(UserWarning, match="ran out of data") as caught:
+        model.fit(made, epochs=3, shuffle=False, verbose=0, callbacks=[counting])
+    assert ended == [2, 5, 8]
+    assert len(caught) == 1
+    assert counting.params["steps"] == 3
+
+
+def test_batches_are_divided_among_several_devices(sequence: BatchSequence) -> None:
+    sequence.begin_at(0, 1)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    made = strategy.experimental_distribute_dataset(sequence.as_dataset())
+    rows = [
+        np.concatenate([part.numpy() for part in strategy.experimental_local_results(y)]) for _, y in made
+    ]
+    assert [len(part) for part in rows] == [4, 2]
 
 
 @pytest.mark.all_backends

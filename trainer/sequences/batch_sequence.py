@@ -368,7 +368,8 @@ class BatchSequence(ResumableSequence):
         Returns
         -------
         tf.data.Dataset
-            Of batches, each time it is iterated those of the next epoch. Its signature leaves the number of
+            Of batches, each time it is iterated those of the next epoch, or what is left of one after
+            `load_state_dict`; its cardinality is that of a whole one. Its signature leaves the number of
             samples open, and the sides of images that come in several sizes. Close the sequence after it.
         """
         return as_tf_dataset(self, self._blank_batches())
@@ -385,7 +386,8 @@ class BatchSequence(ResumableSequence):
         Returns
         -------
         torch.utils.data.IterableDataset
-            Of batches, each time it is iterated those of the next epoch. For loops as it is, or in
+            Of batches, each time it is iterated those of the next epoch, or what is left of one after
+            `load_state_dict`; its ``len`` is that of a whole one. For loops as it is, or in
             ``DataLoader(..., batch_size=None)``, which must have no workers.
         """
         return as_torch_dataset(self, channels_first=yes_or_no("channels_first", channels_first))

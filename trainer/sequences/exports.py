@@ -37,7 +37,25 @@ def as_tf_dataset(sequence: Batches, blanks: Sequence[Any]) -> Any:
 
     spec = mapped(lambda *arrays: tf.TensorSpec(open_shape(arrays), arrays[0].dtype), *blanks)
     made = tf.data.Dataset.from_generator(lambda: map(_of_tuples, sequence), output_signature=spec)
-    return made.apply(tf.data.experimental.assert_cardinality(len(sequence)))
+    return _of_length(made, len(sequence))
+
+
+def _of_length(dataset: Any, length: int) -> Any:
+    """Have a dataset tell how many batches a pass has at most: one that goes on in the middle has fewer.
+
+    Keras goes by what is told: of an unknown length it takes that of the first pass for that of all, and
+    `assert_cardinality` has TensorFlow raise an error after a shorter one. So the batches are chosen from two
+    datasets, always from the first. That the second is endless makes the length known, and it is never asked.
+    """
+    import tensorflow as tf  # noqa: PLC0415 - see above
+
+    def blank(spec: Any) -> Any:
+        return tf.zeros([side or 0 for side in spec.shape], spec.dtype)
+
+    blanks = tf.nest.map_structure(blank, dataset.element_spec)
+    datasets = [dataset, tf.data.Dataset.from_tensors(blanks).repeat()]
+    first = tf.data.Dataset.from_tensors(tf.constant(0, tf.int64)).repeat()
+    return tf.data.Dataset.choose_from_datasets(datasets, first).take(length)
 
 
 def as_torch_dataset(sequence: Batches, *, channels_first: bool) -> Any:
@@ -59,6 +77,7 @@ def as_torch_dataset(sequence: Batches, *, channels_first: bool) -> Any:
             return (mapped(tensor, batch) for batch in sequence)
 
         def __len__(self) -> int:
+            """Batches of a whole epoch, as of the sequence itself."""
             return len(sequence)
 
     return TorchBatches()
