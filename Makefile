@@ -57,11 +57,11 @@ fuzz: .venv/.stamp ## strange messages and broken images for SECONDS=240, from S
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(or $(SEED),0) $(TARGETS)
 
 # ENGINE_UP may name a script that brings a Docker engine up
-e2e: .venv/.stamp ## the compose stack for real, and links that fail for long; needs a Docker engine
+e2e: .venv/.stamp ## the compose stack for real, and faults that last long; needs a Docker engine
 	@test -z "$$ENGINE_UP" || bash "$$ENGINE_UP"
 	@docker version >/dev/null 2>&1 || { \
 	  echo "make e2e needs a Docker engine: start one, or let ENGINE_UP name a script that does" >&2; exit 2; }
-	$(BIN)/pytest -m "e2e or exhaustive" tests/e2e tests/integration/test_faults_network.py
+	$(BIN)/pytest -m "e2e or exhaustive" tests/e2e $(sort $(wildcard tests/integration/test_faults_*.py))
 
 MINUTES ?= 30
 SEED ?= 1

@@ -53,6 +53,7 @@ def test_a_supervisor_that_is_killed_takes_its_producers_along_and_others_go_on(
         assert pool.producers == ["good/0"]
 
 
+@pytest.mark.exhaustive
 def test_one_that_is_stopped_for_longer_than_its_lease_answers_too_late_and_spoils_nothing(
     data: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +79,7 @@ def test_one_that_is_stopped_for_longer_than_its_lease_answers_too_late_and_spoi
         assert sorted(pool.producers) == ["good/0", "none"]
 
 
+@pytest.mark.exhaustive
 def test_one_that_hangs_in_a_function_of_a_user_is_told_with_function_line_and_file(tmp_path: Path) -> None:
     names = write_images(tmp_path, 2)
     os.mkfifo(tmp_path / "gate-0")

@@ -123,6 +123,7 @@ def test_a_cache_that_is_cut_off_while_it_is_read_kills_no_training(
         assert sequence.stats.num_samples == 3 * len(sequence.labels)
 
 
+@pytest.mark.exhaustive
 def test_a_data_folder_that_is_gone_and_back_is_waited_for(tmp_path: Path) -> None:
     """While another producer with the files is waited for, those that are there try again."""
     folder, away = tmp_path / "images", tmp_path / "away"

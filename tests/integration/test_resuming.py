@@ -89,6 +89,7 @@ class AtTheEnd(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         raise RuntimeError("dead at the end")
 
 
+@pytest.mark.exhaustive
 def test_who_stopped_the_training_at_an_epochs_end_stays_heard(data: ImageDataset, tmp_path: Path) -> None:
     for end in (pytest.raises(RuntimeError, match="dead at the end"),) * 2 + (nullcontext(),):
         model = flat_model()
@@ -132,6 +133,7 @@ def test_a_training_that_was_stopped_in_the_midst_of_an_epoch_goes_on_there(
     assert model.history.epoch == [0, 1, 2]
 
 
+@pytest.mark.exhaustive
 def test_a_metric_of_several_numbers_is_kept_as_it_was(data: ImageDataset, tmp_path: Path) -> None:
     found = []
     for epochs in (1, 2):
@@ -159,6 +161,7 @@ class Unkeepable(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         """Nothing ever comes back."""
 
 
+@pytest.mark.exhaustive
 def test_a_callback_that_cannot_be_kept_is_refused_before_training_begins(
     data: ImageDataset, tmp_path: Path
 ) -> None:
