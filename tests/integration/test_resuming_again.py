@@ -44,7 +44,6 @@ OPTIONS: list[dict[str, Any]] = [
     {"steps_per_execution": 3, "steps_per_epoch": 4, "epochs": 7},
     {"save_every": 4},
     {"save_every": "epoch", "batch_size": 10},
-    {"is_polite": True},
     {"is_polite": True, "save_every": "epoch", "steps_per_epoch": 3, "epochs": 7},
     {"swaps_ema": True},
     {"class_weight": {"0": 1.0, "1": 2.0}, "validates": False},
