@@ -129,6 +129,10 @@ class Dispatcher:
         self._remove(peer, last_words, by_itself=by_itself)
         return self._feed(now)
 
+    def lives(self, producer_id: bytes) -> None:
+        """Something came from a producer that may have been taken for dead."""
+        self._leases.clear(producer_id)
+
     def heard(self, producer_id: bytes, now: float) -> None:
         """Anything came from a producer."""
         if producer_id in self._books.peers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 
 from feedline.common.wire.protocol import Failure
 from feedline.trainer.dispatch.answers import Answers
@@ -18,6 +19,9 @@ from feedline.trainer.plan.lineups import Lineup
 
 MAX_UNREAD = 20
 """A producer with so many failed reads in a row gets no more tickets."""
+
+MAX_SUSPICIONS = 1000
+"""Of so many producers that were lost it is remembered what they were at."""
 
 UNLISTED_HEARTBEATS = 2
 """A lease that so many heartbeats in a row do not list never arrived."""
@@ -42,6 +46,7 @@ class Leases:
     def __init__(self, books: Books, answers: Answers) -> None:
         self._books = books
         self._answers = answers
+        self._suspicions: OrderedDict[bytes, tuple[int, StepKey]] = OrderedDict()
         self.next_id = 1
 
     def lease(self, peer: Peer, work: Work, key: StepKey, slot: SlotId, now: float) -> None:
@@ -136,6 +141,8 @@ class Leases:
             return
         record = work.ledger.record(lease.key)
         record.num_lost += counts
+        if counts:
+            self._suspect(peer.producer_id, work.job_id, lease.key)
         if lease.void and lease.key in work.leased:
             return
         work.leased.pop(lease.key, None)
@@ -149,6 +156,19 @@ class Leases:
             f"{lease.key} was in work when {record.num_lost} producers died;"
             f" one of its files may be what kills them: {files}. Last words of {peer.name}: {last_words}",
         )
+
+    def _suspect(self, producer_id: bytes, job_id: int, key: StepKey) -> None:
+        self._suspicions[producer_id] = job_id, key
+        if len(self._suspicions) > MAX_SUSPICIONS:
+            self._suspicions.popitem(last=False)
+
+    def clear(self, producer_id: bytes) -> None:
+        """A producer that was lost has spoken: what it was at did not kill it, its connection was cut."""
+        job_id, key = self._suspicions.pop(producer_id, (None, None))
+        work = None if job_id is None else self._books.works.get(job_id)
+        if work and key and work.ledger.state(key) in {StepState.PLANNED, StepState.LEASED}:
+            record = work.ledger.record(key)
+            record.num_lost = max(0, record.num_lost - 1)
 
     def plan_again(self, work: Work, key: StepKey) -> None:
         """The step is not worked on any more."""

@@ -416,6 +416,7 @@ class Exchange:
         """The producer in whose session something was said; BreachError if somebody else said it."""
         connection = self._roster.find(ids)
         if connection is None:
+            self._dispatcher.lives(ids.producer_id)
             raise BreachError(Breach.STRANGER, f"{message.tag} in a session that this pool does not know")
         if connection.key != key:
             raise BreachError(Breach.KEY, f"{message.tag} in the session of a producer that has another key")

@@ -93,3 +93,29 @@ def test_a_step_that_failed_with_its_producers_gets_a_new_chance_when_asked_agai
     desk.join("q")
     desk.build_all()
     assert desk.delivered == [(0, 0)]
+
+
+def test_who_speaks_again_was_not_killed_by_what_it_was_at() -> None:
+    """Its connection was cut, again and again: else a bad network would end the training over a good file."""
+    desk = Desk()
+    desk.ask(0)
+    for _ in range(3):
+        lose(desk, 0, MAX_LOST)
+        for number in range(MAX_LOST):
+            desk.dispatcher.lives(f"p{number}".encode())
+            # Once is enough: a second message takes back nothing more.
+            desk.dispatcher.lives(f"p{number}".encode())
+    assert desk.errors == []
+    lose(desk, 0, MAX_LOST + 1)
+    assert len(desk.errors) == 1
+
+
+def test_who_speaks_again_when_its_step_is_done_changes_nothing() -> None:
+    desk = Desk()
+    desk.ask(0)
+    lose(desk, 0, 1)
+    desk.join("sound")
+    desk.build_all()
+    desk.dispatcher.lives(b"p0")
+    desk.dispatcher.lives(b"nobody")
+    assert desk.delivered == [(0, 0)]

@@ -30,6 +30,7 @@ from feedline.common.wire.protocol import (
     Welcome,
 )
 from feedline.errors import BatchError, ClosedError
+from feedline.trainer.dispatch.books import MAX_LOST
 
 
 @pytest.fixture
@@ -192,6 +193,20 @@ def test_a_cut_connection_is_found_by_sending_and_its_work_goes_to_others(pool: 
     pool.passes(HEARTBEAT_S)
     assert pool.exchange.producer_names == ["second"]
     second.builds_all()
+    assert rows_of(future) == [0, 1]
+
+
+def test_connections_that_are_cut_over_one_batch_again_and_again_end_no_training(pool: Pool) -> None:
+    pool.opens()
+    future = pool.asks()
+    for number in range(3 * MAX_LOST):
+        producer = pool.producer(f"p{number}").joins()
+        assert producer.heard(Ticket)
+        producer.is_connected = False
+        pool.passes(HEARTBEAT_S)
+        producer.is_connected = True
+        producer.says(Heartbeat())
+    pool.producer("sound").joins().builds_all()
     assert rows_of(future) == [0, 1]
 
 
