@@ -23,7 +23,7 @@ from feedline import BatchSequence, ImageDataset, ProducerPool
 
 IMAGES = Path("/tiles/audit")
 FINISH = Path("/tmp/finish")
-SIDE = 960
+SIDE = 1600
 
 
 def say(event: str, **what: Any) -> None:
