@@ -125,14 +125,10 @@ def test_who_listens_and_does_not_answer_is_not_taken_for_a_slow_network() -> No
 
 
 def test_an_address_of_ipv6_is_listened_on() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    try:
-        server = listen("::1", port)
-    except ConfigurationError:
-        pytest.skip("this machine has no IPv6")
-    with server:
-        socket.create_connection(("::1", port)).close()
+    with listen("::1", 0) as server, socket.create_connection(server.getsockname()[:2]) as sender:
+        sender.sendall(b"all")
+        sender.shutdown(socket.SHUT_WR)
+        assert receive(server) == ("::1", 3, "")
 
 
 @pytest.mark.parametrize("host", ["nosuch.invalid", "a..b", "192.0.2.1"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import ssl
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from feedline.errors import FeedlineError
 from feedline.trainer.commands.cli import main
 from feedline.trainer.monitor.access import TOKEN_VARIABLE, Address
 from feedline.trainer.monitor.elsewhere import TrainingSource, view_at
@@ -23,8 +23,6 @@ from feedline.trainer.monitor.history import History
 from feedline.trainer.monitor.view import view_of
 
 TOKEN = "0123456789abcdef"
-
-needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +79,6 @@ def a_training_over_tls(certificate: Path) -> Iterator[str]:
         server.server_close()
 
 
-@needs_openssl
 def test_it_is_asked_over_tls_and_its_certificate_is_verified(
     certificate: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,7 +112,7 @@ def test_who_listens_there_without_tls_gets_nothing_of_the_token() -> None:
         thread = threading.Thread(target=listen, args=(server,))
         thread.start()
         address = Address.to_ask(f"https://127.0.0.1:{server.getsockname()[1]}", "--connect")
-        with pytest.raises(Exception, match="cannot be asked"):
+        with pytest.raises(FeedlineError, match="cannot be asked"):
             view_at(address, TOKEN)
         thread.join()
     assert heard[0]

@@ -51,7 +51,7 @@ def draw(samples: Sequence[Shown], heading: str, class_names: Sequence[str] | No
     with rc_context({"font.size": 8, "text.color": INK, "axes.titlecolor": QUIET}):
         figure = Figure(figsize=(max(width, 5.0), height), dpi=DPI)
         at = {"x": 0.15 / max(width, 5.0), "y": 1 - 0.12 / height}
-        figure.suptitle(heading, **at, ha="left", va="top", fontsize=11)
+        figure.suptitle(printable(heading), **at, ha="left", va="top", fontsize=11, parse_math=False)
         grid = figure.add_gridspec(
             num_rows,
             num_columns,
@@ -103,7 +103,7 @@ def _draw_sample(
 
 def _draw_panel(axes: Axes, panel: Panel, class_names: Sequence[str] | None) -> None:
     axes.imshow(panel.picture, interpolation="nearest")
-    axes.set_title(panel.title, fontsize=7, pad=3, loc="left")
+    axes.set_title(printable(panel.title), fontsize=7, pad=3, loc="left", parse_math=False)
     axes.set_axis_off()
     for x1, y1, x2, y2, of in panel.boxes.tolist():
         colour = tuple(CLASS_COLOURS[int(of) % len(CLASS_COLOURS)] / 255)

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from feedline.trainer.preview.picture import draw, save
 from feedline.trainer.preview.samples import Kinds, Panel, Shown, caption_of, label_in_words, panels_of
@@ -36,11 +38,26 @@ def test_a_label_is_said_by_its_classes_or_its_numbers(label: Any, names: Any, e
     assert label_in_words(np.asarray(label), names) == expected
 
 
-@pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9.png"), "a\x1b[2J.png", "a$\\frac$.png"])
-def test_a_name_that_is_no_text_or_looks_like_a_formula_is_drawn(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "drawn"),
+    [
+        (os.fsdecode(b"caf\xe9.png"), r"caf\udce9.png"),
+        ("a\x1b[2J.png", r"a\x1b[2J.png"),
+        (r"a$\frac$.png", r"a$\frac$.png"),
+    ],
+)
+def test_a_name_that_is_no_text_or_looks_like_a_formula_is_drawn(
+    name: str, drawn: str, tmp_path: Path
+) -> None:
+    """Wherever it stands: as a file, a class, a window, in the heading."""
     boxes = np.array([[0, 0, 4, 4, 0]], np.float32)
-    sample = Shown(name, (Panel("on disk", np.zeros((8, 8, 3), np.uint8), boxes),))
-    save(draw([sample], "1 of 1 samples", [name]), tmp_path / "out.png")
+    sample = Shown(name, (Panel(name, np.zeros((8, 8, 3), np.uint8), boxes),))
+    figure = draw([sample], name, [name])
+    texts = [text for one in figure.findobj(Text) if (text := one.get_text())]
+    assert set(texts) == {drawn}
+    assert len(texts) >= 4
+    save(figure, tmp_path / "out.png")
+    assert cv2.imread(str(tmp_path / "out.png")).std() > 0
 
 
 def test_a_caption_has_labels_weight_and_the_end_of_a_long_name() -> None:
