@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from children import PATIENCE_S, producers_elsewhere, wait_for_producers
+from children import PATIENCE_S, producers_elsewhere, wait_for, wait_for_producers
 from gates import gated
 from images import write_images
 from planted import napping, narrow_line, pictures, report_of
@@ -48,15 +47,16 @@ def test_a_trainer_that_waits_for_a_batch_that_does_not_come_is_seen_to_wait(tmp
     names = write_images(tmp_path, 4)
     data = ImageDataset.from_lists(names, range(4), directory=tmp_path)
     options = {"batch_size": 1, "image_size": SIZE, "shuffle": False, "transforms": [gated(tmp_path)]}
-    shares: list[float] = []
+
+    def is_seen(pool: ProducerPool) -> bool:
+        report = pool.stats().report
+        return report is not None and report.verdict.snapshot.wait_share > 0.9
 
     def look(pool: ProducerPool) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until and not (shares and shares[-1] > 0.9):
-            report = pool.stats().report
-            shares.append(0.0 if report is None else report.verdict.snapshot.wait_share)
-            time.sleep(0.1)
-        gate.write_bytes(b"")
+        try:
+            wait_for("the wait to be seen", lambda: is_seen(pool))
+        finally:
+            gate.write_bytes(b"")
 
     with (
         ProducerPool(workers=1) as pool,
@@ -66,7 +66,6 @@ def test_a_trainer_that_waits_for_a_batch_that_does_not_come_is_seen_to_wait(tmp
         looking = other.submit(look, pool)
         assert [len(x) for x, _ in sequence] == [1] * 4
         looking.result()
-    assert shares[-1] > 0.9
 
 
 @pytest.mark.planted

@@ -131,7 +131,7 @@ class Dispatcher:
 
     def lives(self, producer_id: bytes) -> None:
         """Something came from a producer that may have been taken for dead."""
-        self._leases.clear(producer_id)
+        self._leases.absolve(producer_id)
 
     def heard(self, producer_id: bytes, now: float) -> None:
         """Anything came from a producer."""

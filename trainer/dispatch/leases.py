@@ -162,7 +162,7 @@ class Leases:
         if len(self._suspicions) > MAX_SUSPICIONS:
             self._suspicions.popitem(last=False)
 
-    def clear(self, producer_id: bytes) -> None:
+    def absolve(self, producer_id: bytes) -> None:
         """A producer that was lost has spoken: what it was at did not kill it, its connection was cut."""
         job_id, key = self._suspicions.pop(producer_id, (None, None))
         work = None if job_id is None else self._books.works.get(job_id)
