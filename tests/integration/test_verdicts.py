@@ -49,8 +49,12 @@ def test_a_trainer_that_waits_for_a_batch_that_does_not_come_is_seen_to_wait(tmp
     options = {"batch_size": 1, "image_size": SIZE, "shuffle": False, "transforms": [gated(tmp_path)]}
 
     def is_seen(pool: ProducerPool) -> bool:
-        report = pool.stats().report
-        return report is not None and report.verdict.snapshot.wait_share > 0.9
+        stats = pool.stats()
+        # More than was waited for all batches that came.
+        return stats.report is not None and (
+            stats.report.verdict.snapshot.wait_s > stats.taken.trainer_wait_s
+            and stats.report.verdict.snapshot.wait_share > 0.9
+        )
 
     def look(pool: ProducerPool) -> None:
         try:
