@@ -89,20 +89,6 @@ class AtTheEnd(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         raise RuntimeError("dead at the end")
 
 
-@pytest.mark.exhaustive
-def test_who_stopped_the_training_at_an_epochs_end_stays_heard(data: ImageDataset, tmp_path: Path) -> None:
-    for end in (pytest.raises(RuntimeError, match="dead at the end"),) * 2 + (nullcontext(),):
-        model = flat_model()
-        callbacks = [
-            keras.callbacks.EarlyStopping(monitor="loss", patience=1, min_delta=1e9, mode="min"),
-            ResumeTraining(tmp_path, save_every=1000),
-            *([] if isinstance(end, nullcontext) else [AtTheEnd()]),
-        ]
-        with BatchSequence(data, batch_size=5, image_size=SIZE, workers=1) as train, end:
-            model.fit(train, epochs=9, callbacks=callbacks, verbose=0)
-        assert len(model.history.history["loss"]) == 2
-
-
 class AfterBatch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """Tells Keras to stop after one of its batches; knows how many were trained."""
 
@@ -115,6 +101,24 @@ class AfterBatch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         self.num_trained += 1
         if batch == self._last:
             self.model.stop_training = True
+
+
+@pytest.mark.exhaustive
+def test_who_stopped_the_training_at_an_epochs_end_stays_heard(data: ImageDataset, tmp_path: Path) -> None:
+    counts = []
+    for end in (pytest.raises(RuntimeError, match="dead at the end"),) * 2 + (nullcontext(),):
+        model = flat_model()
+        callbacks = [
+            keras.callbacks.EarlyStopping(monitor="loss", patience=1, min_delta=1e9, mode="min"),
+            ResumeTraining(tmp_path, save_every=1000),
+            (count := AfterBatch(100)),
+            *([] if isinstance(end, nullcontext) else [AtTheEnd()]),
+        ]
+        with BatchSequence(data, batch_size=5, image_size=SIZE, workers=1) as train, end:
+            model.fit(train, epochs=9, callbacks=callbacks, verbose=0)
+        assert len(model.history.history["loss"]) == 2
+        counts.append(count.num_trained)
+    assert counts == [8, 0, 0]
 
 
 def test_a_training_that_was_stopped_in_the_midst_of_an_epoch_goes_on_there(
